@@ -1,0 +1,92 @@
+/*
+ * The command: options, commands, and asking the daemon over control.sock.
+ */
+#ifndef LF_CLI_H
+#define LF_CLI_H
+#include <json-c/json.h>
+#include "cli/settings.h"
+#include "lib/base/buf.h"
+
+/* Exit codes, also stated by --help. */
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_DOWN = 3, EXIT_REFUSED = 4 };
+
+struct cli {
+	const char *home;               /* --home or NULL */
+	bool json;                      /* --json: the answer as it came */
+	bool tty;                       /* standard output is a terminal */
+	bool located;                   /* set and paths are filled */
+	struct settings set;
+	struct run_paths paths;
+};
+
+typedef int (*command_fn)(struct cli *, int argc, char **argv);
+
+int cmd_init(struct cli *, int, char **);
+int cmd_start(struct cli *, int, char **);
+int cmd_stop(struct cli *, int, char **);
+int cmd_restart(struct cli *, int, char **);
+int cmd_status(struct cli *, int, char **);
+int cmd_doctor(struct cli *, int, char **);
+int cmd_chat(struct cli *, int, char **);
+int cmd_message(struct cli *, int, char **);
+int cmd_agent(struct cli *, int, char **);
+int cmd_config(struct cli *, int, char **);
+int cmd_openapi(struct cli *, int, char **);
+int cmd_version(struct cli *, int, char **);
+
+/* Fill set and paths; false after a message. */
+bool cli_locate(struct cli *, bool make);
+int usage(const char *fmt, ...) PRINTF(1, 2);           /* message, EXIT_USAGE */
+int complain(int code, const char *fmt, ...) PRINTF(2, 3);
+/* Take "--name VALUE" or "--name=VALUE" out of argv; NULL: not there; "" value is kept. */
+const char *option_value(int *argc, char **argv, const char *name);
+bool option_flag(int *argc, char **argv, const char *name);
+/* What is left must be words: an unknown option is a mistake. "--" ends options and is taken out. */
+int only_words(int *argc, char **argv);
+
+/* --- call.c -------------------------------------------------------------------- */
+
+struct answer {
+	int status;                     /* 0: no answer */
+	struct buf body;
+	struct json_object *json;       /* NULL: not JSON */
+};
+
+enum { SLOW = 0, QUICK_MS = 30000 };
+
+/*
+ * Ask. body: JSON text or NULL. EXIT_GOOD with *a filled, or the code to exit
+ * with after a message on stderr (in JSON mode an error's body goes to stdout as it is).
+ */
+int call(struct cli *, const char *verb, const char *target, const char *body, unsigned timeout_ms,
+    struct answer *a) MUST_CHECK;
+void answer_done(struct answer *);
+#define SCOPED_ANSWER __attribute__((cleanup(answer_done))) struct answer
+/* The same for an event stream: each event's data goes to on(); false ends. */
+int call_stream(struct cli *, const char *target, const char *body,
+    bool (*on)(void *, const char *event, const char *data, size_t n), void *arg) MUST_CHECK;
+/* JSON mode: print the body as it came; true if that was all. */
+bool print_raw(const struct cli *, const struct answer *);
+/* Percent-encode a path segment. */
+void buf_segment(struct buf *, const char *);
+
+/* --- table.c -------------------------------------------------------------------- */
+
+/*
+ * Rows of text: aligned columns with a heading on a terminal, tabs in a pipe. Cells are
+ * copied; control characters in them become blanks.
+ */
+struct table { unsigned columns; struct buf cells; size_t n; bool headed; };
+/* heads: NULL for none. */
+void table_begin(struct table *, unsigned columns, const char *const *heads);
+void table_cell(struct table *, const char *);
+void table_print(struct table *, bool tty);             /* and frees */
+
+/* Text of others onto the terminal: control characters but newline and tab are dropped. */
+void print_text(const char *, size_t);
+
+/* --- agents ------------------------------------------------------------------------ */
+
+/* Id of an agent by name or id; EXIT_GOOD or the exit code after a message. */
+int agent_find(struct cli *, const char *who, char id[static 64]) MUST_CHECK;
+#endif

@@ -1,0 +1,208 @@
+/*
+ * librefang: the command.
+ *
+ * One table says what there is; help is printed from it. Global options may
+ * stand anywhere before "--".
+ */
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "version.h"
+
+static const struct command {
+	const char *name;
+	command_fn run;
+	const char *args, *help;
+} commands[] = {
+	{ "init", cmd_init, "", "make home, configuration and api_key" },
+	{ "start", cmd_start, "[--listen HOST:PORT] [--workers N] [--foreground]", "start; prints the address" },
+	{ "stop", cmd_stop, "", "stop, and wait until all is gone" },
+	{ "restart", cmd_restart, "[options of start]", "stop and start" },
+	{ "status", cmd_status, "", "what runs, and how it is" },
+	{ "doctor", cmd_doctor, "", "check home, configuration, ports, programs, store, kernel" },
+	{ "chat", cmd_chat, "[AGENT]", "talk, line by line" },
+	{ "message", cmd_message, "TEXT [--agent NAME]", "one message; prints the answer (TEXT -: standard input)" },
+	{ "agent", cmd_agent, "list | spawn FILE | kill NAME", "agents" },
+	{ "config", cmd_config, "show | get KEY | set KEY VALUE", "config.toml; KEY is a dotted path" },
+	{ "openapi", cmd_openapi, "", "the API's description (OpenAPI 3.1)" },
+	{ "version", cmd_version, "", "this program's version" },
+};
+
+int
+complain(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("librefang: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return code;
+}
+
+int
+usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("librefang: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputs("\nTry \"librefang --help\".\n", stderr);
+	return EXIT_USAGE;
+}
+
+static void
+drop_args(int *argc, char **argv, int at, int n)
+{
+	for (int i = at; i + n <= *argc; i++)
+		argv[i] = argv[i + n];
+	*argc -= n;
+}
+
+const char *
+option_value(int *argc, char **argv, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+		const char *v;
+
+		if (strncmp(argv[i], name, n) != 0)
+			continue;
+		if (argv[i][n] == '=') {
+			v = argv[i] + n + 1;
+			drop_args(argc, argv, i, 1);
+			return v;
+		}
+		if (argv[i][n] == '\0' && i + 1 < *argc) {
+			v = argv[i + 1];
+			drop_args(argc, argv, i, 2);
+			return v;
+		}
+	}
+	return NULL;
+}
+
+bool
+option_flag(int *argc, char **argv, const char *name)
+{
+	for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], name) == 0) {
+			drop_args(argc, argv, i, 1);
+			return true;
+		}
+	return false;
+}
+
+static void
+help(const struct command *only)
+{
+	printf("Usage: librefang [--home DIR] [--json] COMMAND ...\n\n");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (only == NULL || only == &commands[i])
+			printf("  %s %s\n        %s\n", commands[i].name, commands[i].args, commands[i].help);
+	printf("\n  --home DIR  instead of LIBREFANG_HOME or ~/.librefang\n"
+	    "  --json      the answer as JSON\n"
+	    "  --help      this; after a command, that command's\n"
+	    "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 not running, 4 refused or not found\n");
+}
+
+bool
+cli_locate(struct cli *cli, bool make)
+{
+	char msg[600];
+
+	if (cli->located && !make)
+		return true;
+	if (settings_load(&cli->set, &cli->paths, cli->home, make, msg, sizeof(msg)) != ERR_OK) {
+		complain(EXIT_FAILED, "%s", msg);
+		return false;
+	}
+	cli->located = true;
+	return true;
+}
+
+static const struct command *
+find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+int
+only_words(int *argc, char **argv)
+{
+	for (int i = 1; i < *argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			drop_args(argc, argv, i, 1);
+			break;
+		}
+		if (argv[i][0] == '-' && argv[i][1] == '-')
+			return usage("%s: there is no option %s", argv[0], argv[i]);
+	}
+	return EXIT_GOOD;
+}
+
+int
+cmd_version(struct cli *cli, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	if (cli->json)
+		printf("{\"name\":\"librefang\",\"version\":\"%s\",\"git_sha\":\"%s\",\"build_date\":\"%s\"}\n",
+		    LF_VERSION, LF_GIT_SHA, LF_BUILD_DATE);
+	else
+		printf("librefang %s (%s, %s)\n", LF_VERSION, LF_GIT_SHA, LF_BUILD_DATE);
+	return EXIT_GOOD;
+}
+
+static int
+run(struct cli *cli, int argc, char **argv)
+{
+	const struct command *cmd = find(argv[1]);
+
+	if (cmd == NULL)
+		return usage("there is no command \"%s\"", argv[1]);
+	return cmd->run(cli, argc - 1, argv + 1);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct cli cli = { .tty = isatty(STDOUT_FILENO) == 1 };
+	bool asked;
+	int rc;
+
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_IGN);
+	asked = option_flag(&argc, argv, "--help") || option_flag(&argc, argv, "-h");
+	cli.json = option_flag(&argc, argv, "--json");
+	cli.home = option_value(&argc, argv, "--home");
+	if (option_flag(&argc, argv, "--version"))
+		return cmd_version(&cli, argc, argv);
+	if (asked || argc < 2) {
+		help(argc > 1 ? find(argv[1]) : NULL);
+		return asked ? EXIT_GOOD : EXIT_USAGE;
+	}
+	if (cli.home != NULL && cli.home[0] == '\0')
+		return usage("--home needs a directory");
+	rc = run(&cli, argc, argv);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		if (errno != EPIPE)
+			complain(EXIT_FAILED, "cannot write the answer");
+		return rc != EXIT_GOOD ? rc : EXIT_FAILED;
+	}
+	return rc;
+}

@@ -1,0 +1,195 @@
+/*
+ * The private nginx's configuration.
+ *
+ * The template (nginx/librefang.conf.in) is inside this program. Two parts come from where the
+ * API itself has them: the rows that the daemon answers, from the route table; the header
+ * lines of every answer, from reply_headers().
+ */
+#include "cli/nginx_conf.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "lib/api/api.h"
+#include "lib/base/embed.h"
+
+EMBED(nginx_template, "nginx/librefang.conf.in");
+
+enum { LINE_MAX_BYTES = 2000, CONNECTIONS = 2560 };
+
+/* --- rows of the daemon ------------------------------------------------------ */
+
+static void
+literal(struct buf *out, char ch)
+{
+	if (strchr(".+*?()[]^$|\\", ch) != NULL)
+		buf_ch(out, '\\');
+	buf_ch(out, ch);
+}
+
+/* "/api/agents/{id}/message" → "/api(/v1)?/agents/[^/?]+/message" */
+static void
+row_regex(struct buf *out, const struct route *r)
+{
+	const char *p = r->path;
+
+	if (strncmp(p, "/api/", 5) == 0 && (r->flags & RT_NO_ALIAS) == 0) {
+		buf_str(out, "/api(/v1)?/");
+		p += 5;
+	}
+	while (*p != '\0') {
+		const char *end = *p == '{' ? strchr(p, '}') : NULL;
+
+		if (end == NULL) {
+			literal(out, *p++);
+			continue;
+		}
+		buf_str(out, end[-1] == '*' ? "[^?]*" : "[^/?]+");
+		p = end + 1;
+	}
+}
+
+/* One expression for many rows: nginx tries each of its lines with every request. */
+static void
+live_lines(struct buf *out, enum verb verb)
+{
+	bool open = false;
+	size_t from = 0;
+
+	for (size_t i = 0; i < n_routes; i++) {
+		if (routes[i].verb != verb || routes[i].runs != LIVE)
+			continue;
+		if (open && out->len - from > LINE_MAX_BYTES) {
+			buf_str(out, ")(\\?|$)\" 1;\n");
+			open = false;
+		}
+		if (!open) {
+			from = out->len;
+			buf_printf(out, "\t\t\"~^%s:(",
+			    verb == GET ? "(GET|HEAD)" : verb_names[verb]);
+		} else {
+			buf_ch(out, '|');
+		}
+		open = true;
+		row_regex(out, &routes[i]);
+	}
+	if (open)
+		buf_str(out, ")(\\?|$)\" 1;\n");
+}
+
+/* --- header lines --------------------------------------------------------------- */
+
+static bool
+starts(const char *line, const char *name)
+{
+	return strncasecmp(line, name, strlen(name)) == 0;
+}
+
+static void
+header_lines(struct buf *out)
+{
+	SCOPED_BUF lines = BUF_INIT(16384);
+	struct ctx c = { 0 };
+	struct request rq = { .method = "GET", .target = "/" };
+	struct reply r = { .status = 200 };
+
+	reply_headers(&c, &rq, &r, &lines);
+	for (char *p = lines.p, *end; p != NULL && (end = strstr(p, "\r\n")) != NULL; p = end + 2) {
+		char *colon = strstr(p, ": ");
+
+		*end = '\0';
+		if (colon == NULL || starts(p, "Content-Type:") || starts(p, "X-Request-Id:"))
+			continue;
+		*colon = '\0';
+		buf_printf(out, "\t\t\tadd_header %s \"%s\" always;\n", p, colon + 2);
+	}
+	buf_str(out, "\t\t\tadd_header X-Request-Id $lf_rid always;\n");
+}
+
+/* --- the template ---------------------------------------------------------------- */
+
+/* As root nginx would make its workers nobody's, who may not use our sockets. */
+static void
+user_line(struct buf *out)
+{
+	struct passwd *pw = geteuid() == 0 ? getpwuid(0) : NULL;
+	struct group *gr = geteuid() == 0 ? getgrgid(0) : NULL;
+
+	if (pw != NULL && gr != NULL)
+		buf_printf(out, "user %s %s;\n", pw->pw_name, gr->gr_name);
+}
+
+static void
+put_word(struct buf *out, const char *word, size_t n, const struct nginx_vars *v)
+{
+#define IS(text) (n == sizeof(text) - 1 && memcmp(word, text, n) == 0)
+	if (IS("USER"))
+		user_line(out);
+	else if (IS("WORKERS"))
+		buf_printf(out, "%u", v->workers);
+	else if (IS("CONNECTIONS"))
+		buf_printf(out, "%d", CONNECTIONS);
+	else if (IS("RUN"))
+		buf_str(out, v->run);
+	else if (IS("HOME"))
+		buf_str(out, v->home);
+	else if (IS("MAX_BODY"))        /* a little more, so that the programs say 413 themselves */
+		buf_printf(out, "%llu", (unsigned long long)v->max_body_bytes + 65536);
+	else if (IS("HEADERS"))
+		header_lines(out);
+	else if (IS("ACCESS_LOG") && v->access_log)
+		buf_printf(out, "access_log \"%s/logs/access.log\" lf buffer=32k flush=1s;", v->home);
+	else if (IS("ACCESS_LOG"))
+		buf_str(out, "access_log off;");
+	else if (IS("LIVE"))
+		for (enum verb verb = 0; verb < VERB_COUNT; verb++)
+			live_lines(out, verb);
+	else if (IS("LISTEN"))
+		for (size_t i = 0; i < v->n_listen; i++)
+			buf_printf(out, "\t\tlisten %s backlog=4096 default_server;\n", v->listen[i]);
+#undef IS
+}
+
+static enum err
+check_path(const char *path, char *msg, size_t cap)
+{
+	for (const unsigned char *p = (const unsigned char *)path; *p != '\0'; p++) {
+		if (*p >= 0x20 && *p != 0x7f && strchr("\"\\$'", *p) == NULL)
+			continue;
+		snprintf(msg, cap, "the directory's name holds a character that nginx cannot take");
+		return ERR_INVALID;
+	}
+	return ERR_OK;
+}
+
+enum err
+nginx_render(struct buf *out, const struct nginx_vars *v, char *msg, size_t cap)
+{
+	const char *p = nginx_template;
+
+	if (check_path(v->home, msg, cap) != ERR_OK || check_path(v->run, msg, cap) != ERR_OK)
+		return ERR_INVALID;
+	while (*p != '\0') {
+		size_t n = strcspn(p, "@"), word;
+
+		buf_add(out, p, n);
+		p += n;
+		if (*p == '\0')
+			break;
+		word = strspn(++p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+		if (p[word] != '@') {
+			buf_ch(out, '@');
+			continue;
+		}
+		put_word(out, p, word, v);
+		p += word + 1;
+	}
+	if (!out->failed)
+		return ERR_OK;
+	snprintf(msg, cap, "no memory for nginx's configuration");
+	return ERR_NOMEM;
+}

@@ -1,0 +1,118 @@
+/*
+ * The supervisor: parent of pool, daemon and the private nginx of one home.
+ *
+ * sup.c       the loop: signals, deaths, the end
+ * sup_boot.c  from the command line to the first answer
+ * child.c     making one child: descriptors, environment, process group
+ * publish.c   config.toml to snapshot and nginx.conf, in a helper process
+ * listen.c    sockets that outlive the children
+ * proc.c      who is alive
+ * watcher.c   the process that cleans up after a killed supervisor
+ */
+#ifndef LF_SUP_H
+#define LF_SUP_H
+#include <sys/socket.h>
+#include "cli/settings.h"
+
+enum { ADDR_MAX = 4, CHILD_MAX = 256, SLOT_DAEMON = POOL_MAX, SLOT_NGINX, SLOT_WATCHER, SLOT_RETIRED };
+
+/* An address that nginx listens on. */
+struct addr {
+	struct sockaddr_storage sa;
+	socklen_t n;
+	char text[64];                  /* "127.0.0.1:4545", "[::1]:4545" */
+};
+
+/* What of the configuration matters to the supervisor. Crosses a pipe. */
+struct published {
+	bool good;
+	char msg[600];                  /* not good: why; good: a warning, or "" */
+	char listen[300];               /* as configured */
+	struct addr addr[ADDR_MAX];
+	unsigned n_addr;
+	char log_level[16];
+};
+
+/*
+ * A process at a fixed place: pool workers 0 .., then daemon, nginx, watcher; from
+ * SLOT_RETIRED on those that finish their work while a successor runs already.
+ */
+struct child {
+	pid_t pid;                      /* 0: none */
+	int64_t started_us;
+	int64_t due_us;                 /* start again then; 0: not waiting */
+	int64_t kill_us;                /* retired: no patience after that */
+	unsigned quick;                 /* deaths in a row within a second */
+	bool wanted;
+};
+
+enum stage { STAGE_BOOT, STAGE_RUN, STAGE_STOP_FRONT, STAGE_STOP_DAEMON, STAGE_STOP_POOL, STAGE_OVER };
+
+struct sup {
+	struct settings set;
+	struct run_paths paths;
+	const char *listen_over;        /* --listen or NULL */
+	unsigned workers_over;          /* --workers or 0 */
+	struct published pub;
+	char bin_dir[4096];
+	char log_path[4160];            /* "": foreground, stderr */
+	bool nginx_changed;             /* by the last publishing */
+
+	int fd_lock, fd_fcgi, fd_front, fd_control, fd_signal, fd_watch, fd_ready;
+	int fd_tcp[ADDR_MAX];
+	unsigned n_tcp;
+	pid_t pgid;                     /* group of all children; 0: none yet */
+	struct child child[CHILD_MAX];
+
+	enum stage stage;
+	int64_t stage_us;               /* when the stage loses patience */
+	bool daemon_ready;
+	int exit_code;
+	char why[600];                  /* boot failed */
+};
+
+/* sup.c */
+int sup_run(struct sup *, int report_fd);
+void sup_fail(struct sup *, const char *fmt, ...) PRINTF(2, 3);
+
+/* sup_boot.c: hold the lock and know the paths, then run (in the background unless foreground). Exit code. */
+struct start_options { const char *home, *listen; unsigned workers; bool foreground, json; };
+int sup_start(const struct start_options *);
+/* Is a supervisor of this home alive? Its pid, 0: none. */
+pid_t sup_running(const struct run_paths *);
+/* "http://127.0.0.1:4545" of the running one, from daemon.json; "" if unknown. */
+void sup_url(const struct run_paths *, char *out, size_t cap);
+
+/* child.c */
+bool child_start(struct sup *, int slot);
+const char *slot_name(int slot);
+bool sup_knows(const struct sup *, pid_t);
+
+/* proc.c */
+bool pid_alive(pid_t);
+bool group_alive(pid_t group);
+void kill_orphans(struct sup *);
+
+/* publish.c: bind is asked before anything is written; false keeps everything as it was. */
+enum err publish(struct sup *, uint32_t generation, bool (*bind)(struct sup *, const struct published *)) MUST_CHECK;
+
+/* listen.c */
+enum err listen_unix(const char *path, int *ret) MUST_CHECK;
+/* Take over the addresses: those already open stay open. msg says what is in use. */
+enum err listen_tcp(struct sup *, const struct published *, char *msg, size_t cap) MUST_CHECK;
+void listen_close(struct sup *);
+int fd_high(int fd);                    /* the same file at a number that no child expects */
+
+/* watcher.c */
+void watcher_start(struct sup *);
+void watcher_tell(struct sup *);
+
+/* health.c: one GET /api/health, without waiting. */
+struct probe { int fd; char in[64]; size_t n; };
+void probe_start(struct probe *, const struct addr *);
+int probe_event(struct probe *);        /* 1: answered well; 0: not yet; -1: failed */
+void probe_close(struct probe *);
+
+/* notify.c: systemd's readiness protocol; nothing without NOTIFY_SOCKET. */
+void notify(const char *state);
+#endif

@@ -1,0 +1,136 @@
+/*
+ * Inside of the loop: connections, requests under way, and what the
+ * files loop*.c, live.c and job.c tell each other. Nobody else includes this.
+ */
+#ifndef LF_CONN_H
+#define LF_CONN_H
+#include <libwebsockets.h>
+#include <pthread.h>
+
+#include "daemon/conf.h"
+#include "daemon/loop.h"
+#include "daemon/queue.h"
+
+enum {
+	LIVE_QUEUE_MAX = 1 << 20,       /* bytes that a slow reader may be behind */
+	WRITE_MAX = 256 * 1024,         /* per connection and round of the loop */
+	KEEP_ALIVE_US = 15 * 1000000,   /* of silence on an event stream */
+};
+
+/*
+ * A request under way or an open WebSocket: what thread and loop share.
+ * Held by both; the last one frees it.
+ */
+struct live {
+	_Atomic unsigned holds;
+	pthread_mutex_t mu;             /* guards what follows, up to the next remark */
+	struct queue q;
+	struct cancel *cancel;
+	int why;
+	bool woken;                     /* on the loop's list */
+	bool begun, ended, gone;
+	bool too_slow;
+	bool sse, ws, last;             /* event stream; WebSocket; the connection ends with the answer */
+	/* the loop's own */
+	struct conn *conn;              /* NULL: the connection has ended */
+	struct ws_session *session;
+	char *slot_peer;
+	/* the list of woken ones */
+	struct live *next;
+	/* set before the job runs */
+	const struct request *rq;       /* of the job; until it ends */
+};
+
+/* A request on its way to a thread: everything it needs, in one piece. */
+struct job {
+	struct arena *arena;
+	struct conf *conf;
+	struct live *live;
+	struct request rq;
+	struct buf body;
+	int64_t began_us;
+	char rid[37];
+};
+
+enum source_kind { SRC_CONN, SRC_FRONT, SRC_CONTROL, SRC_SIGNAL, SRC_WAL };
+
+/* What an lws handle stands for; its opaque pointer. */
+struct source {
+	enum source_kind kind;
+	struct lws *wsi;
+};
+
+enum phase { AT_REST, IN_BODY, IN_JOB, AS_WS };
+
+struct conn {
+	struct source src;              /* first */
+	struct conn *prev, *next;       /* all connections */
+	enum phase phase;
+	bool control, raw, adopting, closing;
+	bool may_read;                  /* while its job runs: only to hear that it takes more */
+	lws_sorted_usec_list_t odd;
+	struct live *live;
+	struct job *job;                /* while its body comes in */
+	size_t body_left;
+	struct chunk *out;              /* taken from the queue, being written */
+	/* event streams, in the order of their last byte */
+	struct conn *older, *newer;
+	bool in_streams;
+	int64_t wrote_us;
+	/* WebSocket */
+	char *ws_echo;                  /* Sec-WebSocket-Protocol to add to the 101 */
+	struct buf ws_text;
+	size_t ws_bytes;                /* of the message that comes in */
+	bool ws_open, ws_asked;
+	int64_t ws_heard_us, ws_idle_us;
+	lws_sorted_usec_list_t ws_idle;
+};
+
+/* loop.c */
+struct lws_context *loop_context(void);
+struct lws *loop_watch(struct source *, enum source_kind, int fd);      /* wake on readable; takes the fd */
+bool loop_stopping(void);
+void loop_wake(void);                           /* any thread: look at the woken ones */
+void conn_close_soon(struct conn *);
+void stream_touch(struct conn *);               /* it has just been written to */
+/* Write what is queued. -1: close now (from a callback). inside: called from the connection's own writeable callback. */
+int conn_pump(struct conn *, bool inside);
+
+/* loop_http.c */
+int http_begin(struct conn *);
+int http_body(struct conn *, const char *, size_t);
+int http_body_end(struct conn *);
+int http_unknown_method(struct conn *, const char *, size_t);
+struct job *job_from(struct conn *, const char *method, const char *text, size_t n);
+void job_free(struct job *);
+void answer_now(struct conn *, struct job *, struct ctx *);     /* c->fault as the reply, without a thread */
+void ctx_for(struct ctx *, struct job *);
+
+/* loop_ws.c */
+int ws_upgrade(struct conn *, const char *protocol);
+int ws_headers(struct conn *, struct lws_process_html_args *);
+void ws_open(struct conn *);
+int ws_received(struct conn *, const char *, size_t);
+void ws_poll_changed(struct conn *);
+void ws_gone(struct conn *);
+extern char ws_protocol_name[64];
+
+struct db *ws_db(const char *path);             /* the loop's own connection; NULL: cannot be opened */
+void ws_db_close(void);
+
+/* loop_wal.c */
+void wal_start(const char *path, void (*fold)(bool long_one));
+void wal_touched(void);                         /* its watch is readable */
+void wal_stop(void);
+
+/* live.c */
+struct live *live_new(void);
+void live_wake(struct live *);                  /* with l->mu */
+void live_finish(struct live *, const struct request *, struct ctx *, const struct reply *);
+void live_cut(struct live *);                   /* the connection has ended */
+
+/* job.c */
+void job_run(void *job);
+struct arena *job_arena(void);
+void job_arena_back(struct arena *);
+#endif

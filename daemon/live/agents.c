@@ -1,0 +1,306 @@
+/*
+ * Agents: spawn, change, end, stop, mode and model. All that writes a
+ * manifest or touches what runs.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/spawn.h"
+#include "daemon/turn.h"
+#include "lib/agent/manifest.h"
+#include "lib/api/api.h"
+#include "lib/api/schemas.h"
+#include "lib/svc/catalog.h"
+
+struct reply agents_spawn(struct ctx *, const struct request *);
+struct reply agents_patch(struct ctx *, const struct request *);
+struct reply agents_delete(struct ctx *, const struct request *);
+struct reply agents_stop(struct ctx *, const struct request *);
+struct reply agents_mode_set(struct ctx *, const struct request *);
+struct reply agents_model_set(struct ctx *, const struct request *);
+
+static bool
+blank(const char *s)
+{
+	return s == NULL || s[strspn(s, " \t\r\n")] == '\0';
+}
+
+static const char *
+trimmed(struct ctx *c, const char *s)
+{
+	size_t n;
+
+	s += strspn(s, " \t\r\n");
+	n = strlen(s);
+	while (n > 0 && strchr(" \t\r\n", s[n - 1]) != NULL)
+		n--;
+	return ctx_strndup(c, s, n);
+}
+
+struct reply
+agents_spawn(struct ctx *c, const struct request *rq)
+{
+	const struct spawn_request *in = rq->body_struct;
+	struct spawn s = { .name = blank(in->name) ? NULL : trimmed(c, in->name) };
+	const char *name;
+	char id[37];
+
+	if (!blank(in->signed_manifest)) {
+		ignore_err(fail_code(c, ERR_FORBIDDEN, "signature_invalid", "Manifest signature verification failed: "
+		    "no signer is trusted"));
+		return reply_fail(c);
+	}
+	if (!blank(in->manifest_toml)) {
+		s.toml = in->manifest_toml;
+		s.toml_n = strlen(in->manifest_toml);
+	} else if (in->template != NULL) {
+		s.template_name = in->template;
+	} else {
+		ignore_err(fail_code(c, ERR_BAD_REQUEST, "invalid_manifest",
+		    "Either 'manifest_toml' or 'template' is required"));
+		return reply_fail(c);
+	}
+	if (agent_spawn(c, &s, id, &name) != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 201, "agent_id", id, "name", name, NULL);
+}
+
+struct reply
+agents_delete(struct ctx *c, const struct request *rq)
+{
+	const struct confirm_query *q = rq->query;
+	struct agent a;
+	struct jw *w;
+	char id[37];
+	bool was;
+	enum err e = request_agent_id(c, rq, id);
+
+	if (e != ERR_OK)
+		return reply_fail(c);
+	e = agent_load(c, id, &a);
+	if (e == ERR_NOT_FOUND)
+		return reply_words(c, 200, "status", "already-deleted", "agent_id", id, NULL);
+	if (e == ERR_OK && a.is_hand)
+		e = fail_code(c, ERR_CONFLICT, "hand_agent_delete_denied",
+		    "Cannot delete a hand-spawned agent directly; deactivate or uninstall the owning hand instead.");
+	else if (e == ERR_OK && !q->confirm)
+		e = fail_code(c, ERR_CONFLICT, "delete_confirmation_required",
+		    "Deleting an agent removes its sessions and memory: repeat the request with ?confirm=true");
+	if (e == ERR_OK)
+		e = agent_end(c, id, true, &was);
+	if (e != ERR_OK)
+		return reply_fail(c);
+	if ((w = reply_open(c)) != NULL) {
+		jw_object(w, NULL);
+		jw_str(w, "status", "killed");
+		jw_str(w, "agent_id", id);
+		jw_bool(w, "identity_purged", true);
+		jw_end(w);
+	}
+	return reply_json(c, 200, w);
+}
+
+struct reply
+agents_stop(struct ctx *c, const struct request *rq)
+{
+	struct agent a;
+	char id[37];
+	unsigned n = 0;
+
+	if (request_agent_id(c, rq, id) != ERR_OK)
+		return reply_fail(c);
+	if (agent_load(c, id, &a) == ERR_OK)    /* nobody stops what does not exist for them */
+		n = turns_cancel(id, NULL, CANCEL_USER);
+	return reply_words(c, 200, "status", "ok", "message", n > 0 ? "Run cancelled" : "No active run", NULL);
+}
+
+/* --- PATCH -------------------------------------------------------------------------- */
+
+static enum err
+bad(struct ctx *c, const char *what)
+{
+	return fail(c, ERR_BAD_REQUEST, "%s", what);
+}
+
+static void
+put(struct json_object *o, const char *key, const char *v)
+{
+	json_object_object_add(o, key, json_object_new_string(v));
+}
+
+static enum err
+patch_servers(struct ctx *c, struct json_object *in, struct json_object *m)
+{
+	struct json_object *list = js_get(in, "mcp_servers");
+
+	if (list == NULL)
+		list = js_get(js_obj(in, "capabilities"), "mcp_servers");
+	if (list == NULL)
+		return ERR_OK;
+	if (!json_object_is_type(list, json_type_array))
+		return bad(c, "mcp_servers must be an array of strings");
+	if (json_object_array_length(list) > 50)
+		return bad(c, "mcp_servers exceeds maximum allowed entries");
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *s = json_object_array_get_idx(list, i);
+
+		if (!json_object_is_type(s, json_type_string))
+			return bad(c, "mcp_servers must be an array of strings");
+		if (strcmp(json_object_get_string(s), "*") != 0)
+			return fail(c, ERR_BAD_REQUEST, "No MCP server named '%s' is configured", json_object_get_string(s));
+	}
+	json_object_object_add(m, "mcp_servers", json_object_get(list));
+	return ERR_OK;
+}
+
+static enum err
+patch_schedule(struct ctx *c, struct json_object *in, struct json_object *m)
+{
+	struct json_object *s = js_get(in, "schedule");
+	int64_t every;
+
+	if (s == NULL)
+		return ERR_OK;
+	every = js_i64(js_obj(s, "continuous"), "check_interval_secs", 300);
+	if (json_object_is_type(s, json_type_string)
+	    ? strcmp(json_object_get_string(s), "reactive") != 0
+	    : js_obj(s, "periodic") != NULL ? blank(js_str(js_obj(s, "periodic"), "cron"))
+	    : js_obj(s, "proactive") != NULL ? js_arr(js_obj(s, "proactive"), "conditions") == NULL
+	    : js_obj(s, "continuous") == NULL || every < 1)
+		return bad(c, "schedule: \"reactive\", {\"periodic\":{\"cron\"}}, {\"proactive\":{\"conditions\"}} or "
+		    "{\"continuous\":{\"check_interval_secs\"}} is expected");
+	json_object_object_add(m, "schedule", json_object_get(s));
+	return ERR_OK;
+}
+
+/* A copy of the stored manifest with what the request changes; nothing is applied on refusal. */
+static enum err
+patch(struct ctx *c, const struct agent *a, struct json_object *in, struct json_object **ret)
+{
+	struct json_object *m = NULL, *mm;
+	const char *name = js_str(in, "name"), *s;
+	enum err e;
+
+	if (json_object_deep_copy(a->manifest, &m, NULL) != 0 || json_keep(c, m) == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	mm = js_obj(m, "model");
+	if (mm == NULL)
+		json_object_object_add(m, "model", mm = json_object_new_object());
+	if (name != NULL && blank(name))
+		return bad(c, "name: at least one character is expected");
+	if (name != NULL)
+		put(m, "name", name);
+	if ((s = js_str(in, "description")) != NULL)
+		put(m, "description", s);
+	if ((s = js_str(in, "model")) != NULL && s[0] != '\0')
+		put(mm, "model", s);
+	if ((s = js_str(in, "provider")) != NULL && s[0] != '\0')
+		put(mm, "provider", s);
+	if ((s = js_str(in, "system_prompt")) != NULL)
+		put(mm, "system_prompt", s);
+	if (json_object_is_type(js_get(in, "auto_evolve"), json_type_boolean))
+		json_object_object_add(m, "auto_evolve", json_object_get(js_get(in, "auto_evolve")));
+	e = patch_servers(c, in, m);
+	if (e == ERR_OK)
+		e = patch_schedule(c, in, m);
+	*ret = m;
+	return e;
+}
+
+static struct reply
+patched(struct ctx *c, const char *id)
+{
+	struct agent a;
+
+	if (agent_load(c, id, &a) != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 200, "status", "ok", "agent_id", a.id, "name", a.name, NULL);
+}
+
+struct reply
+agents_patch(struct ctx *c, const struct request *rq)
+{
+	struct json_object *in = rq->json, *whole = js_get(in, "manifest_toml"), *m = NULL;
+	struct agent a;
+	enum err e = request_agent(c, rq, &a);
+
+	if (e == ERR_OK && !json_object_is_type(in, json_type_object))
+		e = bad(c, "a JSON object is expected");
+	if (e == ERR_OK && whole != NULL) {
+		if (!json_object_is_type(whole, json_type_string))
+			e = bad(c, "manifest_toml: a string is expected");
+		else
+			e = agent_replace(c, &a, json_object_get_string(whole), (size_t)json_object_get_string_len(whole));
+		if (e != ERR_OK)
+			return reply_fail(c);
+		return reply_words(c, 200, "status", "ok", "agent_id", a.id, "name", a.name, "note",
+		    "The manifest was replaced; name, tags and workspace were kept", NULL);
+	}
+	if (e == ERR_OK)
+		e = patch(c, &a, in, &m);
+	if (e == ERR_OK)
+		e = agent_update(c, &a, m);
+	return e == ERR_OK ? patched(c, a.id) : reply_fail(c);
+}
+
+/* --- mode and model ----------------------------------------------------------------- */
+
+struct reply
+agents_mode_set(struct ctx *c, const struct request *rq)
+{
+	const struct mode_request *in = rq->body_struct;
+	struct agent a;
+	const char *mode = in->mode;
+	bool stable = strcasecmp(mode, "stable") == 0, normal = strcasecmp(mode, "normal") == 0;
+	enum err e = request_agent(c, rq, &a);
+	char low[16] = { 0 };
+
+	for (size_t i = 0; mode[i] != '\0' && i < sizeof(low) - 1; i++)
+		low[i] = (char)(mode[i] >= 'A' && mode[i] <= 'Z' ? mode[i] | 32 : mode[i]);
+	if (e == ERR_OK)
+		e = agent_set_mode(c, a.id, stable || normal ? a.mode : low, stable || (a.stable && !normal));
+	if (e != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 200, "status", "updated", "agent_id", a.id, "mode", mode, NULL);
+}
+
+struct reply
+agents_model_set(struct ctx *c, const struct request *rq)
+{
+	const struct model_request *in = rq->body_struct;
+	const struct model *known;
+	struct json_object *m = NULL, *mm;
+	const char *model = in->model, *provider = in->provider, *slash;
+	struct agent a;
+	enum err e = request_agent(c, rq, &a);
+
+	if (e == ERR_OK && blank(model))
+		e = bad(c, "Missing 'model' field");
+	if (e != ERR_OK)
+		return reply_fail(c);
+	if (json_object_deep_copy(a.manifest, &m, NULL) != 0 || json_keep(c, m) == NULL || (mm = js_obj(m, "model")) == NULL) {
+		ignore_err(fail(c, ERR_NOMEM, "out of memory"));
+		return reply_fail(c);
+	}
+	known = catalog_model(blank(provider) ? NULL : provider, model);
+	slash = strchr(model, '/');
+	if (blank(provider) && known != NULL && js_str(mm, "base_url") == NULL)
+		provider = known->provider;
+	else if (blank(provider) && slash != NULL &&
+	    catalog_provider_alias(ctx_strndup(c, model, (size_t)(slash - model))) != NULL)
+		provider = ctx_strndup(c, model, (size_t)(slash - model));
+	if (blank(provider))
+		provider = js_str_or(mm, "provider", "default");
+	if (slash != NULL && strncmp(model, provider, (size_t)(slash - model)) == 0 &&
+	    provider[slash - model] == '\0')
+		model = slash + 1;
+	if (strcmp(provider, js_str_or(mm, "provider", "default")) != 0) {
+		json_object_object_del(mm, "api_key_env");
+		json_object_object_del(mm, "base_url");
+	}
+	put(mm, "model", model);
+	put(mm, "provider", provider);
+	if (agent_update(c, &a, m) != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 200, "status", "ok", "model", model, "provider", provider, NULL);
+}

@@ -1,0 +1,263 @@
+/*
+ * One turn over HTTP: its answer as one JSON object, or as it comes.
+ *
+ * A client that goes away does not end the turn: its answer is in the
+ * session. `[turn] on_disconnect = "cancel"` chooses otherwise.
+ */
+#include <string.h>
+
+#include "daemon/dbpool.h"
+#include "daemon/live.h"
+#include "daemon/turn.h"
+#include "lib/api/api.h"
+#include "lib/api/schemas.h"
+#include "lib/base/util.h"
+#include "lib/svc/config.h"
+
+struct reply agents_message(struct ctx *, const struct request *);
+struct reply agents_message_stream(struct ctx *, const struct request *);
+struct reply agents_ws(struct ctx *, const struct request *);
+
+enum { MESSAGE_BYTES = 262144, MESSAGE_CHARS = 100000 };
+
+static size_t
+chars_of(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xC0) != 0x80;
+	return n;
+}
+
+static enum err
+check_text(struct ctx *c, const struct message_request *in)
+{
+	const char *m = in->message;
+
+	if (strlen(m) > MESSAGE_BYTES || chars_of(m) > MESSAGE_CHARS)
+		return fail_code(c, ERR_TOO_LARGE, "message_too_large", "Message too large (max %d bytes)", MESSAGE_BYTES);
+	if (m[strspn(m, " \t\r\n")] == '\0')
+		return fail_code(c, ERR_BAD_REQUEST, "invalid_input", "message: at least one character is expected");
+	return ERR_OK;
+}
+
+/* "cron", "autonomous" and "webui" are ours to use. */
+static const char *
+channel_of(struct ctx *c, const char *type)
+{
+	if (strcmp(type, "cron") == 0 || strcmp(type, "autonomous") == 0 || strcmp(type, "webui") == 0)
+		return ctx_printf(c, "ext-%s", type);
+	return type;
+}
+
+static void
+set_effort(struct ctx *c, struct turn_ask *ask, const struct message_request *in)
+{
+	const char *effort = in->reasoning_mode != NULL ? in->reasoning_mode :
+	    in->has_thinking && in->thinking ? "medium" : NULL;
+
+	if (effort == NULL || strcmp(effort, "none") == 0)
+		return;
+	ask->extra = json_keep(c, json_object_new_object());
+	json_object_object_add(ask->extra, "reasoning_effort",
+	    json_object_new_string(strcmp(effort, "max") == 0 ? "high" : effort));
+}
+
+static enum err
+ask_from(struct ctx *c, const struct request *rq, struct turn_ask *ask, struct cancel *k)
+{
+	const struct message_request *in = rq->body_struct;
+	char *id = ctx_alloc(c, 37), *session = ctx_alloc(c, 37);
+	struct agent a;
+	enum err e = request_agent_id(c, rq, id);
+
+	if (e == ERR_OK)
+		e = check_text(c, in);
+	if (e == ERR_OK)
+		e = agent_load(c, id, &a);
+	if (e == ERR_OK && in->session_id != NULL && !uuid_parse(in->session_id, session))
+		e = fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "invalid session_id: must be a UUID");
+	if (e != ERR_OK)
+		return e;
+	*ask = (struct turn_ask){
+		.agent_id = id, .session_id = in->session_id != NULL ? session : NULL, .text = in->message,
+		.channel = channel_of(c, in->channel_type), .sender_id = in->sender_id,
+		.sender_name = in->sender_id == NULL ? NULL : in->sender_name != NULL ? in->sender_name : in->sender_id,
+		.ephemeral = in->ephemeral, .incognito = in->incognito, .cancel = k,
+	};
+	if (strncmp(ask->text, "/btw ", 5) == 0) {
+		ask->text += 5;
+		ask->ephemeral = true;
+	}
+	set_effort(c, ask, in);
+	return ERR_OK;
+}
+
+/* --- the answer at once ------------------------------------------------------------------ */
+
+static const char *
+shown_text(struct ctx *c, const struct turn_answer *a)
+{
+	if (a->text[0] != '\0')
+		return a->text;
+	return ctx_printf(c, "[The agent completed processing but returned no text response. "
+	    "(%lld in / %lld out | %lld iter)]", (long long)a->input_tokens, (long long)a->output_tokens,
+	    (long long)a->iterations);
+}
+
+static struct reply
+answer(struct ctx *c, const struct turn_ask *ask, const struct message_request *in, const struct turn_answer *a)
+{
+	struct jw *w = reply_open(c);
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	jw_object(w, NULL);
+	jw_str(w, "response", a->silent ? "" : shown_text(c, a));
+	if (a->silent)
+		jw_bool(w, "silent", true);
+	jw_i64(w, "input_tokens", a->input_tokens);
+	jw_i64(w, "output_tokens", a->output_tokens);
+	jw_i64(w, "iterations", a->iterations);
+	jw_usd(w, "cost_usd", a->cost_nanousd);
+	if (a->traces != NULL)
+		jw_json(w, "decision_traces", a->traces);
+	if (a->memories_saved != NULL)
+		jw_json(w, "memories_saved", a->memories_saved);
+	if (in->show_thinking && a->thinking != NULL && a->thinking[0] != '\0')
+		jw_str(w, "thinking", a->thinking);
+	if (ask->session_id == NULL && !ask->ephemeral && a->session_id != NULL)
+		jw_str(w, "session_id", a->session_id);
+	jw_end(w);
+	return reply_json(c, 200, w);
+}
+
+struct reply
+agents_message(struct ctx *c, const struct request *rq)
+{
+	struct cancel *k = ctx_alloc(c, sizeof(*k));
+	struct turn_ask ask;
+	struct turn_answer a;
+	enum err e = k == NULL ? fail(c, ERR_NOMEM, "out of memory") : ask_from(c, rq, &ask, k);
+
+	if (e != ERR_OK)
+		return reply_fail(c);
+	ask.origin = "api";
+	if (c->cfg->on_disconnect_cancel)
+		live_on_gone(rq->live, k, CANCEL_GONE);
+	e = turn_run(c, &ask, &a);
+	live_on_gone(rq->live, NULL, 0);
+	return e == ERR_OK ? answer(c, &ask, rq->body_struct, &a) : reply_fail(c);
+}
+
+/* --- the answer as it comes ----------------------------------------------------------------- */
+
+struct stream {
+	struct ctx *c;
+	struct live *live;
+	struct buf b;                   /* one event at a time */
+	bool begun;
+};
+
+static void
+event(struct stream *s, const char *name, struct jw *w)
+{
+	(void)w;
+	if (!s->begun)
+		s->begun = live_begin(s->live, s->c, "text/event-stream") == ERR_OK;
+	if (s->begun && !s->b.failed)
+		(void)live_event(s->live, name, s->b.p, s->b.len);      /* a client that has gone does not stop the turn */
+	buf_clear(&s->b);
+}
+
+static void
+on_event(void *arg, const struct turn_event *ev)
+{
+	struct stream *s = arg;
+	struct jw w = JW_INIT(&s->b);
+
+	buf_clear(&s->b);
+	jw_object(&w, NULL);
+	switch (ev->kind) {
+	case TURN_TEXT:
+		jw_strn(&w, "content", ev->s, ev->n);
+		jw_bool(&w, "done", false);
+		jw_end(&w);
+		event(s, "chunk", &w);
+		break;
+	case TURN_TOOL_START:
+		jw_str(&w, "tool", ev->b);
+		jw_end(&w);
+		event(s, "tool_use", &w);
+		break;
+	case TURN_TOOL_END:
+		jw_str(&w, "tool", ev->b);
+		if (json_check(ev->s, ev->n, JSON_DEPTH_MAX, NULL) == ERR_OK)
+			jw_raw(&w, "input", ev->s, ev->n);
+		else
+			jw_strn(&w, "input", ev->s, ev->n);
+		jw_end(&w);
+		event(s, "tool_result", &w);
+		break;
+	case TURN_PHASE:
+		jw_str(&w, "phase", ev->a);
+		jw_str(&w, "detail", ev->b);
+		jw_end(&w);
+		event(s, "phase", &w);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+send_done(struct stream *s, const struct turn_answer *a)
+{
+	struct jw w = JW_INIT(&s->b);
+
+	buf_clear(&s->b);
+	jw_object(&w, NULL);
+	jw_bool(&w, "done", true);
+	jw_object(&w, "usage");
+	jw_i64(&w, "input_tokens", a->input_tokens);
+	jw_i64(&w, "output_tokens", a->output_tokens);
+	jw_end(&w);
+	jw_end(&w);
+	event(s, "done", &w);
+}
+
+struct reply
+agents_message_stream(struct ctx *c, const struct request *rq)
+{
+	struct cancel *k = ctx_alloc(c, sizeof(*k));
+	struct stream s = { .c = c, .live = rq->live, .b = BUF_INIT(16 << 20) };
+	struct turn_ask ask;
+	struct turn_answer a;
+	enum err e = k == NULL ? fail(c, ERR_NOMEM, "out of memory") : ask_from(c, rq, &ask, k);
+
+	if (e != ERR_OK)
+		return reply_fail(c);
+	ask.origin = "stream";
+	ask.sink = (struct turn_sink){ on_event, &s };
+	if (c->cfg->on_disconnect_cancel)
+		live_on_gone(rq->live, k, CANCEL_GONE);
+	e = turn_run(c, &ask, &a);
+	live_on_gone(rq->live, NULL, 0);
+	if (e == ERR_OK)
+		send_done(&s, &a);
+	buf_done(&s.b);
+	if (!s.begun)
+		return reply_fail(c);
+	live_end(rq->live);
+	return reply_streamed(c);
+}
+
+/* The chat socket, asked for without an upgrade. */
+struct reply
+agents_ws(struct ctx *c, const struct request *rq)
+{
+	(void)rq;
+	ignore_err(fail(c, ERR_BAD_REQUEST, "This is a WebSocket: an Upgrade header is expected"));
+	return reply_fail(c);
+}

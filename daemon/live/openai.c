@@ -1,0 +1,248 @@
+/*
+ * POST /v1/chat/completions: a turn of an agent, or straight through to a
+ * provider's model with metering.
+ *
+ * Tools that the request brings are the caller's to run: the turn waits as a row until
+ * their results arrive in a later request. A client that goes away cancels.
+ */
+#include <string.h>
+
+#include "daemon/dbpool.h"
+#include "daemon/live.h"
+#include "daemon/live/openai.h"
+#include "lib/base/util.h"
+#include "lib/svc/catalog.h"
+#include "lib/svc/config.h"
+#include "lib/svc/turn_store.h"
+
+struct reply chat_completions(struct ctx *, const struct request *);
+
+enum { RETRIES = 3 };
+
+static enum err
+agent_named(struct ctx *c, const char *name, struct agent *ret)
+{
+	char id[37];
+
+	return uuid_parse(name, id) ? agent_load(c, id, ret) : agent_load_by_name(c, name, ret);
+}
+
+/* ERR_OK: an agent. NOT_FOUND: no agent, may be a model (*only_agent: it may not). */
+static enum err
+find_agent(struct ctx *c, const char *model, struct agent *ret, bool *only_agent)
+{
+	*only_agent = strncmp(model, "librefang:", 10) == 0 || strncmp(model, "openfang:", 9) == 0;
+	return agent_named(c, *only_agent ? strchr(model, ':') + 1 : model, ret);
+}
+
+static const char *
+finish_word(enum llm_stop stop)
+{
+	return stop == LLM_MAX_TOKENS ? "length" : stop == LLM_FILTERED ? "content_filter" :
+	    stop == LLM_TOOL_USE ? "tool_calls" : "stop";
+}
+
+/* --- an agent ------------------------------------------------------------------------------ */
+
+static void
+on_event(void *arg, const struct turn_event *ev)
+{
+	if (ev->kind == TURN_TEXT)
+		completion_text(arg, ev->s, ev->n);
+}
+
+static enum err
+agent_ask(struct ctx *c, const struct request *rq, struct agent *a, struct turn_ask *ask, struct cancel *k)
+{
+	const struct chat_request *in = rq->body_struct;
+	const char *first = NULL;
+
+	*ask = (struct turn_ask){
+		.agent_id = a->id, .text = "", .origin = "openai", .channel = "openai", .cancel = k,
+		.max_tokens = in->max_completion_tokens > 0 ? in->max_completion_tokens : in->max_tokens,
+		.temperature = in->temperature, .has_temperature = in->has_temperature,
+		.extra = openai_extra(c, rq->json, false), .outer_tools = openai_tools(c, in->tools),
+	};
+	ask->outer_results = openai_results(c, in->messages, &first);
+	if (ask->outer_results != NULL)
+		return turn_of_call(c, a->id, first, &ask->resume_turn);
+	return openai_question(c, in->messages, &ask->text, &ask->blocks);
+}
+
+static struct reply
+agent_turn(struct ctx *c, const struct request *rq, struct agent *a)
+{
+	const struct chat_request *in = rq->body_struct;
+	struct cancel *k = ctx_alloc(c, sizeof(*k));
+	struct completion m;
+	struct turn_answer ans = { 0 };
+	struct turn_ask ask;
+	enum err e = k == NULL ? fail(c, ERR_NOMEM, "out of memory") : agent_ask(c, rq, a, &ask, k);
+
+	if (e == ERR_OK && in->stream && ask.blocks != NULL)
+		e = fail_code(c, ERR_BAD_REQUEST, "streaming_vision_unsupported", "Images cannot be streamed");
+	if (e != ERR_OK)
+		return reply_fail(c);
+	completion_init(&m, c, rq, a->name);
+	if (in->stream)
+		ask.sink = (struct turn_sink){ on_event, &m };
+	live_on_gone(rq->live, k, CANCEL_GONE);
+	e = turn_run(c, &ask, &ans);
+	live_on_gone(rq->live, NULL, 0);
+	if (e != ERR_OK)
+		return completion_fail(&m);
+	if (in->stream)
+		return completion_end(&m, ans.outer_calls != NULL ? "tool_calls" : finish_word(ans.stop), ans.outer_calls,
+		    ans.input_tokens, ans.output_tokens);
+	return completion_object(&m, ans.text, ans.outer_calls != NULL ? "tool_calls" : finish_word(ans.stop),
+	    ans.outer_calls, ans.input_tokens, ans.output_tokens);
+}
+
+/* --- the gateway ----------------------------------------------------------------------------- */
+
+static void
+on_text(void *arg, const char *s, size_t n)
+{
+	completion_text(arg, s, n);
+}
+
+/* "provider/model", or a catalog id; who serves it. */
+static enum err
+find_model(struct ctx *c, const char *name, struct model_route *ret)
+{
+	const struct model *known = catalog_model(NULL, name);
+	const char *slash = strchr(name, '/');
+	const struct provider *p = slash == NULL ? NULL :
+	    catalog_provider_alias(ctx_strndup(c, name, (size_t)(slash - name)));
+
+	if (known != NULL)
+		return model_route(c, known->provider, known->id, NULL, ret);
+	if (p != NULL && slash[1] != '\0')
+		return model_route(c, p->id, slash + 1, NULL, ret);
+	return fail_code(c, ERR_NOT_FOUND, "model_not_found", "No agent found for model '%s'",
+	    ctx_strndup(c, name, utf8_cut(name, strlen(name), 128)));
+}
+
+static enum err
+meter(struct ctx *c, const struct model_route *r, const struct llm_answer *a, int64_t us)
+{
+	struct usage u = {
+		.agent_id = "gateway", .provider = r->provider, .model = r->model, .channel = "openai",
+		.user_id = c->who->user_id, .input_tokens = a->input_tokens, .output_tokens = a->output_tokens,
+		.cost_nanousd = catalog_cost_nanousd(r->provider, r->model, a->input_tokens, a->output_tokens,
+		    a->cache_read_tokens, a->cache_write_tokens),
+		.llm_calls = 1, .latency_ms = us / 1000,
+	};
+
+	return usage_insert(c, &u);
+}
+
+static enum err
+gateway_failed(struct ctx *c, const struct llm_answer *a)
+{
+	enum err e = a->error == LLM_RATE_LIMITED ? ERR_RATE_LIMITED : a->error == LLM_MODEL_NOT_FOUND ? ERR_NOT_FOUND :
+	    a->error == LLM_FORMAT || a->error == LLM_CONTEXT_OVERFLOW ? ERR_BAD_REQUEST :
+	    a->error == LLM_CANCELLED ? ERR_CANCELLED : ERR_INTERNAL;
+
+	return fail_code(c, e, llm_error_code(a->error), "%s", a->why);
+}
+
+static struct json_object *
+calls_of(struct ctx *c, struct json_object *content)
+{
+	struct json_object *all = NULL;
+
+	for (size_t i = 0, n = json_object_array_length(content); i < n; i++) {
+		struct json_object *b = json_object_array_get_idx(content, i);
+
+		if (strcmp(js_str_or(b, "type", ""), "tool_use") != 0)
+			continue;
+		if (all == NULL)
+			all = json_keep(c, json_object_new_array());
+		json_object_array_add(all, json_object_get(b));
+	}
+	return all;
+}
+
+static const char *
+text_of(struct ctx *c, struct json_object *content)
+{
+	const char *all = "";
+
+	for (size_t i = 0, n = json_object_array_length(content); i < n; i++) {
+		struct json_object *b = json_object_array_get_idx(content, i);
+
+		if (strcmp(js_str_or(b, "type", ""), "text") == 0)
+			all = all[0] == '\0' ? js_str_or(b, "text", "") : ctx_printf(c, "%s%s", all, js_str_or(b, "text", ""));
+	}
+	return all != NULL ? ctx_strdup(c, all) : "";
+}
+
+static struct reply
+gateway(struct ctx *c, const struct request *rq, const struct model_route *r)
+{
+	const struct chat_request *in = rq->body_struct;
+	struct cancel *k = ctx_alloc(c, sizeof(*k));
+	struct completion m;
+	struct llm_sink sink = { .arg = &m, .text = on_text };
+	struct llm_answer a = { 0 };
+	struct llm_request q = {
+		.provider = r->provider, .model = r->model, .format = r->format, .base_url = r->base_url,
+		.api_key = r->api_key, .raw_messages = in->messages, .raw_tools = in->tools,
+		.extra = openai_extra(c, rq->json, true), .stream = in->stream, .cancel = k,
+		.max_tokens = in->max_completion_tokens > 0 ? in->max_completion_tokens : in->max_tokens,
+		.temperature = in->temperature, .has_temperature = in->has_temperature,
+		.timeout_ms = c->cfg->message_timeout_s * 1000,
+	};
+	int64_t since = clock_mono_us();
+	struct json_object *calls;
+	struct reply out;
+	enum err e;
+
+	if (k == NULL) {
+		ignore_err(fail(c, ERR_NOMEM, "out of memory"));
+		return reply_fail(c);
+	}
+	completion_init(&m, c, rq, in->model);
+	live_on_gone(rq->live, k, CANCEL_GONE);
+	job_db_release(c);
+	e = llm_call(&q, &sink, RETRIES, &a);
+	job_db_acquire(c);
+	live_on_gone(rq->live, NULL, 0);
+	if (e == ERR_OK)
+		e = meter(c, r, &a, clock_mono_us() - since);
+	else
+		e = gateway_failed(c, &a);
+	if (e != ERR_OK) {
+		llm_answer_done(&a);
+		return completion_fail(&m);
+	}
+	calls = calls_of(c, a.content);
+	if (in->stream)
+		out = completion_end(&m, finish_word(a.stop), calls, a.input_tokens, a.output_tokens);
+	else
+		out = completion_object(&m, text_of(c, a.content), finish_word(a.stop), calls, a.input_tokens, a.output_tokens);
+	llm_answer_done(&a);
+	return out;
+}
+
+struct reply
+chat_completions(struct ctx *c, const struct request *rq)
+{
+	const struct chat_request *in = rq->body_struct;
+	struct model_route r;
+	struct agent a;
+	bool only_agent;
+	enum err e = find_agent(c, in->model, &a, &only_agent);
+
+	if (e == ERR_OK)
+		return agent_turn(c, rq, &a);
+	if (e != ERR_NOT_FOUND)
+		return reply_fail(c);
+	if (only_agent)
+		e = fail_code(c, ERR_NOT_FOUND, "model_not_found", "No agent found for model '%s'",
+		    ctx_strndup(c, in->model, utf8_cut(in->model, strlen(in->model), 128)));
+	else
+		e = find_model(c, in->model, &r);
+	return e == ERR_OK ? gateway(c, rq, &r) : reply_fail(c);
+}

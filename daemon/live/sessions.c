@@ -1,0 +1,106 @@
+/*
+ * Sessions: new, switched to, cleared.
+ */
+#include <string.h>
+
+#include "daemon/dbpool.h"
+#include "daemon/turn.h"
+#include "db/db.h"
+#include "lib/api/api.h"
+#include "lib/api/schemas.h"
+#include "lib/base/util.h"
+#include "lib/svc/history.h"
+
+struct reply sessions_create(struct ctx *, const struct request *);
+struct reply sessions_switch(struct ctx *, const struct request *);
+struct reply agents_history_delete(struct ctx *, const struct request *);
+struct reply agents_session_reset(struct ctx *, const struct request *);
+
+enum { WAIT_MS = 300000 };
+
+static enum err
+create_current(struct ctx *c, const char *agent_id, const char *label, char id[static 37])
+{
+	SCOPED_TX tx = { 0 };
+	enum err e = tx_begin(c, &tx);
+
+	if (e == ERR_OK)
+		e = session_create(c, agent_id, NULL, label, id);
+	if (e == ERR_OK)
+		e = session_make_current(c, agent_id, id);
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
+struct reply
+sessions_create(struct ctx *c, const struct request *rq)
+{
+	const struct session_request *in = rq->body_struct;
+	const char *label = NULL;
+	struct agent a;
+	char id[37];
+	enum err e = request_agent(c, rq, &a);
+
+	if (e == ERR_OK)
+		e = session_label(c, in->label, &label);
+	if (e == ERR_OK)
+		e = create_current(c, a.id, label, id);
+	if (e != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 200, "session_id", id, "agent_id", a.id, "label", label, NULL);
+}
+
+struct reply
+sessions_switch(struct ctx *c, const struct request *rq)
+{
+	struct session s;
+	struct agent a;
+	char id[37];
+	enum err e = request_agent(c, rq, &a);
+
+	if (e == ERR_OK && !uuid_parse(path_arg(rq, "session_id"), id))
+		e = fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID");
+	if (e == ERR_OK)
+		e = session_load(c, id, &s);
+	if (e == ERR_OK && strcmp(s.agent_id, a.id) != 0)
+		e = fail_code(c, ERR_NOT_FOUND, "session_not_found", "Session not found");
+	if (e == ERR_OK)
+		e = session_make_current(c, a.id, id);
+	if (e != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 200, "status", "ok", "message", "Session switched", NULL);
+}
+
+struct reply
+agents_history_delete(struct ctx *c, const struct request *rq)
+{
+	struct agent a;
+	char id[37];
+	enum err e = request_agent(c, rq, &a);
+
+	if (e == ERR_OK)
+		e = history_clear(c, a.id, id);
+	if (e != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 200, "status", "ok", "message", "All history cleared", NULL);
+}
+
+/* Waits for running turns, so that none of them writes into what is cleared. */
+struct reply
+agents_session_reset(struct ctx *c, const struct request *rq)
+{
+	struct agent a;
+	char id[37];
+	bool idle;
+	enum err e = request_agent(c, rq, &a);
+
+	if (e != ERR_OK)
+		return reply_fail(c);
+	job_db_release(c);
+	idle = turns_wait_idle(a.id, WAIT_MS);
+	job_db_acquire(c);
+	e = idle ? history_clear(c, a.id, id) : fail(c, ERR_BUSY, "a turn of the agent does not end");
+	if (e != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 200, "status", "ok", "message", "Session reset", "agent_id", a.id,
+	    "new_session_id", id, NULL);
+}

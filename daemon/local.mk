@@ -1,0 +1,34 @@
+bin_PROGRAMS += librefangd
+librefangd_SOURCES = \
+	daemon/conf.c \
+	daemon/dbpool.c \
+	daemon/job.c \
+	daemon/live.c \
+	daemon/live/agents.c \
+	daemon/live/message.c \
+	daemon/live/openai.c \
+	daemon/live/openai_read.c \
+	daemon/live/openai_write.c \
+	daemon/live/sessions.c \
+	daemon/live/system.c \
+	daemon/loop.c \
+	daemon/loop_http.c \
+	daemon/loop_wal.c \
+	daemon/loop_ws.c \
+	daemon/main.c \
+	daemon/model_route.c \
+	daemon/queue.c \
+	daemon/routes.c \
+	daemon/running.c \
+	daemon/spawn.c \
+	daemon/threads.c \
+	daemon/turn.c \
+	daemon/turn_boot.c \
+	daemon/turn_loop.c \
+	daemon/turn_text.c \
+	daemon/turn_tools.c \
+	daemon/ws_chat.c \
+	daemon/ws_command.c \
+	daemon/ws_turn.c
+librefangd_LDADD = libhandlers.a $(AGENT_LIBS) $(CONFIG_LIBS) $(API_LIBS) \
+	$(LWS_LIBS) $(CURL_LIBS) $(INI_LIBS) $(ZLIB_LIBS) -lstdc++

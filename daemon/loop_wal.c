@@ -1,0 +1,116 @@
+/*
+ * Keeping the write-ahead log short without looking at it all the time.
+ *
+ * While nobody writes, a one-shot watch sleeps on the file. The first write
+ * wakes us; then we look five times a second, fold when the log is long, and
+ * fold once more and go back to sleep when it has been quiet for a second. Folding runs on a thread.
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/conn.h"
+#include "daemon/threads.h"
+
+enum { LOOK_US = 200000, QUIET_LOOKS = 5, LONG_BYTES = 8 << 20, TOO_LONG_BYTES = 24 << 20 };
+
+static struct {
+	char path[4096 + 64];
+	struct source watch;
+	void (*fold)(bool);
+	lws_sorted_usec_list_t timer;
+	struct timespec changed;
+	off_t size;
+	unsigned quiet;
+	_Atomic bool folding;
+	bool too_long;
+} wal;
+
+/* false: no file yet, or no inotify: look again later. */
+static bool
+sleep_on_it(void)
+{
+	return wal.watch.wsi != NULL && inotify_add_watch((int)lws_get_socket_fd(wal.watch.wsi),
+	    wal.path, IN_MODIFY | IN_ONESHOT) >= 0;
+}
+
+static void
+fold_job(void *unused)
+{
+	(void)unused;
+	wal.fold(wal.too_long);
+	atomic_store(&wal.folding, false);
+}
+
+static void
+fold(bool too_long)
+{
+	if (atomic_exchange(&wal.folding, true))
+		return;
+	wal.too_long = too_long;
+	if (threads_run(fold_job, NULL) != 0)
+		atomic_store(&wal.folding, false);      /* busy: at the next look */
+}
+
+static bool
+changed_since_last_look(void)
+{
+	struct stat st;
+	bool changed;
+
+	if (stat(wal.path, &st) != 0)
+		return false;
+	changed = st.st_size != wal.size || st.st_mtim.tv_sec != wal.changed.tv_sec ||
+	    st.st_mtim.tv_nsec != wal.changed.tv_nsec;
+	wal.size = st.st_size;
+	wal.changed = st.st_mtim;
+	return changed;
+}
+
+static void
+look(lws_sorted_usec_list_t *sul)
+{
+	wal.quiet = changed_since_last_look() ? 0 : wal.quiet + 1;
+	if (wal.quiet >= QUIET_LOOKS) {
+		if (wal.quiet == QUIET_LOOKS)
+			fold(false);
+		if (!sleep_on_it())
+			lws_sul_schedule(loop_context(), 0, sul, look, QUIET_LOOKS * LOOK_US);
+		return;
+	}
+	if (wal.quiet == 0 && wal.size > LONG_BYTES)
+		fold(wal.size > TOO_LONG_BYTES);
+	lws_sul_schedule(loop_context(), 0, sul, look, LOOK_US);
+}
+
+void
+wal_touched(void)
+{
+	char events[512];
+
+	while (read((int)lws_get_socket_fd(wal.watch.wsi), events, sizeof(events)) > 0)
+		;
+	wal.quiet = 0;
+	if (lws_dll2_is_detached(&wal.timer.list))
+		lws_sul_schedule(loop_context(), 0, &wal.timer, look, LOOK_US);
+}
+
+void
+wal_start(const char *path, void (*fold_back)(bool))
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	snprintf(wal.path, sizeof(wal.path), "%s", path);
+	wal.fold = fold_back;
+	if (fd >= 0)
+		(void)loop_watch(&wal.watch, SRC_WAL, fd);      /* without it the first look still comes */
+	lws_sul_schedule(loop_context(), 0, &wal.timer, look, LOOK_US);
+}
+
+void
+wal_stop(void)
+{
+	lws_sul_cancel(&wal.timer);
+}

@@ -1,0 +1,166 @@
+/*
+ * The list of running and waiting turns.
+ *
+ * One mutex guards it: it is held for a walk over what runs at this moment,
+ * never while anything is done. The oldest waiter of a session is
+ * woken when its holder leaves.
+ */
+#include "daemon/running.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "daemon/turn.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static struct running *all;     /* oldest first */
+
+static bool
+taken(const char *session_id, const struct running *before)
+{
+	for (const struct running *r = all; r != NULL && r != before; r = r->next)
+		if (strcmp(r->session_id, session_id) == 0)
+			return true;
+	return false;
+}
+
+static void
+append(struct running *r)
+{
+	struct running **end = &all;
+
+	while (*end != NULL)
+		end = &(*end)->next;
+	r->next = NULL;
+	*end = r;
+}
+
+static void
+remove_entry(struct running *r)
+{
+	struct running **at = &all;
+
+	while (*at != NULL && *at != r)
+		at = &(*at)->next;
+	if (*at == r)
+		*at = r->next;
+}
+
+bool
+running_try(struct running *r)
+{
+	bool free_now;
+
+	pthread_mutex_lock(&lock);
+	free_now = !taken(r->session_id, NULL);
+	if (free_now) {
+		pthread_cond_init(&r->wake, NULL);
+		r->active = true;
+		append(r);
+	}
+	pthread_mutex_unlock(&lock);
+	return free_now;
+}
+
+/* A cancel that comes from a closed connection does not know this list: look ten times a second. */
+static void
+doze(struct running *r)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += 100 * 1000 * 1000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_cond_timedwait(&r->wake, &lock, &until);
+}
+
+bool
+running_wait(struct running *r)
+{
+	pthread_mutex_lock(&lock);
+	pthread_cond_init(&r->wake, NULL);
+	r->active = false;
+	append(r);
+	while (taken(r->session_id, r) && !cancelled(r->cancel))
+		doze(r);
+	r->active = !cancelled(r->cancel);
+	pthread_mutex_unlock(&lock);
+	if (!r->active)
+		running_leave(r);
+	return r->active;
+}
+
+void
+running_leave(struct running *r)
+{
+	pthread_mutex_lock(&lock);
+	remove_entry(r);
+	for (struct running *w = all; w != NULL; w = w->next)
+		if (!w->active && strcmp(w->session_id, r->session_id) == 0) {
+			pthread_cond_signal(&w->wake);
+			break;
+		}
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	pthread_cond_destroy(&r->wake);
+}
+
+unsigned
+turns_cancel(const char *agent_id, const char *session_id, int why)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&lock);
+	for (struct running *r = all; r != NULL; r = r->next) {
+		if (agent_id != NULL && strcmp(r->agent_id, agent_id) != 0)
+			continue;
+		if (session_id != NULL && strcmp(r->session_id, session_id) != 0)
+			continue;
+		cancel_now(r->cancel, why);
+		pthread_cond_signal(&r->wake);
+		n++;
+	}
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+static bool
+busy_locked(const char *agent_id)
+{
+	for (const struct running *r = all; r != NULL; r = r->next)
+		if (agent_id == NULL || strcmp(r->agent_id, agent_id) == 0)
+			return true;
+	return false;
+}
+
+bool
+turns_busy(const char *agent_id)
+{
+	bool busy;
+
+	pthread_mutex_lock(&lock);
+	busy = busy_locked(agent_id);
+	pthread_mutex_unlock(&lock);
+	return busy;
+}
+
+bool
+turns_wait_idle(const char *agent_id, unsigned timeout_ms)
+{
+	struct timespec until;
+	bool busy;
+	int rc = 0;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&lock);
+	while ((busy = busy_locked(agent_id)) && rc == 0)
+		rc = pthread_cond_timedwait(&changed, &lock, &until);
+	pthread_mutex_unlock(&lock);
+	return !busy;
+}

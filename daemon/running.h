@@ -1,0 +1,25 @@
+/*
+ * Who runs now: one turn at a time per session, the others wait in order.
+ */
+#ifndef LF_RUNNING_H
+#define LF_RUNNING_H
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "lib/net/http.h"
+
+/* One turn's place in the list; storage is the caller's, on its thread. */
+struct running {
+	char agent_id[37], session_id[37];
+	struct cancel *cancel;
+	bool active;                    /* has the session; else waits for it */
+	struct running *next;
+	pthread_cond_t wake;
+};
+
+/* Take the session if it is free. false: somebody has it or is before us; we are not in the list. */
+bool running_try(struct running *);
+/* Join the line and wait. false: cancelled, and out of the list. */
+bool running_wait(struct running *);
+void running_leave(struct running *);
+#endif

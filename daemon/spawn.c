@@ -1,0 +1,186 @@
+/*
+ * Making, changing and ending agents.
+ *
+ * The row is the agent; the workspace follows it. A directory that cannot
+ * be made is said before the row is committed to, by undoing the row.
+ */
+#include "daemon/spawn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/dbpool.h"
+#include "daemon/turn.h"
+#include "db/db.h"
+#include "lib/agent/manifest.h"
+#include "lib/base/util.h"
+#include "lib/svc/config.h"
+
+enum { STOP_WAIT_MS = 5000 };
+
+static void
+set_text(struct json_object *o, const char *key, const char *v)
+{
+	json_object_object_add(o, key, json_object_new_string(v));
+}
+
+static enum err
+make_workspace(struct ctx *c, const char *id, struct json_object *m, const char *toml)
+{
+	const char *dir = manifest_workspace(c, m, id);
+
+	if (dir == NULL)
+		return fail_code(c, ERR_BAD_REQUEST, "invalid_manifest", "The workspace is not a path inside the home");
+	return workspace_make(c, dir, m, toml);
+}
+
+enum err
+agent_spawn(struct ctx *c, const struct spawn *s, char ret_id[static 37], const char **ret_name)
+{
+	const char *toml = s->toml;
+	size_t n = s->toml_n;
+	struct json_object *m = NULL;
+	struct agent_new a;
+	bool was;
+	enum err e = ERR_OK;
+
+	if (toml == NULL || n == 0)
+		e = template_load(c, s->template_name, &toml, &n);
+	if (e == ERR_OK && n > MANIFEST_BYTES_MAX)
+		e = fail_code(c, ERR_TOO_LARGE, "manifest_too_large", "Manifest too large (max 1MB)");
+	if (e == ERR_OK)
+		e = manifest_parse(c, toml, n, &m);
+	if (e != ERR_OK)
+		return e;
+	if (s->name != NULL) {
+		set_text(m, "name", s->name);
+		toml = manifest_to_toml(c, m);
+		if (toml == NULL || manifest_parse(c, toml, strlen(toml), &m) != ERR_OK)
+			return c->fault.err != ERR_OK ? c->fault.err : fail(c, ERR_NOMEM, "out of memory");
+	}
+	a = (struct agent_new){ .name = js_str_or(m, "name", "unnamed"), .manifest_toml = toml, .manifest = m,
+		.template_name = s->toml == NULL ? s->template_name : NULL, .parent_id = s->parent_id };
+	if ((e = agent_insert(c, &a, ret_id)) != ERR_OK)
+		return e;
+	*ret_name = a.name;
+	e = make_workspace(c, ret_id, m, toml);
+	if (e != ERR_OK) {
+		struct fault f = c->fault;
+
+		ignore_err(agent_remove(c, ret_id, true, &was));        /* the first fault is the one to tell */
+		c->fault = f;
+	}
+	return e;
+}
+
+enum err
+agent_update(struct ctx *c, const struct agent *a, struct json_object *m)
+{
+	const char *toml, *dir = manifest_workspace(c, a->manifest, a->id);
+	enum err e;
+
+	if (strcmp(js_str_or(m, "name", ""), a->name) != 0 && dir != NULL)
+		set_text(m, "workspace", dir);          /* the files stay where they are */
+	toml = manifest_to_toml(c, m);
+	if (toml == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	e = manifest_parse(c, toml, strlen(toml), &m);
+	if (e == ERR_OK)
+		e = agent_store(c, a->id, toml, m);
+	if (e != ERR_OK)
+		return e;
+	dir = manifest_workspace(c, m, a->id);
+	if (dir == NULL || workspace_save_manifest(c, dir, toml) != ERR_OK)
+		log_line(LOG_WARN, "rid=%s agent=%s what=\"agent.toml could not be written\"", c->rid, a->id);
+	return ERR_OK;
+}
+
+enum err
+agent_replace(struct ctx *c, const struct agent *a, const char *toml, size_t n)
+{
+	struct json_object *m = NULL, *tags = js_arr(a->manifest, "tags"), *place = js_get(a->manifest, "workspace");
+	enum err e;
+
+	if (n > MANIFEST_BYTES_MAX)
+		return fail_code(c, ERR_TOO_LARGE, "manifest_too_large", "Manifest too large (max 1MB)");
+	if ((e = manifest_parse(c, toml, n, &m)) != ERR_OK)
+		return e;
+	set_text(m, "name", a->name);
+	if (tags != NULL)
+		json_object_object_add(m, "tags", json_object_get(tags));
+	json_object_object_del(m, "workspace");
+	if (place != NULL)
+		json_object_object_add(m, "workspace", json_object_get(place));
+	return agent_update(c, a, m);
+}
+
+/* Does another agent name this directory too? */
+static bool
+workspace_shared(struct ctx *c, struct json_object *own, const char *dir)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id, manifest FROM agent"
+	    " WHERE ? OR manifest LIKE '%\"workspace\":\"%'"));
+
+	bind_i64(st, js_str(own, "workspace") != NULL);
+	while (db_step(st)) {
+		struct json_object *m = json_stored(c, col_text(c, st, "manifest"));
+		const char *other = m == NULL ? NULL : manifest_workspace(c, m, col_text(c, st, "id"));
+
+		if (other == NULL || strcmp(other, dir) == 0)
+			return true;
+	}
+	return db_end(st) != ERR_OK;
+}
+
+enum err
+agent_end(struct ctx *c, const char *id, bool purge, bool *ret_was)
+{
+	struct agent a;
+	const char *dir;
+	enum err e = agent_load(c, id, &a);
+
+	*ret_was = false;
+	if (e == ERR_NOT_FOUND)
+		return ERR_OK;
+	if (e != ERR_OK)
+		return e;
+	dir = manifest_workspace(c, a.manifest, id);
+	/* first the row: whatever runs for it can write nothing any more */
+	if ((e = agent_remove(c, id, purge, ret_was)) != ERR_OK)
+		return e;
+	if (turns_cancel(id, NULL, CANCEL_USER) > 0) {
+		job_db_release(c);
+		(void)turns_wait_idle(id, STOP_WAIT_MS);        /* a tool that does not stop loses its directory */
+		job_db_acquire(c);
+	}
+	if (dir != NULL && !workspace_shared(c, a.manifest, dir))
+		workspace_remove(dir, c->cfg->workspaces_dir);
+	return ERR_OK;
+}
+
+static enum err
+mark_first(struct ctx *c, bool *done)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO meta (name, value) VALUES ('first_start', 'done')"
+	    " ON CONFLICT (name) DO NOTHING"));
+
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	*done = db_changes(st) == 0;
+	return ERR_OK;
+}
+
+enum err
+agent_first(struct ctx *c)
+{
+	struct spawn s = { .template_name = "assistant" };
+	const char *name;
+	int64_t all = 0, running = 0;
+	bool done = true;
+	char id[37];
+	enum err e = agent_count(c, &all, &running);
+
+	if (e == ERR_OK && all == 0)
+		e = mark_first(c, &done);
+	return e != ERR_OK || done ? e : agent_spawn(c, &s, id, &name);
+}

@@ -1,0 +1,584 @@
+/*
+ * A turn from the question to its row "done".
+ *
+ * The difficult thing is the first transaction: when the session is free, the turn's
+ * row, the user's message and the first step are one commit; when it is
+ * not, the row alone is committed (nothing accepted is lost) and the turn waits in line.
+ */
+#include "daemon/turn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/dbpool.h"
+#include "daemon/turn_state.h"
+#include "db/db.h"
+#include "lib/agent/manifest.h"
+#include "lib/agent/prompt.h"
+#include "lib/agent/tool.h"
+#include "lib/base/arena.h"
+#include "lib/base/shm.h"
+#include "lib/base/util.h"
+#include "lib/svc/caller.h"
+#include "lib/svc/catalog.h"
+#include "lib/svc/config.h"
+
+enum { HISTORY_DEFAULT = 60, HISTORY_MAX = 500, ITERATIONS_DEFAULT = 50, SAID_MAX = 4 << 20 };
+
+#define SENDER_NAMESPACE "a34e7c01-8f2b-4d6a-915c-d73ef40ab852"
+
+static int64_t epoch;
+
+int64_t
+turns_epoch(void)
+{
+	return epoch;
+}
+
+void
+turns_set_epoch(int64_t e)
+{
+	epoch = e;
+}
+
+/* --- what was asked, as the row keeps it -------------------------------------------- */
+
+static const char *
+ask_json(struct turn *t)
+{
+	const struct turn_ask *a = t->ask;
+	struct jw *w = ctx_alloc(t->c, sizeof(*w));
+	struct buf b = BUF_INIT(16 << 20);
+	char *s;
+
+	if (w == NULL)
+		return NULL;
+	w->b = &b;
+	jw_object(w, NULL);
+	if (t->record) {
+		jw_str(w, "text", a->text);
+		if (a->blocks != NULL)
+			jw_json(w, "blocks", a->blocks);
+		if (a->outer_tools != NULL)
+			jw_json(w, "outer_tools", a->outer_tools);
+		if (a->extra != NULL)
+			jw_json(w, "extra", a->extra);
+	}
+	jw_bool(w, "keep", t->keep);
+	jw_i64(w, "max_tokens", a->max_tokens);
+	if (a->has_temperature)
+		jw_f64(w, "temperature", a->temperature);
+	jw_i64(w, "depth", a->depth);
+	jw_str(w, "channel", a->channel);
+	jw_end(w);
+	s = b.failed ? NULL : ctx_strndup(t->c, b.p, b.len);
+	buf_done(&b);
+	return s;
+}
+
+static const char *
+user_content(struct turn *t, size_t *n)
+{
+	const struct turn_ask *a = t->ask;
+	struct buf b = BUF_INIT(16 << 20);
+	struct jw w = JW_INIT(&b);
+	char *s;
+
+	if (a->blocks != NULL)
+		jw_json(&w, NULL, a->blocks);
+	else if (a->sender_name != NULL && a->sender_name[0] != '\0')
+		jw_str(&w, NULL, ctx_printf(t->c, "[%s]: %s", a->sender_name, a->text));
+	else
+		jw_str(&w, NULL, a->text);
+	*n = b.len;
+	s = b.failed ? NULL : ctx_strndup(t->c, b.p, b.len);
+	buf_done(&b);
+	return s;
+}
+
+/* --- before ------------------------------------------------------------------------------ */
+
+static enum err
+mismatch(struct ctx *c)
+{
+	return fail_code(c, ERR_BAD_REQUEST, "session_agent_mismatch", "That session belongs to another agent");
+}
+
+/* The session of this turn: named, the sender's, a fresh one, or the agent's current one. */
+static enum err
+choose_session(struct turn *t)
+{
+	const struct turn_ask *a = t->ask;
+	struct session s;
+	enum err e;
+
+	if (a->session_id != NULL) {
+		memcpy(t->session_id, a->session_id, 37);
+	} else if (a->sender_id != NULL) {
+		const char *scope = ctx_printf(t->c, "%s:%s", t->agent.id, a->channel != NULL ? a->channel : "api");
+
+		uuid5(SENDER_NAMESPACE, scope, strlen(scope), t->session_id);
+	} else if (strcmp(js_str_or(t->agent.manifest, "session_mode", ""), "new") == 0) {
+		uuid4(t->session_id);
+	} else {
+		memcpy(t->session_id, t->agent.session_id, 37);
+		return ERR_OK;
+	}
+	e = session_load(t->c, t->session_id, &s);
+	t->session_is_new = e == ERR_NOT_FOUND;
+	if (e == ERR_OK && strcmp(s.agent_id, t->agent.id) != 0)
+		return mismatch(t->c);
+	return t->session_is_new ? ERR_OK : e;
+}
+
+static enum err
+prepare(struct turn *t)
+{
+	const struct config *cfg = t->c->cfg;
+	struct json_object *mm, *autonomous;
+	const char *provider, *model;
+	enum err e = agent_load(t->c, t->ask->agent_id, &t->agent);
+
+	if (e != ERR_OK)
+		return e;
+	t->keep = !t->ask->ephemeral && !t->ask->incognito;
+	t->record = !t->ask->incognito;
+	mm = js_obj(t->agent.manifest, "model");
+	autonomous = js_obj(t->agent.manifest, "autonomous");
+	t->max_tokens = t->ask->max_tokens > 0 ? t->ask->max_tokens : js_i64(mm, "max_tokens", 4096);
+	t->max_iterations = (unsigned)js_i64(autonomous, "max_iterations",
+	    cfg->agent_max_iterations > 0 ? cfg->agent_max_iterations : ITERATIONS_DEFAULT);
+	agent_resolved_model(t->c, &t->agent, &provider, &model);
+	if ((e = model_route(t->c, provider, model, mm, &t->route)) != ERR_OK)
+		return e;
+	t->out->provider = t->route.provider;
+	t->out->model = t->route.model;
+	return choose_session(t);
+}
+
+/* What the model is shown; after the session is ours. */
+static enum err
+assemble(struct turn *t)
+{
+	struct buf prompt = BUF_INIT(1 << 20);
+	int64_t limit = js_i64(t->agent.manifest, "max_history_messages",
+	    t->c->cfg->max_history_messages > 0 ? t->c->cfg->max_history_messages : HISTORY_DEFAULT);
+	enum err e;
+
+	t->workspace = manifest_workspace(t->c, t->agent.manifest, t->agent.id);
+	t->guard = loop_guard_new(t->c, t->max_iterations);
+	if (!t->ask->ephemeral)
+		t->tools = tools_for(t->c, t->agent.manifest, t->agent.mode);
+	e = prompt_system(t->c, &t->agent, t->workspace, t->ask->depth, t->tools, &prompt);
+	t->system = e == ERR_OK && prompt.p != NULL ? ctx_strndup(t->c, prompt.p, prompt.len) : "";
+	buf_done(&prompt);
+	for (size_t i = 0, n = t->ask->outer_tools == NULL ? 0 : json_object_array_length(t->ask->outer_tools); i < n; i++) {
+		if (t->tools == NULL)
+			t->tools = json_keep(t->c, json_object_new_array());
+		json_object_array_add(t->tools, json_object_get(json_object_array_get_idx(t->ask->outer_tools, i)));
+	}
+	limit = limit < 4 ? 4 : limit > HISTORY_MAX ? HISTORY_MAX : limit;
+	if (e == ERR_OK)
+		e = messages_load(t->c, t->session_id, limit, &t->history);
+	if (e == ERR_OK)
+		t->history = history_for_model(t->c, t->history, (unsigned)limit);
+	return e == ERR_OK && (t->history == NULL || t->guard == NULL) ? fail(t->c, ERR_NOMEM, "out of memory") : e;
+}
+
+/* --- the first transaction ------------------------------------------------------------------ */
+
+static void
+caps_of(struct turn *t, struct caps *global, struct caps *agent)
+{
+	struct json_object *r = js_obj(t->agent.manifest, "resources");
+
+	*global = (struct caps){ t->c->cfg->budget_hour_nanousd, t->c->cfg->budget_day_nanousd,
+		t->c->cfg->budget_month_nanousd };
+	*agent = (struct caps){ (int64_t)(js_f64(r, "max_cost_per_hour_usd", 0) * 1e9 + 0.5),
+		(int64_t)(js_f64(r, "max_cost_per_day_usd", 0) * 1e9 + 0.5),
+		(int64_t)(js_f64(r, "max_cost_per_month_usd", 0) * 1e9 + 0.5) };
+}
+
+static enum err
+insert_row(struct turn *t, const char *state)
+{
+	struct turn_row row = {
+		.id = t->id, .agent_id = t->agent.id, .session_id = t->session_id, .state = state,
+		.origin = t->ask->origin, .caller = t->c->who != NULL ? t->c->who->name : "system",
+		.input = ask_json(t), .epoch = t->epoch, .started_ms = t->c->now_ms,
+	};
+	struct caps global, agent;
+	int64_t price = catalog_cost_nanousd(t->route.provider, t->route.model, t->max_tokens, t->max_tokens, 0, 0);
+	enum err e = row.input == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_insert(t->c, &row);
+
+	caps_of(t, &global, &agent);
+	if (e == ERR_CONFLICT || e == ERR_DB)   /* the agent went away since it was loaded */
+		return fail_code(t->c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
+	return e == ERR_OK ? budget_reserve(t->c, t->id, t->epoch, t->agent.id, price, &global, &agent) : e;
+}
+
+static enum err
+begin(struct turn *t)
+{
+	size_t n;
+	const char *content = user_content(t, &n);
+	char unused[37];
+	enum err e = content == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : ERR_OK;
+
+	if (e == ERR_OK && t->session_is_new && t->keep)
+		e = session_create(t->c, t->agent.id, t->session_id, NULL, unused);
+	if (e == ERR_OK && t->keep)
+		e = message_append(t->c, t->session_id, "user", content, n, t->id, NULL);
+	if (e == ERR_OK)
+		e = step_start(t->c, t->id, t->epoch, t->step + 1, "model", t->route.model, NULL, NULL);
+	t->step += e == ERR_OK;
+	if (e == ERR_OK)
+		json_object_array_add(t->history, json_object_get(json_stored(t->c,
+		    ctx_printf(t->c, "{\"role\":\"user\",\"content\":%s}", content))));
+	return e;
+}
+
+static enum err
+accept_now(struct turn *t)
+{
+	SCOPED_TX tx = { 0 };
+	enum err e = tx_begin(t->c, &tx);
+
+	if (e == ERR_OK)
+		e = insert_row(t, "running");
+	if (e == ERR_OK)
+		e = begin(t);
+	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
+}
+
+static enum err
+accept_later(struct turn *t)
+{
+	SCOPED_TX tx = { 0 };
+	enum err e = tx_begin(t->c, &tx);
+
+	if (e == ERR_OK)
+		e = insert_row(t, "queued");
+	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
+}
+
+static enum err
+begin_queued(struct turn *t)
+{
+	SCOPED_TX tx = { 0 };
+	struct session s;
+	enum err e;
+
+	if (t->session_is_new)          /* another of the line may have made it */
+		t->session_is_new = session_load(t->c, t->session_id, &s) == ERR_NOT_FOUND;
+	e = tx_begin(t->c, &tx);
+	if (e == ERR_OK)
+		e = turn_set_state(t->c, t->id, t->epoch, "running");
+	if (e == ERR_OK)
+		e = begin(t);
+	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
+}
+
+static enum err
+stand_in_line(struct turn *t)
+{
+	bool ours;
+
+	job_db_release(t->c);
+	ours = running_wait(&t->run);
+	job_db_acquire(t->c);
+	t->entered = ours;
+	return ours ? ERR_OK : fail(t->c, ERR_CANCELLED, "Cancelled");
+}
+
+static void
+register_run(struct turn *t)
+{
+	memcpy(t->run.agent_id, t->agent.id, 37);
+	memcpy(t->run.session_id, t->session_id, 37);
+	if (!t->keep)                   /* a side question waits for nobody */
+		memcpy(t->run.session_id, t->id, 37);
+	t->run.cancel = t->ask->cancel;
+}
+
+/* Own the session; the row and, as soon as it is ours, the first step are committed. */
+static enum err
+enter(struct turn *t)
+{
+	enum err e;
+
+	register_run(t);
+	t->entered = running_try(&t->run);
+	if (t->entered)
+		return (e = assemble(t)) != ERR_OK ? e : accept_now(t);
+	if ((e = accept_later(t)) != ERR_OK)
+		return e;
+	e = stand_in_line(t);
+	if (e == ERR_OK)
+		e = assemble(t);
+	return e == ERR_OK ? begin_queued(t) : e;
+}
+
+/* --- the last transaction ---------------------------------------------------------------------- */
+
+static enum err
+touch_agent(struct turn *t)
+{
+	SCOPED_STMT st = db_prepare(t->c->db, SQL("UPDATE agent SET last_active_ms = ?, has_processed = 1 WHERE id = ?"));
+
+	bind_i64(st, clock_ms());
+	bind_text(st, t->agent.id);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(t->c, st);
+}
+
+static enum err
+bill(struct turn *t)
+{
+	struct usage u = {
+		.agent_id = t->agent.id, .provider = t->route.provider, .model = t->route.model,
+		.user_id = t->c->who != NULL ? t->c->who->user_id : NULL, .channel = t->ask->channel,
+		.session_id = t->session_id, .turn_id = t->id, .input_tokens = t->out->input_tokens,
+		.output_tokens = t->out->output_tokens, .cost_nanousd = t->cost_nanousd,
+		.tool_calls = t->tool_calls, .llm_calls = t->llm_calls,
+		.latency_ms = (clock_mono_us() - t->started_us) / 1000,
+	};
+	enum err e = t->llm_calls > 0 ? usage_insert(t->c, &u) : ERR_OK;
+
+	return e == ERR_OK ? budget_release(t->c, t->id) : e;
+}
+
+static const char *
+result_json(struct turn *t)
+{
+	struct buf b = BUF_INIT(16 << 20);
+	struct jw w = JW_INIT(&b);
+	char *s;
+
+	jw_object(&w, NULL);
+	jw_i64(&w, "input_tokens", t->out->input_tokens);
+	jw_i64(&w, "output_tokens", t->out->output_tokens);
+	jw_i64(&w, "iterations", t->out->iterations);
+	jw_usd(&w, "cost_usd", t->cost_nanousd);
+	jw_bool(&w, "silent", t->out->silent);
+	jw_end(&w);
+	s = b.failed ? NULL : ctx_strndup(t->c, b.p, b.len);
+	buf_done(&b);
+	return s;
+}
+
+static enum err
+finish(struct turn *t)
+{
+	SCOPED_TX tx = { 0 };
+	size_t n;
+	const char *said = content_json(t->c, t->content, &n);
+	enum err e = said == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : tx_begin(t->c, &tx);
+
+	if (e == ERR_OK)
+		e = step_end(t->c, t->id, t->epoch, t->step, "done", NULL, 0);
+	if (e == ERR_OK && t->keep && json_object_array_length(t->content) > 0)
+		e = message_append(t->c, t->session_id, "assistant", said, n, t->id, NULL);
+	if (e == ERR_OK)
+		e = turn_end(t->c, t->id, t->epoch, "done", result_json(t), NULL, NULL);
+	if (e == ERR_OK)
+		e = bill(t);
+	if (e == ERR_OK)
+		e = touch_agent(t);
+	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
+}
+
+/* The row of a turn that failed or was cancelled; what was spent is billed. */
+static enum err
+give_up(struct turn *t, enum err why)
+{
+	SCOPED_TX tx = { 0 };
+	struct fault f = t->c->fault;
+	enum err e;
+
+	if (atomic_load(&t->ask->cancel->why) == CANCEL_SHUTDOWN)
+		return why;             /* the row stays open: the next daemon takes it up */
+	e = tx_begin(t->c, &tx);
+	if (e == ERR_OK)
+		e = turn_end(t->c, t->id, t->epoch, why == ERR_CANCELLED ? "cancelled" : "failed", NULL,
+		    f.code != NULL ? f.code : err_code(why), f.msg);
+	if (e == ERR_OK)
+		e = bill(t);
+	if (e == ERR_OK)
+		e = tx_commit(t->c, &tx);
+	if (e != ERR_OK && e != ERR_CONFLICT)
+		log_line(LOG_WARN, "rid=%s turn=%s err=%s what=\"the end of a turn could not be written\"",
+		    t->c->rid, t->id, err_code(e));
+	t->c->fault = f;
+	return why;
+}
+
+static void
+leave(struct turn *t)
+{
+	if (t->entered)
+		running_leave(&t->run);
+	llm_answer_done(&t->answer);
+	buf_done(&t->said);
+	buf_done(&t->thought);
+}
+
+static enum err
+finish_or_give_up(struct turn *t, enum err e)
+{
+	if (e == ERR_OK && t->out->outer_calls != NULL)
+		return bill(t);         /* it waits; each part of it is a line of the ledger */
+	if (e == ERR_OK)
+		e = finish(t);
+	else
+		e = give_up(t, e);
+	turn_emit(t, TURN_PHASE, e == ERR_OK ? "done" : "error", NULL, NULL, 0, false);
+	return e;
+}
+
+static bool
+suspended(struct turn *t)
+{
+	if (strcmp(t->agent.state, "Suspended") != 0)
+		return false;
+	t->out->text = "";
+	return true;
+}
+
+static struct turn *
+turn_new(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
+{
+	struct turn *t = ctx_alloc(c, sizeof(*t));
+
+	*out = (struct turn_answer){ .text = "" };
+	if (t == NULL)
+		return NULL;
+	t->c = c;
+	t->ask = ask;
+	t->out = out;
+	t->epoch = epoch;
+	t->said.max = SAID_MAX;
+	t->thought.max = SAID_MAX;
+	t->started_us = clock_mono_us();
+	return t;
+}
+
+static void
+report(struct turn *t)
+{
+	t->out->turn_id = t->id;
+	t->out->session_id = t->session_id;
+	t->out->cost_nanousd = t->cost_nanousd;
+}
+
+/* --- a turn that waited for results of its caller, or was interrupted ----------------------------- */
+
+/* Where it stood: the newest model step and what it said. */
+static enum err
+stand(struct turn *t)
+{
+	struct step_row *rows = NULL;
+	size_t n = 0, at = 0;
+	enum err e = steps_load(t->c, t->id, 0, &rows, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(rows[i].kind, "model") == 0) {
+			at = i;
+			t->out->iterations++;
+		}
+	if (e != ERR_OK || n == 0)
+		return e;
+	t->step = rows[at].n;
+	t->resumed = true;
+	t->model_ended = strcmp(rows[at].state, "started") != 0;
+	if (t->model_ended && rows[at].result != NULL)
+		t->content = json_stored(t->c, rows[at].result);
+	if (t->content != NULL)
+		return ERR_OK;
+	t->resumed = false;             /* the model's answer never came: ask it again */
+	t->out->iterations -= t->out->iterations > 0;
+	if ((e = step_end(t->c, t->id, t->epoch, t->step, "failed", NULL, 0)) != ERR_OK)
+		return e;
+	return step_start(t->c, t->id, t->epoch, ++t->step, "model", t->route.model, NULL, NULL);
+}
+
+static enum err
+resume(struct turn *t)
+{
+	enum err e;
+
+	register_run(t);
+	if (!(t->entered = running_try(&t->run)) && (e = stand_in_line(t)) != ERR_OK)
+		return e;
+	if ((e = assemble(t)) != ERR_OK)
+		return e;
+	if ((e = turn_set_state(t->c, t->id, t->epoch, "running")) != ERR_OK)
+		return e;
+	return stand(t);
+}
+
+enum err
+turn_take_up(struct ctx *c, const struct turn_row *row, const struct turn_ask *ask, struct turn_answer *out)
+{
+	struct turn *t = turn_new(c, ask, out);
+	enum err e;
+
+	if (t == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	memcpy(t->id, row->id, 37);
+	e = prepare(t);
+	memcpy(t->session_id, row->session_id, 37);
+	if (e == ERR_OK && strcmp(row->state, "queued") == 0) {
+		register_run(t);
+		if (!(t->entered = running_try(&t->run)))
+			e = stand_in_line(t);
+		if (e == ERR_OK)
+			e = assemble(t);
+		if (e == ERR_OK)
+			e = begin_queued(t);
+	} else if (e == ERR_OK) {
+		e = resume(t);
+	}
+	if (e == ERR_OK)
+		e = turn_loop(t);
+	e = finish_or_give_up(t, e);
+	report(t);
+	leave(t);
+	return e;
+}
+
+static enum err
+answer_waiting(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
+{
+	struct turn_row row;
+	enum err e = turn_load(c, ask->resume_turn, &row);
+
+	return e == ERR_OK ? turn_take_up(c, &row, ask, out) : e;
+}
+
+enum err
+turn_run(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
+{
+	struct turn *t;
+	enum err e;
+
+	if (ask->resume_turn != NULL)
+		return answer_waiting(c, ask, out);
+	t = turn_new(c, ask, out);
+	if (t == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	uuid4(t->id);
+	if ((e = prepare(t)) != ERR_OK || suspended(t))
+		return e;
+	e = enter(t);
+	if (shm != NULL)
+		atomic_fetch_add(&shm->turns_running, 1);
+	if (e == ERR_OK)
+		e = turn_loop(t);
+	e = finish_or_give_up(t, e);
+	if (shm != NULL)
+		atomic_fetch_sub(&shm->turns_running, 1);
+	report(t);
+	leave(t);
+	return e;
+}

@@ -1,0 +1,102 @@
+/*
+ * Turns: one agent, one session, one question, answered to its end.
+ *
+ * A turn is a row before it starts, every effect of it is a row before it
+ * happens, and one thread runs it from the question to the answer. What
+ * crosses a crash is in the store; what is in memory here (who runs, who waits,
+ * how to cancel) may be lost.
+ */
+#ifndef LF_TURN_H
+#define LF_TURN_H
+#include "lib/base/json.h"
+#include "lib/llm/llm.h"
+#include "lib/net/http.h"
+#include "lib/svc/agent.h"
+
+enum turn_event_kind {
+	TURN_PHASE,             /* a: phase, b: detail or NULL */
+	TURN_TEXT,              /* s, n */
+	TURN_THINKING,          /* s, n */
+	TURN_TOOL_START,        /* a: id, b: name */
+	TURN_TOOL_INPUT,        /* a: id, s, n: fragment of the arguments */
+	TURN_TOOL_END,          /* a: id, b: name, s, n: arguments as JSON */
+	TURN_TOOL_RESULT,       /* b: name, s, n: result text, is_error */
+};
+
+struct turn_event {
+	enum turn_event_kind kind;
+	const char *a, *b, *s;
+	size_t n;
+	bool is_error;
+};
+
+/* Who watches a turn. Called on the turn's thread; must not block. */
+struct turn_sink {
+	void (*on)(void *arg, const struct turn_event *);
+	void *arg;
+};
+
+/* What is asked. Strings are borrowed until turn_run() returns. */
+struct turn_ask {
+	const char *agent_id;
+	const char *session_id;         /* canonical UUID, or NULL: the agent's current one */
+	const char *text;               /* the question */
+	struct json_object *blocks;     /* content blocks instead of text, or NULL */
+	const char *origin;             /* api stream ws openai agent */
+	const char *channel;            /* for the ledger */
+	const char *sender_id, *sender_name;
+	bool ephemeral;                 /* a side question: no tools, no history */
+	bool incognito;                 /* nothing written to history or memory */
+	int64_t max_tokens;             /* 0: the manifest's */
+	double temperature; bool has_temperature;
+	struct json_object *extra;      /* sampling members for this turn, or NULL */
+	struct json_object *outer_tools;        /* tools that the request brought: {name, description, input_schema} */
+	struct json_object *outer_results;      /* object call id → text: takes a waiting turn up again */
+	const char *resume_turn;        /* with outer_results: the waiting turn's id */
+	unsigned depth;                 /* of nested agent calls */
+	const char *const *chain;       /* agents that wait for this one, NULL-ended; NULL: none */
+	struct turn_sink sink;
+	struct cancel *cancel;          /* the caller's; never NULL */
+};
+
+struct turn_answer {
+	const char *turn_id, *session_id;
+	const char *text;               /* never NULL after ERR_OK; may be "" when silent */
+	const char *thinking;           /* or NULL */
+	bool silent;
+	bool cancelled;
+	enum llm_stop stop;
+	struct json_object *outer_calls;        /* array of tool_use blocks that the caller must answer, or NULL */
+	struct json_object *traces;     /* array of DecisionTrace, or NULL */
+	struct json_object *memories_saved;     /* array of text, or NULL */
+	int64_t input_tokens, output_tokens, iterations, cost_nanousd;
+	const char *provider, *model;   /* that answered */
+};
+
+/*
+ * Run one turn on this thread. c->db is given back while waiting and borrowed
+ * again before return. Errors (with code and sentence for the user):
+ * NOT_FOUND agent_not_found; BAD_REQUEST session_agent_mismatch; PRECONDITION provider_auth_missing;
+ * RATE_LIMITED budget_exceeded, rate_limited; UNAVAILABLE; INTERNAL with a class of llm_error; CANCELLED.
+ */
+enum err turn_run(struct ctx *, const struct turn_ask *, struct turn_answer *ret) MUST_CHECK;
+
+/* Cancel what runs or waits for the agent (session NULL: all). How many there were. */
+unsigned turns_cancel(const char *agent_id, const char *session_id, int why);
+bool turns_busy(const char *agent_id);
+/* Wait until nothing runs for the agent, at most that long. */
+bool turns_wait_idle(const char *agent_id, unsigned timeout_ms);
+
+/* Boot: a new epoch, the first agent, and open turns of an earlier life taken up on threads. */
+enum err turns_boot(struct ctx *) MUST_CHECK;
+/* Stop: running turns are told; they end as cancelled rows. */
+void turns_shutdown(void);
+int64_t turns_epoch(void);
+
+/* The provider that a model of an agent resolves to, with its key; PRECONDITION provider_auth_missing. */
+struct model_route {
+	const char *provider, *model, *format, *base_url, *api_key;
+};
+enum err model_route(struct ctx *, const char *provider, const char *model, struct json_object *manifest_model,
+    struct model_route *ret) MUST_CHECK;
+#endif

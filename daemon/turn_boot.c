@@ -1,0 +1,142 @@
+/*
+ * Turns across a restart: a new epoch, and what an earlier life of the
+ * daemon left open is taken up on threads of its own. Nobody watches them; their
+ * answers are in the session when somebody looks.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/conf.h"
+#include "daemon/dbpool.h"
+#include "daemon/spawn.h"
+#include "daemon/threads.h"
+#include "daemon/turn_state.h"
+#include "db/db.h"
+#include "lib/base/arena.h"
+#include "lib/base/util.h"
+
+enum { KEEP_TURNS_MS = 7 * 86400000 };
+
+struct left {
+	struct conf *conf;
+	struct cancel cancel;
+	char id[37];
+};
+
+static struct turn_ask
+ask_of(struct ctx *c, const struct turn_row *row, struct cancel *cancel)
+{
+	struct json_object *in = json_stored(c, row->input);
+	bool keep = js_bool(in, "keep", true), has_text = js_get(in, "text") != NULL || js_get(in, "blocks") != NULL;
+
+	return (struct turn_ask){
+		.agent_id = row->agent_id, .session_id = row->session_id, .text = js_str_or(in, "text", ""),
+		.blocks = js_arr(in, "blocks"), .origin = row->origin, .channel = js_str(in, "channel"),
+		.ephemeral = !keep && has_text, .incognito = !has_text, .max_tokens = js_i64(in, "max_tokens", 0),
+		.has_temperature = js_get(in, "temperature") != NULL, .temperature = js_f64(in, "temperature", 0),
+		.extra = js_obj(in, "extra"), .outer_tools = js_arr(in, "outer_tools"),
+		.depth = (unsigned)js_i64(in, "depth", 0), .cancel = cancel,
+	};
+}
+
+/* Only turns that somebody finds the answer of are worth a model call. */
+static bool
+worth_it(const struct turn_row *row, const struct turn_ask *ask)
+{
+	return !ask->incognito && !ask->ephemeral && strcmp(row->origin, "openai") != 0 &&
+	    strcmp(row->origin, "agent") != 0;
+}
+
+static void
+take_up(struct ctx *c, struct left *l)
+{
+	struct turn_row row;
+	struct turn_answer a;
+	struct turn_ask ask;
+	enum err e = turn_load(c, l->id, &row);
+
+	if (e == ERR_OK) {
+		ask = ask_of(c, &row, &l->cancel);
+		e = worth_it(&row, &ask) ? turn_take_up(c, &row, &ask, &a)
+		    : turn_end(c, row.id, turns_epoch(), "failed", NULL, "interrupted", "The server was interrupted");
+	}
+	log_line(e == ERR_OK ? LOG_INFO : LOG_WARN, "turn=%s resumed=%s", l->id, e == ERR_OK ? "yes" : err_code(e));
+}
+
+static void
+run_left(void *arg)
+{
+	struct left *l = arg;
+	struct ctx c = { .arena = arena_new(16384), .cfg = conf_of(l->conf), .now_ms = clock_ms() };
+
+	if (c.arena != NULL) {
+		uuid4(c.rid);
+		job_db_acquire(&c);
+		take_up(&c, l);
+		job_db_release(&c);
+		arena_free(c.arena);
+	}
+	conf_drop(l->conf);
+	free(l);
+}
+
+static enum err
+forget_old(struct ctx *c)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM turn WHERE (ended_ms IS NOT NULL AND ended_ms < ?1)"
+	    " OR (state = 'waiting' AND started_ms < ?1)"));
+
+	bind_i64(st, c->now_ms - KEEP_TURNS_MS);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+static enum err
+drop_reservations(struct ctx *c)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM reservation WHERE epoch < ?"));
+
+	bind_i64(st, turns_epoch());
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+static void
+start_left(const char *id)
+{
+	struct left *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return;                 /* it stays open for the next start */
+	memcpy(l->id, id, 37);
+	l->conf = conf_hold();
+	if (threads_run(run_left, l) != 0) {
+		conf_drop(l->conf);
+		free(l);
+	}
+}
+
+enum err
+turns_boot(struct ctx *c)
+{
+	struct json_object *ids = NULL;
+	int64_t epoch = 0;
+	enum err e = epoch_next(c, &epoch);
+
+	turns_set_epoch(epoch);
+	if (e == ERR_OK)
+		e = drop_reservations(c);
+	if (e == ERR_OK)
+		e = forget_old(c);
+	if (e == ERR_OK)
+		e = agent_first(c);
+	if (e == ERR_OK)
+		e = turns_take_over(c, epoch, &ids);
+	for (size_t i = 0; e == ERR_OK && i < json_object_array_length(ids); i++)
+		start_left(json_object_get_string(json_object_array_get_idx(ids, i)));
+	return e;
+}
+
+void
+turns_shutdown(void)
+{
+	(void)turns_cancel(NULL, NULL, CANCEL_SHUTDOWN);
+}

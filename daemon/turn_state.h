@@ -1,0 +1,87 @@
+/*
+ * A turn while it runs: what its files share. One thread's own.
+ */
+#ifndef LF_TURN_STATE_H
+#define LF_TURN_STATE_H
+#include "daemon/running.h"
+#include "daemon/turn.h"
+#include "lib/agent/guard.h"
+#include "lib/svc/history.h"
+#include "lib/svc/turn_store.h"
+
+enum { CALLS_MAX = 128 };
+
+/* One call of a tool in the batch under way. */
+struct call {
+	const char *id, *name;
+	struct json_object *input;
+	int64_t step;                   /* its row, 0: none yet */
+	bool outer;                     /* the caller must run it */
+	bool done;
+	bool ended;                     /* its row says so */
+	bool is_error;
+	const char *status;             /* completed error skipped */
+	const char *result; size_t result_n;
+	int64_t ms;
+};
+
+struct turn {
+	struct ctx *c;
+	const struct turn_ask *ask;
+	struct turn_answer *out;
+	char id[37], session_id[37];
+	int64_t epoch, step;            /* step: number of the newest row */
+	bool keep;                      /* history is written (not ephemeral, not incognito) */
+	bool record;                    /* steps hold texts (not incognito) */
+	bool session_is_new;
+	bool resumed;                   /* taken up again after a crash or a wait */
+	bool model_ended;               /* the newest model step's row is ended */
+	struct agent agent;
+	struct model_route route;
+	const char *workspace;
+	const char *system;             /* the prompt */
+	struct json_object *history;    /* array of Message, grows as the turn goes */
+	struct json_object *tools;      /* array for the model, or NULL */
+	struct loop_guard *guard;
+	struct running run;
+	bool entered;
+	unsigned max_iterations;
+	int64_t max_tokens;
+	int64_t llm_calls, tool_calls, cost_nanousd, started_us;
+	unsigned bad_batches;           /* batches in a row with hard errors only */
+	struct call calls[CALLS_MAX];
+	size_t n_calls;
+	struct json_object *content;    /* the assistant message under way */
+	struct buf said;                /* text of earlier iterations, for an empty last one */
+	struct buf thought;
+	struct { char held[32]; size_t n; bool open; } head;    /* start of a text that may be a sentinel */
+	struct llm_answer answer;
+};
+
+/* --- turn.c --- */
+/* Go on with a turn that has a row: one that was interrupted, or that waited for its caller. */
+enum err turn_take_up(struct ctx *, const struct turn_row *, const struct turn_ask *, struct turn_answer *) MUST_CHECK;
+void turns_set_epoch(int64_t);
+
+/* --- turn_loop.c --- */
+enum err turn_loop(struct turn *) MUST_CHECK;
+void turn_emit(struct turn *, enum turn_event_kind, const char *a, const char *b, const char *s, size_t n, bool is_error);
+
+/* --- turn_tools.c --- */
+/* Fill calls[] from the assistant message in t->content. */
+enum err calls_gather(struct turn *) MUST_CHECK;
+/* Run what is not done yet; commits a step row before each effect. */
+enum err calls_run(struct turn *, bool *ret_wait) MUST_CHECK;
+/* End the rows of calls that are done. Inside the caller's transaction. */
+enum err calls_end_rows(struct turn *) MUST_CHECK;
+/* Whatever is not done is answered with that sentence. */
+void calls_give_up(struct turn *, const char *why);
+/* The user message that answers the batch, as JSON text. */
+const char *calls_message(struct turn *, size_t *n);
+
+/* --- turn_text.c --- */
+const char *content_text(struct ctx *, struct json_object *content, const char *type, const char *member);
+/* Strip reply directives; true: the whole says that nothing is to be said. */
+bool text_is_silent(char *text);
+const char *content_json(struct ctx *, struct json_object *content, size_t *n);
+#endif

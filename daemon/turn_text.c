@@ -1,0 +1,106 @@
+/*
+ * What a model's blocks say: text for people, JSON for the store, and the
+ * words by which an agent says that it has nothing to say.
+ */
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/turn_state.h"
+#include "lib/base/arena.h"
+
+enum { TEXT_MAX = 16 << 20 };
+
+static void
+free_buf(void *b)
+{
+	buf_done(b);
+}
+
+static struct buf *
+arena_buf(struct ctx *c)
+{
+	struct buf *b = ctx_alloc(c, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->max = TEXT_MAX;
+	return arena_defer(c->arena, free_buf, b) == 0 ? b : NULL;
+}
+
+const char *
+content_text(struct ctx *c, struct json_object *content, const char *type, const char *member)
+{
+	struct buf *b = arena_buf(c);
+
+	for (size_t i = 0, n = json_object_array_length(content); b != NULL && i < n; i++) {
+		struct json_object *block = json_object_array_get_idx(content, i);
+		const char *s = js_str(block, member);
+
+		if (s != NULL && strcmp(js_str_or(block, "type", ""), type) == 0)
+			buf_str(b, s);
+	}
+	return b == NULL || b->p == NULL || b->failed ? "" : b->p;
+}
+
+const char *
+content_json(struct ctx *c, struct json_object *content, size_t *n)
+{
+	struct buf *b = arena_buf(c);
+	struct jw w = JW_INIT(b);
+
+	*n = 0;
+	if (b == NULL)
+		return NULL;
+	jw_json(&w, NULL, content);
+	if (b->failed)
+		return NULL;
+	*n = b->len;
+	return b->p;
+}
+
+/* "[[reply:x]]", "[[@current]]", "[[silent]]" are for the channel, not for the reader. */
+static bool
+strip_directives(char *text)
+{
+	bool silent = false;
+	char *p = text;
+
+	while ((p = strstr(p, "[[")) != NULL) {
+		char *end = strstr(p, "]]");
+
+		if (end == NULL)
+			break;
+		if (strncmp(p, "[[reply:", 8) != 0 && strncmp(p, "[[@current]]", 12) != 0 &&
+		    strncmp(p, "[[silent]]", 10) != 0) {
+			p += 2;
+			continue;
+		}
+		silent |= strncmp(p, "[[silent]]", 10) == 0;
+		memmove(p, end + 2, strlen(end + 2) + 1);
+	}
+	return silent;
+}
+
+static bool
+is_sentinel(const char *s, size_t n)
+{
+	static const char *const words[] = { "NO_REPLY", "[no reply needed]", "no reply needed" };
+
+	while (n > 0 && (s[n - 1] == '.' || s[n - 1] == '!' || isspace((unsigned char)s[n - 1])))
+		n--;
+	while (n > 0 && isspace((unsigned char)*s)) {
+		s++;
+		n--;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strlen(words[i]) == n && strncasecmp(s, words[i], n) == 0)
+			return true;
+	return false;
+}
+
+bool
+text_is_silent(char *text)
+{
+	return strip_directives(text) || is_sentinel(text, strlen(text));
+}

@@ -1,0 +1,476 @@
+/*
+ * The chat socket: admission, frames that come in, and who is connected.
+ *
+ * The loop's thread only sorts frames: messages are put in line and worked
+ * through by one thread at a time; pings and commands do not wait for a turn.
+ */
+#include "daemon/ws_chat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "daemon/dbpool.h"
+#include "daemon/loop.h"
+#include "daemon/threads.h"
+#include "db/db.h"
+#include "lib/api/schemas.h"
+#include "lib/base/arena.h"
+#include "lib/base/util.h"
+#include "lib/svc/history.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ws_session *open_ones;
+static _Atomic bool change_told;
+
+void
+ws_session_hold(struct ws_session *s)
+{
+	atomic_fetch_add(&s->holds, 1);
+}
+
+void
+ws_session_drop(struct ws_session *s)
+{
+	if (atomic_fetch_sub(&s->holds, 1) != 1)
+		return;
+	while (s->pending != NULL) {
+		struct ws_message *m = s->pending;
+
+		s->pending = m->next;
+		free(m);
+	}
+	live_drop(s->live);
+	conf_drop(s->conf);
+	pthread_mutex_destroy(&s->mu);
+	free(s->frames);
+	free(s);
+}
+
+/* --- admission ----------------------------------------------------------------------- */
+
+static bool
+own_origin(struct ctx *c, const struct request *rq)
+{
+	const char *o = rq->h.origin, *at;
+	char local[4][64];
+	int port = c->cfg->listen_port;
+
+	if (o == NULL || cors_allowed(c->cfg, o))
+		return true;
+	at = strstr(o, "://");
+	if (at != NULL && rq->h.host != NULL && strcasecmp(at + 3, rq->h.host) == 0)
+		return true;            /* the page came from this server */
+	snprintf(local[0], 64, "http://localhost:%d", port);
+	snprintf(local[1], 64, "https://localhost:%d", port);
+	snprintf(local[2], 64, "https://127.0.0.1:%d", port);
+	snprintf(local[3], 64, "http://[::1]:%d", port);
+	for (size_t i = 0; i < 4; i++)
+		if (strcmp(o, local[i]) == 0)
+			return true;
+	return c->cfg->allow_no_auth;
+}
+
+static enum err
+check_pin(struct ctx *c, const struct request *rq, const char *agent_id, char pin[static 37])
+{
+	const struct session_query *q = rq->query;
+	struct session s;
+
+	pin[0] = '\0';
+	if (q == NULL || q->session_id == NULL)
+		return ERR_OK;
+	if (!uuid_parse(q->session_id, pin))
+		return fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID");
+	if (session_load(c, pin, &s) != ERR_OK || strcmp(s.agent_id, agent_id) != 0)
+		return fail_code(c, ERR_BAD_REQUEST, "session_not_found", "No such session of this agent");
+	return ERR_OK;
+}
+
+static struct ws_session *
+session_new(struct ctx *c, const char *agent_id, const char *pin)
+{
+	struct ws_session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	atomic_store(&s->holds, 1);
+	memcpy(s->agent_id, agent_id, 37);
+	snprintf(s->pinned, sizeof(s->pinned), "%s", pin);
+	snprintf(s->who_name, sizeof(s->who_name), "%s", c->who->name);
+	s->who = *c->who;
+	s->who.name = s->who_name;
+	s->conf = conf_hold();
+	pthread_mutex_init(&s->mu, NULL);
+	s->pending_end = &s->pending;
+	atomic_store(&s->verbose, VERBOSE_FULL);
+	s->n_frames = c->cfg->ws_messages_per_minute;
+	if (s->n_frames > 0 && s->n_frames <= WS_RATE_MAX)
+		s->frames = calloc(s->n_frames, sizeof(*s->frames));
+	return s;
+}
+
+enum err
+ws_admit(struct ctx *c, struct request *rq, struct ws_session **ret)
+{
+	struct agent a;
+	char pin[37];
+	enum err e = dispatch_admit(c, rq);
+
+	if (e != ERR_OK)
+		return e;
+	if ((rq->route->flags & RT_SOCKET) == 0)
+		return fail(c, ERR_BAD_REQUEST, "This is no WebSocket");
+	if (!own_origin(c, rq))
+		return fail(c, ERR_FORBIDDEN, "This origin may not connect");
+	if ((e = request_agent(c, rq, &a)) != ERR_OK || (e = check_pin(c, rq, a.id, pin)) != ERR_OK ||
+	    (e = live_ws_slot(rq->live, c, rq->peer)) != ERR_OK)
+		return e;
+	*ret = session_new(c, a.id, pin);
+	return *ret != NULL ? ERR_OK : fail(c, ERR_NOMEM, "out of memory");
+}
+
+/* --- frames out that need no turn ------------------------------------------------------ */
+
+void
+ws_error(struct ws_session *s, const char *code, const char *content, const char *message_id)
+{
+	struct buf b = BUF_INIT(65536);
+	struct jw w = JW_INIT(&b);
+
+	jw_object(&w, NULL);
+	jw_str(&w, "type", "error");
+	jw_str(&w, "content", content);
+	if (code != NULL)
+		jw_str(&w, "code", code);
+	if (message_id != NULL)
+		jw_str(&w, "message_id", message_id);
+	jw_end(&w);
+	if (!b.failed)
+		(void)live_ws_text(s->live, b.p, b.len);
+	buf_done(&b);
+}
+
+/* Every agent, in few words. */
+static enum err
+agents_frame(struct ctx *c, struct buf *b)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id, name, state, provider, model FROM agent"
+	    " WHERE ?1 IS NULL OR lower(author) = lower(?1) ORDER BY name LIMIT 500"));
+	struct jw w = JW_INIT(b);
+
+	bind_text(st, caller_scope(c));
+	jw_object(&w, NULL);
+	jw_str(&w, "type", "agents_updated");
+	jw_array(&w, "agents");
+	while (db_step(st)) {
+		jw_object(&w, NULL);
+		jw_str(&w, "id", col_text(c, st, "id"));
+		jw_str(&w, "name", col_text(c, st, "name"));
+		jw_str(&w, "state", col_text(c, st, "state"));
+		jw_str(&w, "model_provider", col_text(c, st, "provider"));
+		jw_str(&w, "model_name", col_text(c, st, "model"));
+		jw_end(&w);
+	}
+	jw_end(&w);
+	jw_end(&w);
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+static void
+send_agents(struct ws_session *s, struct ctx *c)
+{
+	struct buf b = BUF_INIT(1 << 20);
+	uint8_t d[32];
+	char hex[65];
+	bool same;
+
+	if (agents_frame(c, &b) == ERR_OK && !b.failed) {
+		sha256(b.p, b.len, d);
+		hex_of(d, 32, hex);
+		pthread_mutex_lock(&s->mu);
+		same = strcmp(hex, s->agents_seen) == 0;
+		memcpy(s->agents_seen, hex, 65);
+		pthread_mutex_unlock(&s->mu);
+		if (!same)
+			(void)live_ws_text(s->live, b.p, b.len);
+	}
+	buf_done(&b);
+}
+
+/* --- work on threads --------------------------------------------------------------------- */
+
+struct work {
+	struct ws_session *s;
+	void (*fn)(struct ws_session *, struct ctx *, const char *);
+	char text[];
+};
+
+static void
+run_work(void *arg)
+{
+	struct work *k = arg;
+	struct ctx c = { .arena = arena_new(8192), .cfg = conf_of(k->s->conf), .who = &k->s->who, .now_ms = clock_ms() };
+
+	if (c.arena != NULL) {
+		uuid4(c.rid);
+		job_db_acquire(&c);
+		k->fn(k->s, &c, k->text);
+		job_db_release(&c);
+		arena_free(c.arena);
+	}
+	ws_session_drop(k->s);
+	free(k);
+}
+
+static bool
+on_thread(struct ws_session *s, void (*fn)(struct ws_session *, struct ctx *, const char *), const char *text)
+{
+	size_t n = strlen(text);
+	struct work *k = malloc(sizeof(*k) + n + 1);
+
+	if (k == NULL)
+		return false;
+	*k = (struct work){ .s = s, .fn = fn };
+	memcpy(k->text, text, n + 1);
+	ws_session_hold(s);
+	if (threads_run(run_work, k) == 0)
+		return true;
+	ws_session_drop(s);
+	free(k);
+	return false;
+}
+
+static void
+tell_agents(struct ws_session *s, struct ctx *c, const char *unused)
+{
+	(void)unused;
+	send_agents(s, c);
+}
+
+static void
+tell_everybody(void *unused)
+{
+	(void)unused;
+	nanosleep(&(struct timespec){ 0, 200 * 1000 * 1000 }, NULL);    /* several changes are one message */
+	atomic_store(&change_told, false);
+	pthread_mutex_lock(&lock);
+	for (struct ws_session *s = open_ones; s != NULL; s = s->next)
+		(void)on_thread(s, tell_agents, "");
+	pthread_mutex_unlock(&lock);
+}
+
+void
+ws_agents_changed(void)
+{
+	bool none;
+
+	pthread_mutex_lock(&lock);
+	none = open_ones == NULL;
+	pthread_mutex_unlock(&lock);
+	if (none || atomic_exchange(&change_told, true))
+		return;
+	if (threads_run(tell_everybody, NULL) != 0)
+		atomic_store(&change_told, false);
+}
+
+/* --- frames in --------------------------------------------------------------------------- */
+
+static void
+one_message(struct ws_session *s, struct ctx *c, const char *text)
+{
+	struct json_object *frame = NULL, *inner = NULL;
+	const char *content = text;
+
+	if (json_read(c, text, strlen(text), &frame) == ERR_OK && json_object_is_type(frame, json_type_object)) {
+		content = js_str(frame, "content");
+		if (content != NULL && content[0] == '{' && json_read(c, content, strlen(content), &inner) == ERR_OK &&
+		    js_str(inner, "content") != NULL)
+			content = js_str(inner, "content");
+	} else {
+		frame = NULL;
+	}
+	if (content == NULL)
+		ws_error(s, NULL, "Missing or empty 'content' field", js_str(frame, "message_id"));
+	else
+		ws_turn(s, c, frame, content);
+}
+
+static struct ws_message *
+next_pending(struct ws_session *s)
+{
+	struct ws_message *m;
+
+	pthread_mutex_lock(&s->mu);
+	m = s->pending;
+	if (m == NULL) {
+		s->busy = false;
+	} else {
+		s->pending = m->next;
+		if (s->pending == NULL)
+			s->pending_end = &s->pending;
+		s->n_pending--;
+	}
+	pthread_mutex_unlock(&s->mu);
+	return m;
+}
+
+static void
+work_through(struct ws_session *s, struct ctx *c, const char *unused)
+{
+	struct ws_message *m;
+
+	(void)unused;
+	while ((m = next_pending(s)) != NULL) {
+		c->now_ms = clock_ms();
+		uuid4(c->rid);
+		one_message(s, c, m->text);
+		free(m);
+		arena_reset(c->arena);
+	}
+}
+
+static void
+line_up(struct ws_session *s, const char *text, size_t n)
+{
+	struct ws_message *m = malloc(sizeof(*m) + n + 1);
+	bool start = false, full = m == NULL;
+
+	if (m != NULL) {
+		*m = (struct ws_message){ .n = n };
+		memcpy(m->text, text, n + 1);
+		pthread_mutex_lock(&s->mu);
+		full = s->n_pending >= WS_PENDING_MAX;
+		if (!full) {
+			*s->pending_end = m;
+			s->pending_end = &m->next;
+			s->n_pending++;
+			start = !s->busy;
+			s->busy = true;
+		}
+		pthread_mutex_unlock(&s->mu);
+	}
+	if (full) {
+		free(m);
+		ws_error(s, NULL, "Too many messages are waiting.", NULL);
+	} else if (start && !on_thread(s, work_through, "")) {
+		pthread_mutex_lock(&s->mu);
+		s->busy = false;
+		pthread_mutex_unlock(&s->mu);
+		ws_error(s, NULL, "The server is busy. Try again in a moment.", NULL);
+	}
+}
+
+static void
+do_command(struct ws_session *s, struct ctx *c, const char *line)
+{
+	size_t n = strcspn(line, " ");
+
+	ws_command(s, c, ctx_strndup(c, line, n), line[n] == ' ' ? line + n + 1 : "");
+}
+
+static bool
+over_rate(struct ws_session *s)
+{
+	int64_t now = clock_mono_us(), oldest;
+
+	if (s->frames == NULL)
+		return false;
+	oldest = s->frames[s->at_frame];
+	if (oldest != 0 && now - oldest < 60 * 1000000)
+		return true;
+	s->frames[s->at_frame] = now;
+	s->at_frame = (s->at_frame + 1) % s->n_frames;
+	return false;
+}
+
+/* What kind of frame: looked at with a throw-away context, so the loop keeps nothing. */
+static void
+sort_frame(struct ws_session *s, struct ctx *c, const char *text, size_t n)
+{
+	struct json_object *f = NULL;
+	const char *type, *content;
+
+	if (json_read(c, text, n, &f) != ERR_OK || !json_object_is_type(f, json_type_object)) {
+		line_up(s, text, n);
+		return;
+	}
+	type = js_str_or(f, "type", "message");
+	content = js_str_or(f, "content", "");
+	if (strcmp(type, "ping") == 0) {
+		(void)live_ws_text(s->live, "{\"type\":\"pong\"}", 15);
+	} else if (strcmp(type, "command") == 0) {
+		const char *line = ctx_printf(c, "%s %s", js_str_or(f, "command", ""), js_str_or(f, "args", ""));
+
+		if (line == NULL || !on_thread(s, do_command, line))
+			ws_error(s, NULL, "The server is busy. Try again in a moment.", NULL);
+	} else if (strcmp(type, "message") != 0) {
+		ws_error(s, NULL, ctx_printf(c, "Unknown message type: %.*s", (int)utf8_cut(type, strlen(type), 64), type), NULL);
+	} else if (content[0] == '/' && ws_is_command(content + 1, strcspn(content + 1, " \n"))) {
+		if (!on_thread(s, do_command, content + 1))
+			ws_error(s, NULL, "The server is busy. Try again in a moment.", NULL);
+	} else {
+		line_up(s, text, n);
+	}
+}
+
+void
+ws_on_text(struct ws_session *s, char *text, size_t n)
+{
+	struct ctx c = { 0 };
+
+	if (text == NULL) {
+		ws_error(s, NULL, "Message too large (max 64KB)", NULL);
+		return;
+	}
+	c.arena = arena_new(4096);
+	if (c.arena == NULL)
+		return;
+	if (over_rate(s))
+		ws_error(s, NULL, ctx_printf(&c, "Rate limit exceeded. Max %u messages per minute.", s->n_frames), NULL);
+	else if (!utf8_ok(text, n) || memchr(text, '\0', n) != NULL)
+		ws_error(s, NULL, "The message is not UTF-8 text", NULL);
+	else
+		sort_frame(s, &c, text, n);
+	arena_free(c.arena);
+}
+
+void
+ws_on_open(struct ws_session *s, struct live *live)
+{
+	char hello[96];
+	int n = snprintf(hello, sizeof(hello), "{\"type\":\"connected\",\"agent_id\":\"%s\"}", s->agent_id);
+
+	s->live = live_hold(live);
+	(void)live_ws_text(s->live, hello, (size_t)n);
+	pthread_mutex_lock(&lock);
+	s->next = open_ones;
+	open_ones = s;
+	pthread_mutex_unlock(&lock);
+	(void)on_thread(s, tell_agents, "");
+}
+
+void
+ws_on_idle(struct ws_session *s)
+{
+	char why[80];
+
+	snprintf(why, sizeof(why), "Connection closed due to inactivity (%us timeout)", conf_of(s->conf)->ws_idle_s);
+	ws_error(s, NULL, why, NULL);
+	live_ws_close(s->live, 1000, "idle");
+}
+
+void
+ws_on_close(struct ws_session *s)
+{
+	pthread_mutex_lock(&lock);
+	for (struct ws_session **at = &open_ones; *at != NULL; at = &(*at)->next)
+		if (*at == s) {
+			*at = s->next;
+			break;
+		}
+	pthread_mutex_unlock(&lock);
+	ws_session_drop(s);
+}

@@ -1,0 +1,239 @@
+/*
+ * Commands of the chat socket: what can be said beside messages.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/dbpool.h"
+#include "daemon/spawn.h"
+#include "daemon/ws_chat.h"
+#include "db/db.h"
+#include "lib/svc/catalog.h"
+#include "lib/svc/history.h"
+
+struct said {
+	struct ws_session *s;
+	struct ctx *c;
+	const char *command, *args;
+	struct agent a;
+	struct buf b;
+	struct jw w;
+};
+
+static void
+result(struct said *k, const char *message)
+{
+	buf_clear(&k->b);
+	k->w = (struct jw)JW_INIT(&k->b);
+	jw_object(&k->w, NULL);
+	jw_str(&k->w, "type", "command_result");
+	jw_str(&k->w, "command", k->command);
+	jw_str(&k->w, "message", message);
+}
+
+static void
+extra(struct said *k, const char *name, const char *value)
+{
+	jw_str(&k->w, name, value);
+}
+
+static enum err
+cmd_new(struct said *k)
+{
+	SCOPED_TX tx = { 0 };
+	char id[37];
+	enum err e = tx_begin(k->c, &tx);
+
+	if (e == ERR_OK)
+		e = session_create(k->c, k->a.id, NULL, NULL, id);
+	if (e == ERR_OK)
+		e = session_make_current(k->c, k->a.id, id);
+	if (e == ERR_OK)
+		e = tx_commit(k->c, &tx);
+	if (e != ERR_OK)
+		return e;
+	result(k, "New session created.");
+	extra(k, "session_id", id);
+	return ERR_OK;
+}
+
+static enum err
+clear_with(struct said *k, const char *message)
+{
+	char id[37];
+	enum err e;
+
+	job_db_release(k->c);
+	(void)turns_wait_idle(k->a.id, 60000);  /* what still runs then loses its history */
+	job_db_acquire(k->c);
+	if ((e = history_clear(k->c, k->a.id, id)) == ERR_OK)
+		result(k, message);
+	return e;
+}
+
+static enum err
+cmd_reset(struct said *k)
+{
+	return clear_with(k, "Session reset. Chat history cleared.");
+}
+
+static enum err
+cmd_reboot(struct said *k)
+{
+	return clear_with(k, "Session rebooted. Context cleared.");
+}
+
+static enum err
+cmd_stop(struct said *k)
+{
+	result(k, turns_cancel(k->a.id, NULL, CANCEL_USER) > 0 ? "Run cancelled." : "No active run to cancel.");
+	return ERR_OK;
+}
+
+static enum err
+set_model(struct said *k)
+{
+	struct json_object *m = NULL, *mm;
+	const char *model = k->args, *slash = strchr(model, '/'), *provider = NULL;
+	const struct model *known = catalog_model(NULL, model);
+
+	if (json_object_deep_copy(k->a.manifest, &m, NULL) != 0 || json_keep(k->c, m) == NULL)
+		return fail(k->c, ERR_NOMEM, "out of memory");
+	if ((mm = js_obj(m, "model")) == NULL)
+		return fail(k->c, ERR_INTERNAL, "the manifest has no model");
+	if (known != NULL)
+		provider = known->provider;
+	else if (slash != NULL && catalog_provider_alias(ctx_strndup(k->c, model, (size_t)(slash - model))) != NULL) {
+		provider = ctx_strndup(k->c, model, (size_t)(slash - model));
+		model = slash + 1;
+	}
+	if (provider != NULL)
+		json_object_object_add(mm, "provider", json_object_new_string(provider));
+	json_object_object_add(mm, "model", json_object_new_string(model));
+	return agent_update(k->c, &k->a, m);
+}
+
+static enum err
+cmd_model(struct said *k)
+{
+	const char *provider, *model;
+	enum err e = ERR_OK;
+
+	if (k->args[0] != '\0' && ((e = set_model(k)) != ERR_OK || (e = agent_load(k->c, k->a.id, &k->a)) != ERR_OK))
+		return e;
+	agent_resolved_model(k->c, &k->a, &provider, &model);
+	result(k, ctx_printf(k->c, "%s: %s (provider: %s)", k->args[0] != '\0' ? "Model set" : "Current model",
+	    model, provider));
+	extra(k, "model", model);
+	extra(k, "provider", provider);
+	return ERR_OK;
+}
+
+/* Bytes of the current session, by who said them, over four: an estimate. */
+static enum err
+session_tokens(struct said *k, int64_t *in, int64_t *out)
+{
+	SCOPED_STMT st = db_prepare(k->c->db, SQL("SELECT coalesce(sum(CASE role WHEN 'assistant' THEN 0"
+	    " ELSE length(content) END), 0) / 4 AS i, coalesce(sum(CASE role WHEN 'assistant' THEN length(content)"
+	    " ELSE 0 END), 0) / 4 AS o FROM message WHERE session_id = ?"));
+
+	bind_text(st, k->s->pinned[0] != '\0' ? k->s->pinned : k->a.session_id);
+	if (!db_step(st))
+		return fail_db(k->c, st);
+	*in = col_i64(st, "i");
+	*out = col_i64(st, "o");
+	return ERR_OK;
+}
+
+static enum err
+cmd_usage(struct said *k)
+{
+	int64_t in = 0, out = 0;
+	enum err e = session_tokens(k, &in, &out);
+
+	if (e == ERR_OK)
+		result(k, ctx_printf(k->c, "Session usage: ~%lld in / ~%lld out (~%lld total)", (long long)in,
+		    (long long)out, (long long)(in + out)));
+	return e;
+}
+
+static enum err
+cmd_context(struct said *k)
+{
+	int64_t in = 0, out = 0;
+	enum err e = session_tokens(k, &in, &out);
+	int64_t pct = (in + out) * 100 / 200000;
+
+	if (e != ERR_OK)
+		return e;
+	result(k, ctx_printf(k->c, "Context: ~%lld tokens in the current session", (long long)(in + out)));
+	extra(k, "context_pressure", pct > 85 ? "critical" : pct > 70 ? "high" : pct > 50 ? "medium" : "low");
+	return ERR_OK;
+}
+
+static enum err
+cmd_verbose(struct said *k)
+{
+	static const char *const words[] = { "off", "on", "full" };
+	int v = atomic_load(&k->s->verbose), to;
+
+	to = v == VERBOSE_OFF ? VERBOSE_ON : v == VERBOSE_ON ? VERBOSE_FULL : VERBOSE_OFF;
+	for (int i = 0; i < 3; i++)
+		if (strcmp(k->args, words[i]) == 0)
+			to = i;
+	atomic_store(&k->s->verbose, to);
+	result(k, ctx_printf(k->c, "Verbose level: **%s**", words[to]));
+	return ERR_OK;
+}
+
+static enum err
+cmd_queue(struct said *k)
+{
+	result(k, turns_busy(k->a.id) ? "Agent is processing a request..." : "Agent is idle.");
+	return ERR_OK;
+}
+
+static const struct {
+	const char *name;
+	enum err (*run)(struct said *);
+	const char *what;
+} commands[] = {
+	{ "new", cmd_new, "New session" }, { "reset", cmd_reset, "Reset" }, { "reboot", cmd_reboot, "Reboot" },
+	{ "stop", cmd_stop, "Stop" }, { "model", cmd_model, "Model switch" }, { "usage", cmd_usage, "Usage" },
+	{ "context", cmd_context, "Context" }, { "verbose", cmd_verbose, "Verbose" }, { "queue", cmd_queue, "Queue" },
+};
+
+bool
+ws_is_command(const char *name, size_t n)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strlen(commands[i].name) == n && memcmp(commands[i].name, name, n) == 0)
+			return true;
+	return false;
+}
+
+void
+ws_command(struct ws_session *s, struct ctx *c, const char *command, const char *args)
+{
+	struct said k = { .s = s, .c = c, .command = command, .args = args, .b = BUF_INIT(65536) };
+	enum err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (strcmp(commands[i].name, command) != 0)
+			continue;
+		e = agent_load(c, s->agent_id, &k.a);
+		if (e == ERR_OK)
+			e = commands[i].run(&k);
+		if (e != ERR_OK) {
+			ws_error(s, NULL, ctx_printf(c, "%s failed: %s", commands[i].what,
+			    err_status(e) >= 500 ? "Internal server error" : c->fault.msg), NULL);
+		} else {
+			jw_end(&k.w);
+			if (!k.b.failed)
+				(void)live_ws_text(s->live, k.b.p, k.b.len);
+		}
+		buf_done(&k.b);
+		return;
+	}
+	ws_error(s, NULL, ctx_printf(c, "Unknown command: %.*s", (int)utf8_cut(command, strlen(command), 64), command), NULL);
+}

@@ -1,0 +1,178 @@
+/*
+ * The connection: opening, pragmas, waiting for the write lock, transactions.
+ *
+ * SQLite's own busy handler sleeps up to 100 ms and lets a waiter starve; ours looks
+ * again after 20 to 500 microseconds and gives up after five seconds.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "db/db_internal.h"
+#include "lib/base/util.h"
+
+enum { BUSY_US = 5 * 1000 * 1000 };
+
+enum err
+db_err(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_OK: case SQLITE_ROW: case SQLITE_DONE:
+		return ERR_OK;
+	case SQLITE_BUSY: case SQLITE_LOCKED:
+		return ERR_BUSY;
+	case SQLITE_FULL: case SQLITE_IOERR: case SQLITE_NOMEM: case SQLITE_CANTOPEN: case SQLITE_READONLY:
+		return ERR_UNAVAILABLE;
+	case SQLITE_CONSTRAINT:
+		return rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY
+		    ? ERR_CONFLICT : ERR_DB;
+	default:
+		return ERR_DB;
+	}
+}
+
+static int
+wait_for_lock(void *arg, int times)
+{
+	struct db *db = arg;
+	int64_t now = clock_mono_us();
+	long us = 20L << (times < 5 ? times : 5);
+
+	if (times == 0)
+		db->busy_since_us = now;
+	if (now - db->busy_since_us > BUSY_US)
+		return 0;
+	nanosleep(&(struct timespec){ 0, (us > 500 ? 500 : us) * 1000 }, NULL);
+	return 1;
+}
+
+static bool
+pragmas(struct db *db, bool create)
+{
+	const char *each[] = {
+		create ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode",
+		"PRAGMA synchronous = NORMAL",
+		"PRAGMA foreign_keys = ON",
+		"PRAGMA temp_store = MEMORY",
+		"PRAGMA cache_size = -1024",
+		"PRAGMA wal_autocheckpoint = 0",        /* the daemon does it */
+		"PRAGMA trusted_schema = OFF",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(each); i++) {
+		db->rc = sqlite3_exec(db->h, each[i], NULL, NULL, NULL);
+		if (db->rc != SQLITE_OK)
+			return false;
+	}
+	return true;
+}
+
+static void
+engine_init(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MULTITHREAD);      /* a connection belongs to one thread at a time */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 128, 64);
+	sqlite3_initialize();
+}
+
+enum err
+db_open(struct db **ret, const char *path, bool create)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct db *db = calloc(1, sizeof(*db));
+	enum err e;
+
+	pthread_once(&once, engine_init);
+	if (db == NULL)
+		return ERR_NOMEM;
+	if (create) {
+		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+		if (fd >= 0)
+			close(fd);
+	} else if (access(path, F_OK) != 0) {
+		free(db);
+		return ERR_NOT_FOUND;
+	}
+	db->rc = sqlite3_open_v2(path, &db->h,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0), NULL);
+	if (db->rc == SQLITE_OK) {
+		sqlite3_extended_result_codes(db->h, 1);
+		sqlite3_busy_handler(db->h, wait_for_lock, db);
+		if (pragmas(db, create)) {
+			*ret = db;
+			return ERR_OK;
+		}
+	}
+	e = db_err(db->rc);
+	db_close(db);
+	return e == ERR_OK ? ERR_DB : e;
+}
+
+void
+db_close(struct db *db)
+{
+	if (db == NULL)
+		return;
+	for (size_t i = 0; i < DB_STMTS; i++)
+		if (db->table[i] != NULL) {
+			sqlite3_finalize(db->table[i]->s);
+			free(db->table[i]);
+		}
+	sqlite3_close_v2(db->h);
+	free(db);
+}
+
+const char *
+db_error(struct db *db)
+{
+	return db == NULL ? "no connection" : sqlite3_errmsg(db->h);
+}
+
+void
+db_checkpoint(struct db *db, bool truncate)
+{
+	/* busy readers leave a part for next time */
+	(void)sqlite3_wal_checkpoint_v2(db->h, NULL,
+	    truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+enum err
+tx_begin(struct ctx *c, struct tx *tx)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("BEGIN IMMEDIATE"));
+
+	*tx = (struct tx){ .db = c->db };
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	tx->open = true;
+	return ERR_OK;
+}
+
+enum err
+tx_commit(struct ctx *c, struct tx *tx)
+{
+	SCOPED_STMT st = db_prepare(tx->db, SQL("COMMIT"));
+
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	tx->open = false;
+	return ERR_OK;
+}
+
+void
+tx_end(struct tx *tx)
+{
+	if (tx->open) {
+		SCOPED_STMT st = db_prepare(tx->db, SQL("ROLLBACK"));
+
+		ignore_err(db_exec(st));      /* a failed engine has rolled back by itself */
+	}
+	tx->open = false;
+}

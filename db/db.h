@@ -1,0 +1,67 @@
+/*
+ * The store: one connection, its prepared statements, transactions.
+ *
+ * SQL text is a literal inside SQL(), prepared once per connection (the
+ * literal's address is the key). Values are bound, never printed in. After a failure
+ * bind and step do nothing, so one check at the end suffices. Nothing above
+ * knows which engine runs. Writers wait at most 5 s for the lock, then ERR_BUSY (503).
+ */
+#ifndef LF_DB_H
+#define LF_DB_H
+#include "lib/base/base.h"
+
+#define SQL(text) (text)
+
+struct stmt;
+
+/* Open <path>; create: only the daemon (it migrates). ERR_DB, ERR_NOT_FOUND, ERR_UNAVAILABLE. */
+enum err db_open(struct db **ret, const char *path, bool create) MUST_CHECK;
+void db_close(struct db *);
+/* Bring the schema to the newest migration; text of what failed to err[cap]. */
+enum err db_migrate(struct db *, char *err, size_t cap) MUST_CHECK;
+int db_schema_version(struct db *);             /* -1: none yet */
+int db_newest_version(void);
+/* Fold the WAL back; called by the daemon when it is idle or the WAL is long. */
+void db_checkpoint(struct db *, bool truncate);
+const char *db_error(struct db *);              /* the engine's words, for the log only */
+
+/*
+ * A number that is another one after anything was committed, by whomever; so that what was
+ * read may be kept while it stands. Take it before reading. 0: unknown, keep nothing.
+ */
+int64_t db_change_mark(struct db *);
+
+/* A statement borrowed from the cache, reset when the scope ends. Never NULL. */
+struct stmt *db_prepare(struct db *, const char *sql);
+void db_stmt_done(struct stmt **);
+#define SCOPED_STMT __attribute__((cleanup(db_stmt_done))) struct stmt *
+
+void bind_text(struct stmt *, const char *);    /* NULL binds NULL; must live until the step */
+void bind_textn(struct stmt *, const char *, size_t);
+void bind_blob(struct stmt *, const void *, size_t);
+void bind_i64(struct stmt *, int64_t);
+void bind_null(struct stmt *);
+
+bool db_step(struct stmt *);                    /* true: a row is there. false: end or failure */
+enum err db_exec(struct stmt *) MUST_CHECK;     /* run to the end */
+enum err db_end(struct stmt *) MUST_CHECK;      /* how the stepping ended; ERR_OK, ERR_BUSY, ERR_DB, ERR_CONFLICT (unique) */
+int64_t db_changes(struct stmt *);
+
+/* Columns by name of the current row. Text is copied to c's arena. */
+const char *col_text(struct ctx *, struct stmt *, const char *name);    /* NULL for SQL NULL */
+const char *col_textn(struct ctx *, struct stmt *, const char *name, size_t *n);
+int64_t col_i64(struct stmt *, const char *name);                       /* 0 for NULL */
+bool col_is_null(struct stmt *, const char *name);
+/* Borrowed until the next step: no copy. */
+const char *col_peek(struct stmt *, const char *name, size_t *n);
+
+/* fail() with the error of a statement or connection: BUSY and full disk become 503. */
+enum err fail_db(struct ctx *, struct stmt *);
+
+/* BEGIN IMMEDIATE; rolled back at the end of the scope unless committed. Nesting is not allowed. */
+struct tx { struct db *db; bool open; };
+enum err tx_begin(struct ctx *, struct tx *) MUST_CHECK;
+enum err tx_commit(struct ctx *, struct tx *) MUST_CHECK;
+void tx_end(struct tx *);
+#define SCOPED_TX __attribute__((cleanup(tx_end))) struct tx
+#endif

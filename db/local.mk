@@ -1,0 +1,9 @@
+noinst_LIBRARIES += libdb.a
+libdb_a_SOURCES = \
+	db/conn.c \
+	db/mark.c \
+	db/migrate.c \
+	db/stmt.c
+
+# embedded
+db/migrate.$(OBJEXT): db/migrations/0001_base.sql

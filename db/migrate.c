@@ -1,0 +1,102 @@
+/*
+ * Migrations: numbered SQL texts inside the program, applied in order, each with its
+ * version row in one transaction. Once on main a text is history.
+ *
+ * A migration's second line names the oldest program that can still read
+ * the store after it ("min_reader: N", N being a migration number): an older
+ * program refuses to open a store that has moved past it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/db_internal.h"
+#include "lib/base/embed.h"
+
+EMBED(migration_0001, "db/migrations/0001_base.sql");
+
+static const struct {
+	const char *name;
+	const char *text;
+} migrations[] = {
+	{ "0001_base", migration_0001 },
+};
+
+int
+db_newest_version(void)
+{
+	return (int)ARRAY_LEN(migrations);
+}
+
+static int
+number(struct db *db, const char *sql)
+{
+	sqlite3_stmt *s = NULL;
+	int v = -1;
+
+	if (sqlite3_prepare_v2(db->h, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+		v = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return v;
+}
+
+int
+db_schema_version(struct db *db)
+{
+	return number(db, "SELECT max(version) FROM schema_version");
+}
+
+static bool
+run(struct db *db, const char *sql)
+{
+	db->rc = sqlite3_exec(db->h, sql, NULL, NULL, NULL);
+	return db->rc == SQLITE_OK;
+}
+
+static int
+min_reader(const char *text)
+{
+	const char *p = strstr(text, "min_reader:");
+
+	return p == NULL ? 1 : atoi(p + strlen("min_reader:"));
+}
+
+static bool
+apply(struct db *db, int version)
+{
+	const char *text = migrations[version - 1].text;
+	char row[160];
+
+	snprintf(row, sizeof(row),
+	    "INSERT INTO schema_version (version, name, min_reader) VALUES (%d, '%s', %d)",
+	    version, migrations[version - 1].name, min_reader(text));
+	return run(db, text) && run(db, row);
+}
+
+enum err
+db_migrate(struct db *db, char *err, size_t cap)
+{
+	int have, reader;
+
+	if (!run(db, "BEGIN IMMEDIATE") ||
+	    !run(db, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY,"
+	        " name TEXT NOT NULL, min_reader BIGINT NOT NULL)"))
+		goto out;
+	have = number(db, "SELECT coalesce(max(version), 0) FROM schema_version");
+	reader = number(db, "SELECT coalesce(max(min_reader), 0) FROM schema_version");
+	if (have < 0 || reader > db_newest_version()) {
+		snprintf(err, cap, "the store was written by a newer version (schema %d; this one knows %d)",
+		    have, db_newest_version());
+		(void)run(db, "ROLLBACK");
+		return ERR_CONFLICT;
+	}
+	for (int v = have + 1; v <= db_newest_version(); v++)
+		if (!apply(db, v))
+			goto out;
+	if (run(db, "COMMIT"))
+		return ERR_OK;
+out:
+	snprintf(err, cap, "%s", sqlite3_errmsg(db->h));
+	(void)run(db, "ROLLBACK");              /* nothing is open if BEGIN itself failed */
+	return db_err(db->rc) == ERR_OK ? ERR_DB : db_err(db->rc);
+}

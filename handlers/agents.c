@@ -1,0 +1,83 @@
+/*
+ * Agents, the reading rows: the list, one agent, its sessions.
+ */
+#include "handlers/cached.h"
+#include "handlers/handlers.h"
+#include "lib/api/schemas.h"
+#include "lib/base/util.h"
+#include "lib/svc/agent.h"
+#include "lib/svc/session_show.h"
+
+
+static enum err
+make_page(struct ctx *c, const struct request *rq, struct jw *w)
+{
+	const struct agents_query *q = rq->query;
+	struct agent_filter f = {
+		.q = q->q, .status = q->status, .owner = q->owner, .sort = q->sort, .order = q->order,
+		.limit = q->limit, .offset = q->offset, .include_hands = q->include_hands,
+	};
+
+	return agent_write_page(c, &f, w);
+}
+
+struct reply
+agents_list(struct ctx *c, const struct request *rq)
+{
+	static struct cached_rows pages;
+
+	return cached_rows_reply(c, rq, &pages, make_page);
+}
+
+struct reply
+agents_show(struct ctx *c, const struct request *rq)
+{
+	struct jw *w = reply_open(c);
+	struct agent a;
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	if (request_agent(c, rq, &a) != ERR_OK)
+		return reply_fail(c);
+	agent_write_detail(c, &a, w);
+	return reply_json(c, 200, w);
+}
+
+struct reply
+agents_session(struct ctx *c, const struct request *rq)
+{
+	const struct session_query *q = rq->query;
+	struct jw *w = reply_open(c);
+	struct agent a;
+	char id[37];
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	if (q->session_id != NULL && !uuid_parse(q->session_id, id)) {
+		ignore_err(fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID"));
+		return reply_fail(c);
+	}
+	if (request_agent(c, rq, &a) != ERR_OK ||
+	    session_write_history(c, &a, q->session_id != NULL ? id : NULL, w) != ERR_OK)
+		return reply_fail(c);
+	return reply_json(c, 200, w);
+}
+
+struct reply
+agents_sessions(struct ctx *c, const struct request *rq)
+{
+	struct jw *w = reply_open(c);
+	struct agent a;
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	if (request_agent(c, rq, &a) != ERR_OK)
+		return reply_fail(c);
+	jw_object(w, NULL);
+	jw_array(w, "sessions");
+	if (session_write_list(c, &a, w) != ERR_OK)
+		return reply_fail(c);
+	jw_end(w);
+	jw_end(w);
+	return reply_json(c, 200, w);
+}

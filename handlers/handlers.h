@@ -1,0 +1,44 @@
+/*
+ * The handlers of the pool, one per row that runs there (lib/api/routes). What
+ * each accepts and answers stands in its row and shapes; here are only names, for
+ * tests that call one without a server.
+ */
+#ifndef LF_HANDLERS_H
+#define LF_HANDLERS_H
+#include "lib/api/api.h"
+
+#define HANDLER(name) struct reply name(struct ctx *, const struct request *)
+
+HANDLER(system_health);
+HANDLER(system_health_detail);
+HANDLER(system_ready);
+HANDLER(system_status);
+HANDLER(system_version);
+HANDLER(system_versions);
+HANDLER(system_metrics);
+HANDLER(system_openapi);
+
+HANDLER(agents_list);
+HANDLER(agents_show);
+HANDLER(agents_session);
+HANDLER(agents_sessions);
+
+HANDLER(memory_kv_list);
+HANDLER(memory_kv_show);
+HANDLER(memory_kv_store);
+HANDLER(memory_kv_remove);
+
+HANDLER(models_list);
+HANDLER(models_aliases);
+HANDLER(models_show);
+HANDLER(providers_list);
+HANDLER(providers_show);
+HANDLER(tools_list);
+HANDLER(tools_show);
+HANDLER(openai_models);
+
+#undef HANDLER
+
+/* The OpenAPI document, made from the rows when the program was built. */
+const char *openapi_text(size_t *n);
+#endif

@@ -1,0 +1,14 @@
+noinst_LIBRARIES += libhandlers.a
+libhandlers_a_SOURCES = \
+	handlers/agents.c \
+	handlers/cached.c \
+	handlers/memory.c \
+	handlers/models.c \
+	handlers/openai.c \
+	handlers/openapi_text.c \
+	handlers/providers.c \
+	handlers/system.c \
+	handlers/tools.c
+
+# embedded
+handlers/openapi_text.$(OBJEXT): openapi.json

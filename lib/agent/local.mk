@@ -1,0 +1,23 @@
+noinst_LIBRARIES += libagent.a
+libagent_a_SOURCES = \
+	lib/agent/clean.c \
+	lib/agent/guard.c \
+	lib/agent/html.c \
+	lib/agent/manifest.c \
+	lib/agent/manifest_keys.c \
+	lib/agent/manifest_write.c \
+	lib/agent/prompt.c \
+	lib/agent/prompt_files.c \
+	lib/agent/repair.c \
+	lib/agent/sandbox.c \
+	lib/agent/taint.c \
+	lib/agent/templates.c \
+	lib/agent/tool.c \
+	lib/agent/tools/agents.c \
+	lib/agent/tools/common.c \
+	lib/agent/tools/file.c \
+	lib/agent/tools/memory.c \
+	lib/agent/tools/system.c \
+	lib/agent/tools/web.c \
+	lib/agent/trim.c \
+	lib/agent/workspace.c

@@ -1,0 +1,62 @@
+/*
+ * Manifests: what an agent is, as TOML from people and as JSON inside; and
+ * the agent's workspace directory.
+ *
+ * The JSON form has every list and switch that this program looks at filled
+ * in. What tells "not set" from "set" stays absent: model.max_tokens (use
+ * MANIFEST_MAX_TOKENS), model.temperature (MANIFEST_TEMPERATURE), profile,
+ * fallback_models, max_history_messages and other optional ones. Members nobody knows
+ * are kept.
+ */
+#ifndef LF_MANIFEST_H
+#define LF_MANIFEST_H
+#include "lib/base/json.h"
+
+enum { MANIFEST_BYTES_MAX = 1 << 20, MANIFEST_NAME_MAX = 256, MANIFEST_MAX_TOKENS = 4096, MANIFEST_MAX_ITERATIONS = 50 };
+#define MANIFEST_TEMPERATURE 0.7
+
+/*
+ * TOML text to the JSON form, kept by c's arena. Errors: TOO_LARGE manifest_too_large; BAD_REQUEST
+ * invalid_manifest "Invalid manifest: line 3: model.max_tokens: a whole number is expected".
+ */
+enum err manifest_parse(struct ctx *, const char *toml, size_t n, struct json_object **ret) MUST_CHECK;
+/* The rules for a name alone (rename, clone); the same errors. */
+enum err manifest_check_name(struct ctx *, const char *name, size_t n) MUST_CHECK;
+/* The JSON form as TOML in a readable order, without what is the default anyway. In the arena; NULL: out of memory. */
+char *manifest_to_toml(struct ctx *, struct json_object *manifest);
+
+/* --- workspaces ------------------------------------------------------------- */
+
+/*
+ * The agent's directory, absolute, in the arena: the manifest's `workspace`, else agents/<name reduced to
+ * [A-Za-z0-9_-]>, else agents/<id>. Where letters were lost the id's start is added, so that no two names meet in
+ * one directory. The path follows the name: a rename must write the old one into `workspace`.
+ */
+const char *manifest_workspace(struct ctx *, struct json_object *manifest, const char *id);
+/*
+ * Make the directory, its sub-directories and identity files as far as they are missing, and write
+ * agent.toml. toml: its text. Errors: IO.
+ */
+enum err workspace_make(struct ctx *, const char *dir, struct json_object *manifest, const char *toml) MUST_CHECK;
+/* Write agent.toml anew (0600, at once). Errors: IO. */
+enum err workspace_save_manifest(struct ctx *, const char *dir, const char *toml) MUST_CHECK;
+/*
+ * Remove a directory with everything in it. Nothing happens unless dir lies strictly below root; no symlink is
+ * followed, no file system left. Two agents may name the same `workspace`: ask that first.
+ */
+void workspace_remove(const char *dir, const char *root);
+/* The identity files' names, in the API's order, NULL-ended. */
+extern const char *const workspace_identity_files[];
+
+/* --- templates ----------------------------------------------------------------- */
+
+/* A shipped template's TOML; NULL: none of that name. */
+const char *template_text(const char *name, size_t *n);
+/* Names of the shipped ones, sorted. */
+size_t template_names(const char *const **ret);
+/*
+ * By name: <home>/agent-types/<name>.toml, <home>/agent-types/<name>/agent.toml, the shipped ones, <home>/workspaces/agents/<name>/agent.toml.
+ * Text in the arena. Errors: BAD_REQUEST invalid_manifest "Invalid template name"; NOT_FOUND template_not_found.
+ */
+enum err template_load(struct ctx *, const char *name, const char **toml, size_t *n) MUST_CHECK;
+#endif

@@ -1,0 +1,28 @@
+/*
+ * What a model is given: the system prompt and the history.
+ */
+#ifndef LF_PROMPT_H
+#define LF_PROMPT_H
+#include "lib/base/json.h"
+#include "lib/svc/agent.h"
+
+/*
+ * Assemble the system prompt into out. It changes with the day, the manifest, the tools and the workspace's files,
+ * with nothing else, so that providers can cache it. workspace: absolute directory, NULL: none. depth > 0: a turn
+ * asked for by another agent, which gets a shorter prompt. tools: as tools_for() gives them. c->db may be NULL: then
+ * only USER.md tells whether the user's name is known. Errors: NOMEM, TOO_LARGE.
+ */
+enum err prompt_system(struct ctx *, const struct agent *, const char *workspace, unsigned depth,
+    struct json_object *tools, struct buf *out) MUST_CHECK;
+
+/* Forget what was read of a workspace's files: somebody just wrote one. Otherwise they may be 30 s old. */
+void prompt_forget(const char *workspace);
+
+/*
+ * The stored messages as they go to the model: without system messages, at most max (0: 60; held
+ * within 4..500) unless no place to cut is found, beginning with a user message, repaired. Pinned
+ * messages of the part that is cut away stay in front. messages is not changed, and is what is returned when nothing
+ * is to do. NULL: out of memory.
+ */
+struct json_object *history_for_model(struct ctx *, struct json_object *messages, unsigned max);
+#endif

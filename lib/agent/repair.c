@@ -1,0 +1,589 @@
+/*
+ * Session repair.
+ *
+ * First a look (is_sound) without any allocation: nearly always nothing is
+ * wrong. Otherwise all results are collected, each is given to the call it
+ * belongs to, and the history is written anew: every assistant message with calls
+ * is followed by one user message with exactly their results. The difficult thing:
+ * ids are not unique in practice (some models count call_1, call_2 in every
+ * answer), so a result belongs to the nearest call of that id before it, and
+ * only one that has no call before it to a later one.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/agent/clean.h"
+#include "lib/agent/message.h"
+#include "lib/agent/repair.h"
+
+enum { USES_MAX = 512 /* in one message */ };
+
+/* A tool_result block and whose answer it is. */
+struct result {
+	struct json_object *block;
+	const char *id;
+	size_t at;              /* index of its message */
+	bool in_assistant;
+	int use;                /* index into uses, -1: orphan */
+};
+
+struct use {
+	const char *id, *name;
+	size_t at;
+	int best;               /* index into results, -1: none */
+};
+
+struct work {
+	struct ctx *c;
+	struct json_object *in, *out;
+	struct use *uses, **by_id;      /* by place; by id, then place */
+	struct result *results;
+	size_t n_uses, n_results;
+	struct repair_stats st;
+	bool failed;
+};
+
+static const char *
+result_text(const struct json_object *block, size_t *n)
+{
+	struct json_object *v = js_get(block, "content");
+
+	if (!json_object_is_type(v, json_type_string))
+		return NULL;
+	*n = (size_t)json_object_get_string_len(v);
+	return json_object_get_string(v);
+}
+
+/* --- is anything wrong? ------------------------------------------------------ */
+
+static bool
+block_sound(const struct json_object *b)
+{
+	size_t n;
+	const char *s;
+
+	if (block_is_empty(b))
+		return false;
+	if (!block_is(b, "tool_result"))
+		return true;
+	s = result_text(b, &n);
+	return s == NULL || result_is_clean(s, n);
+}
+
+/* How many blocks of a type; ids of others do not matter here. */
+static size_t
+count_blocks(const struct json_object *m, const char *type)
+{
+	size_t k = 0;
+
+	for (size_t i = 0, n = message_blocks(m); i < n; i++)
+		k += block_is(message_block(m, i), type);
+	return k;
+}
+
+static size_t
+count_id(const struct json_object *m, const char *type, const char *member, const char *id)
+{
+	size_t k = 0;
+
+	for (size_t i = 0, n = message_blocks(m); i < n; i++)
+		k += block_is(message_block(m, i), type) &&
+		    strcmp(js_str_or(message_block(m, i), member, ""), id) == 0;
+	return k;
+}
+
+/* Are the calls of one message answered, one by one, by the next, and by nothing else? */
+static bool
+answered(const struct json_object *m, const struct json_object *next)
+{
+	size_t uses = count_blocks(m, "tool_use");
+
+	if (uses > USES_MAX || uses != (next != NULL && message_is(next, "user") ? count_blocks(next, "tool_result") : 0))
+		return false;
+	for (size_t i = 0, n = message_blocks(m); i < n; i++) {
+		const struct json_object *b = message_block(m, i);
+		const char *id = js_str_or(b, "id", "");
+
+		if (block_is(b, "tool_use") && (count_id(m, "tool_use", "id", id) != 1 ||
+		    count_id(next, "tool_result", "tool_use_id", id) != 1))
+			return false;
+	}
+	return true;
+}
+
+static bool
+may_merge(const struct json_object *a, const struct json_object *b)
+{
+	return strcmp(js_str_or(a, "role", ""), js_str_or(b, "role", "-")) == 0 &&
+	    !message_is(a, "system") && !message_has_tools(a) && !message_has_tools(b);
+}
+
+static bool
+is_sound(struct json_object *messages)
+{
+	struct json_object *prev = NULL;
+
+	for (size_t i = 0, n = json_object_array_length(messages); i < n; i++) {
+		struct json_object *m = json_object_array_get_idx(messages, i);
+		struct json_object *next = json_object_array_get_idx(messages, i + 1);
+
+		if (message_is_empty(m) || (prev != NULL && may_merge(prev, m)))
+			return false;
+		for (size_t k = 0, nb = message_blocks(m); k < nb; k++)
+			if (!block_sound(message_block(m, k)))
+				return false;
+		if (message_is(m, "assistant")) {
+			if (message_has(m, "tool_result") || !answered(m, next))
+				return false;
+		} else if (message_has(m, "tool_use") || (message_has(m, "tool_result") &&
+		    (!message_is(m, "user") || prev == NULL || !message_has_tool_use(prev)))) {
+			return false;
+		}
+		prev = m;
+	}
+	return true;
+}
+
+/* --- putting right ------------------------------------------------------------ */
+
+static void
+collect_block(struct work *w, struct json_object *m, struct json_object *b, size_t at)
+{
+	const char *id = js_str_or(b, "id", "");
+
+	if (block_is(b, "tool_result") && !message_is(m, "system"))
+		w->results[w->n_results++] = (struct result){ b, js_str_or(b, "tool_use_id", ""), at,
+		    message_is(m, "assistant"), -1 };
+	if (!block_is(b, "tool_use") || !message_is(m, "assistant") || block_is_empty(b))
+		return;
+	for (size_t i = w->n_uses; i > 0 && w->uses[i - 1].at == at; i--)
+		if (strcmp(w->uses[i - 1].id, id) == 0 || w->n_uses - i >= USES_MAX - 1) {
+			w->st.duplicates++;
+			return;
+		}
+	w->uses[w->n_uses++] = (struct use){ id, js_str(b, "name"), at, -1 };
+}
+
+static bool
+collect(struct work *w)
+{
+	size_t n = json_object_array_length(w->in), blocks = 1;
+
+	for (size_t i = 0; i < n; i++)
+		blocks += message_blocks(json_object_array_get_idx(w->in, i));
+	w->uses = ctx_alloc(w->c, blocks * sizeof(*w->uses));
+	w->by_id = ctx_alloc(w->c, blocks * sizeof(struct use *));
+	w->results = ctx_alloc(w->c, blocks * sizeof(*w->results));
+	if (w->uses == NULL || w->by_id == NULL || w->results == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *m = json_object_array_get_idx(w->in, i);
+
+		for (size_t k = 0, nb = message_blocks(m); k < nb; k++)
+			collect_block(w, m, message_block(m, k), i);
+	}
+	return true;
+}
+
+static bool
+is_waiting(const struct json_object *b)
+{
+	return strcmp(js_str_or(b, "status", ""), "waiting_approval") == 0;
+}
+
+/* Give result r to use u, unless u has as strong a one. */
+static void
+assign(struct work *w, size_t r, size_t u)
+{
+	struct result *res = &w->results[r];
+	struct use *use = &w->uses[u];
+
+	res->use = (int)u;
+	if (use->best >= 0) {
+		w->st.duplicates++;
+		if (!is_waiting(w->results[use->best].block) || is_waiting(res->block))
+			return;
+	}
+	use->best = (int)r;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct use *x = *(struct use *const *)a, *y = *(struct use *const *)b;
+	int d = strcmp(x->id, y->id);
+
+	return d != 0 ? d : x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* How many of by_id stand before (id, at), that place included. */
+static size_t
+upto(const struct work *w, const char *id, size_t at)
+{
+	const struct use probe = { .id = id, .at = at }, *p = &probe;
+	size_t lo = 0, hi = w->n_uses;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (by_id(&w->by_id[mid], &p) <= 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void
+match(struct work *w)
+{
+	for (size_t i = 0; i < w->n_uses; i++)
+		w->by_id[i] = &w->uses[i];
+	qsort(w->by_id, w->n_uses, sizeof(struct use *), by_id);
+	for (size_t r = 0; r < w->n_results; r++) {
+		size_t k = upto(w, w->results[r].id, w->results[r].at);
+
+		if (k > 0 && strcmp(w->by_id[k - 1]->id, w->results[r].id) == 0)
+			assign(w, r, (size_t)(w->by_id[k - 1] - w->uses));
+	}
+	/* results that came before their call */
+	for (size_t r = 0; r < w->n_results; r++) {
+		size_t k = upto(w, w->results[r].id, w->results[r].at);
+
+		if (w->results[r].use >= 0)
+			continue;
+		if (k < w->n_uses && strcmp(w->by_id[k]->id, w->results[r].id) == 0)
+			assign(w, r, (size_t)(w->by_id[k] - w->uses));
+		else
+			w->st.orphaned++;
+	}
+}
+
+static void
+add(struct work *w, struct json_object *array, struct json_object *o)
+{
+	if (o != NULL && array != NULL && json_object_array_add(array, o) == 0)
+		return;
+	json_object_put(o);
+	w->failed = true;
+}
+
+/* Set a member; value is taken over, and o may be NULL. */
+static void
+set(struct work *w, struct json_object *o, const char *key, struct json_object *value)
+{
+	if (o != NULL && value != NULL && json_object_object_add(o, key, value) == 0)
+		return;
+	json_object_put(value);
+	w->failed = true;
+}
+
+static struct json_object *
+new_array(struct work *w)
+{
+	struct json_object *a = json_object_new_array();
+
+	if (a == NULL)
+		w->failed = true;
+	return a;
+}
+
+/* A message like m with other content. Takes content over. */
+static struct json_object *
+with_content(struct work *w, const struct json_object *m, struct json_object *content)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_foreach((struct json_object *)(uintptr_t)m, k, v)
+		if (strcmp(k, "content") != 0 && v != NULL)
+			set(w, o, k, json_object_get(v));
+	set(w, o, "content", content);
+	return o;
+}
+
+/* A result as it goes to the model: itself when it is clean. */
+static struct json_object *
+cleaned(struct work *w, struct json_object *b)
+{
+	SCOPED_BUF t = BUF_INIT(RESULT_TEXT_MAX + 4096);
+	struct json_object *o;
+	size_t n = 0;
+	const char *s = result_text(b, &n);
+
+	if (s == NULL || result_is_clean(s, n))
+		return json_object_get(b);
+	w->st.cleaned++;
+	result_clean(&t, s, n);
+	o = with_content(w, b, json_object_new_string_len(t.p != NULL ? t.p : "", (int)t.len));
+	w->failed |= t.failed;
+	return o;
+}
+
+static struct json_object *
+synthetic(struct work *w, const struct use *u)
+{
+	struct json_object *o = json_object_new_object();
+
+	set(w, o, "type", json_object_new_string("tool_result"));
+	set(w, o, "tool_use_id", json_object_new_string(u->id));
+	set(w, o, "tool_name", json_object_new_string(u->name));
+	set(w, o, "content", json_object_new_string("This call was interrupted; its outcome is unknown."));
+	set(w, o, "is_error", json_object_new_boolean(true));
+	set(w, o, "status", json_object_new_string("error"));
+	return o;
+}
+
+static size_t
+count_in(struct json_object *array, const char *type, const char *id)
+{
+	size_t k = 0;
+
+	for (size_t i = 0, n = json_object_array_length(array); i < n; i++) {
+		struct json_object *b = json_object_array_get_idx(array, i);
+
+		k += block_is(b, type) && (id == NULL || strcmp(js_str_or(b, "id", ""), id) == 0);
+	}
+	return k;
+}
+
+/* Copy the blocks that stay: no results (they are placed with their calls), nothing empty, no call twice. */
+static void
+copy_blocks(struct work *w, struct json_object *m, struct json_object *to)
+{
+	size_t uses = 0;
+
+	for (size_t i = 0, n = message_blocks(m); i < n; i++) {
+		struct json_object *b = message_block(m, i);
+		bool is_use = block_is(b, "tool_use");
+
+		if (block_is(b, "tool_result"))
+			continue;
+		if (block_is_empty(b) || (is_use && !message_is(m, "assistant"))) {
+			w->st.empty++;
+			continue;
+		}
+		if (is_use && (uses >= USES_MAX || count_in(to, "tool_use", js_str(b, "id")) > 0))
+			continue;
+		uses += is_use;
+		add(w, to, json_object_get(b));
+	}
+}
+
+/* Where did the chosen result stand? Count what had to be done to it. */
+static void
+account(struct work *w, const struct use *u, size_t next, bool has_next)
+{
+	const struct result *r = u->best >= 0 ? &w->results[u->best] : NULL;
+
+	if (r != NULL && !r->in_assistant && has_next && r->at == next)
+		return;
+	if (has_next)
+		w->st.positional++;
+	if (r == NULL)
+		w->st.synthetic++;
+	else if (r->in_assistant)
+		w->st.rescued++;
+	else
+		w->st.reordered++;
+}
+
+/*
+ * Put the message of results after the calls from..to-1, all of one message. true: the
+ * next message held some of them and gave its other blocks too.
+ */
+static bool
+emit_results(struct work *w, size_t from, size_t to)
+{
+	size_t n = json_object_array_length(w->in), at = w->uses[from].at, next = at + 1;
+	struct json_object *m, *content = new_array(w);
+	bool has_next, takes = false;
+
+	while (next < n && message_is(json_object_array_get_idx(w->in, next), "system"))
+		next++;
+	m = next < n ? json_object_array_get_idx(w->in, next) : NULL;
+	has_next = m != NULL && message_is(m, "user");
+	for (size_t i = from; i < to && content != NULL; i++) {
+		const struct use *u = &w->uses[i];
+
+		account(w, u, next, has_next);
+		takes |= u->best >= 0 && w->results[u->best].at == next;
+		add(w, content, u->best >= 0 ? cleaned(w, w->results[u->best].block) : synthetic(w, u));
+	}
+	takes = takes && has_next && next == at + 1;
+	if (takes && content != NULL)
+		copy_blocks(w, m, content);
+	if (takes) {
+		add(w, w->out, with_content(w, m, content));
+	} else {
+		struct json_object *o = json_object_new_object();
+
+		set(w, o, "role", json_object_new_string("user"));
+		set(w, o, "content", content);
+		add(w, w->out, o);
+	}
+	return takes;
+}
+
+/* Emit message i without its results; false: it had nothing else. */
+static bool
+emit_rest(struct work *w, struct json_object *m)
+{
+	struct json_object *content;
+
+	if (js_arr(m, "content") == NULL) {
+		if (message_is_empty(m)) {
+			w->st.empty++;
+			return false;
+		}
+		add(w, w->out, json_object_get(m));
+		return true;
+	}
+	content = new_array(w);
+	if (content == NULL)
+		return false;
+	copy_blocks(w, m, content);
+	if (json_object_array_length(content) == count_in(content, "thinking", NULL)) {
+		w->st.empty += !message_has(m, "tool_result");
+		json_object_put(content);
+		return false;
+	}
+	if (json_object_array_length(content) == message_blocks(m)) {
+		json_object_put(content);
+		add(w, w->out, json_object_get(m));
+	} else {
+		add(w, w->out, with_content(w, m, content));
+	}
+	return true;
+}
+
+static void
+rebuild(struct work *w)
+{
+	size_t n = json_object_array_length(w->in), u = 0;
+
+	for (size_t i = 0; i < n && !w->failed; i++) {
+		struct json_object *m = json_object_array_get_idx(w->in, i);
+
+		size_t from = u;
+
+		while (u < w->n_uses && w->uses[u].at <= i)
+			u++;
+		if (!emit_rest(w, m) || u == from)
+			continue;
+		if (emit_results(w, from, u))
+			i++;            /* the next message went into the results */
+	}
+}
+
+/* --- merging -------------------------------------------------------------------- */
+
+static void
+put_at(struct work *w, struct json_object *array, size_t i, struct json_object *o)
+{
+	if (o != NULL && json_object_array_put_idx(array, i, o) == 0)
+		return;
+	json_object_put(o);
+	w->failed = true;
+}
+
+static void
+add_text(struct work *w, struct json_object *array, const char *s, size_t n)
+{
+	size_t len = json_object_array_length(array);
+	struct json_object *last = len > 0 ? json_object_array_get_idx(array, len - 1) : NULL;
+	SCOPED_BUF t = BUF_INIT(64 << 20);
+	struct json_object *o = json_object_new_object();
+
+	if (last != NULL && block_is(last, "text") && js_get(last, "provider_metadata") == NULL) {
+		buf_printf(&t, "%s\n\n", js_str_or(last, "text", ""));
+		len--;
+	}
+	buf_add(&t, s, n);
+	set(w, o, "type", json_object_new_string("text"));
+	set(w, o, "text", json_object_new_string_len(t.p != NULL ? t.p : "", (int)t.len));
+	w->failed |= t.failed;
+	put_at(w, array, len, o);
+}
+
+static void
+add_content(struct work *w, struct json_object *array, struct json_object *m)
+{
+	struct json_object *content = js_get(m, "content");
+
+	if (json_object_is_type(content, json_type_string)) {
+		add_text(w, array, json_object_get_string(content), (size_t)json_object_get_string_len(content));
+		return;
+	}
+	for (size_t i = 0, n = message_blocks(m); i < n; i++) {
+		struct json_object *b = message_block(m, i), *t = js_get(b, "text");
+
+		if (block_is(b, "text") && js_get(b, "provider_metadata") == NULL)
+			add_text(w, array, json_object_get_string(t), (size_t)json_object_get_string_len(t));
+		else
+			add(w, array, json_object_get(b));
+	}
+}
+
+/* One message of two: plain text stays a string. */
+static struct json_object *
+merged(struct work *w, struct json_object *a, struct json_object *b)
+{
+	struct json_object *content = new_array(w), *only, *o;
+	bool plain = js_arr(a, "content") == NULL && js_arr(b, "content") == NULL;
+
+	if (content == NULL)
+		return NULL;
+	add_content(w, content, a);
+	add_content(w, content, b);
+	only = js_get(json_object_array_get_idx(content, 0), "text");
+	if (plain && only != NULL) {
+		only = json_object_get(only);
+		json_object_put(content);
+		content = only;
+	}
+	o = with_content(w, a, content);
+	if (js_bool(b, "pinned", false))
+		set(w, o, "pinned", json_object_new_boolean(true));
+	return o;
+}
+
+static struct json_object *
+merge_neighbours(struct work *w)
+{
+	struct json_object *to = new_array(w);
+
+	for (size_t i = 0, n = json_object_array_length(w->out); i < n && !w->failed; i++) {
+		struct json_object *m = json_object_array_get_idx(w->out, i);
+		size_t len = json_object_array_length(to);
+		struct json_object *last = len > 0 ? json_object_array_get_idx(to, len - 1) : NULL;
+
+		if (last == NULL || !may_merge(last, m)) {
+			add(w, to, json_object_get(m));
+			continue;
+		}
+		w->st.merged++;
+		put_at(w, to, len - 1, merged(w, last, m));
+	}
+	return to;
+}
+
+struct json_object *
+session_repair(struct ctx *c, struct json_object *messages, struct repair_stats *stats)
+{
+	struct work w = { .c = c, .in = messages };
+	struct json_object *ret;
+
+	if (stats != NULL)
+		*stats = (struct repair_stats){ 0 };
+	if (!json_object_is_type(messages, json_type_array) || is_sound(messages))
+		return messages;
+	w.out = json_keep(c, json_object_new_array());
+	if (w.out == NULL || !collect(&w))
+		return NULL;
+	match(&w);
+	rebuild(&w);
+	ret = json_keep(c, merge_neighbours(&w));
+	if (stats != NULL)
+		*stats = w.st;
+	return w.failed ? NULL : ret;
+}

@@ -1,0 +1,280 @@
+/*
+ * Which tools there are, and which of them an agent may use.
+ *
+ * Granting follows the manifest: tools_disabled, then capabilities.tools
+ * (patterns) or else the profile, then blocklist and allowlist, then the agent's
+ * mode. The catalog is process-wide and read by many threads, so nothing here takes a
+ * reference into it: json-c's counters are no atomics. Turns get copies.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "lib/agent/tool.h"
+#include "lib/agent/tools/tools.h"
+#include "lib/base/json.h"
+#include "lib/svc/toolcat.h"
+
+static const struct tool tools[] = {
+	{ "agent_list", tool_agent_list, true },
+	{ "agent_send", tool_agent_send, false },
+	{ "file_list", tool_file_list, true },
+	{ "file_read", tool_file_read, true },
+	{ "file_write", tool_file_write, false },
+	{ "memory_list", tool_memory_list, true },
+	{ "memory_recall", tool_memory_recall, true },
+	{ "memory_store", tool_memory_store, false },
+	{ "system_time", tool_system_time, true },
+	{ "web_fetch", tool_web_fetch, false },
+};
+
+static const char *const minimal[] = { "file_read", "file_list", NULL };
+static const char *const coding[] = { "file_read", "file_write", "file_list", "shell_exec", "web_fetch", NULL };
+static const char *const research[] = { "web_fetch", "web_search", "file_read", "file_write", NULL };
+static const char *const messaging[] = { "agent_send", "agent_list", "channel_send", "channel_dm",
+	"channel_members", "memory_store", "memory_list", "memory_recall", NULL };
+static const char *const automation[] = { "file_read", "file_write", "file_list", "shell_exec", "web_fetch",
+	"web_search", "agent_send", "agent_list", "channel_send", "channel_dm", "channel_members",
+	"memory_store", "memory_list", "memory_recall", NULL };
+static const char *const everything[] = { "*", NULL };
+static const char *const assist[] = { "file_read", "file_list", "memory_list", "memory_recall", "web_fetch",
+	"web_search", "agent_list", NULL };
+
+static const struct { const char *name; const char *const *tools; } profiles[] = {
+	{ "minimal", minimal }, { "coding", coding }, { "research", research }, { "messaging", messaging },
+	{ "automation", automation }, { "full", everything }, { "custom", everything },
+};
+
+/* Names that models use for ours. */
+static const struct { const char *alias, *name; } aliases[] = {
+	{ "fs_read", "file_read" }, { "read_file", "file_read" },
+	{ "fs_write", "file_write" }, { "write_file", "file_write" },
+	{ "fs_list", "file_list" }, { "list_files", "file_list" }, { "list_dir", "file_list" },
+	{ "memory_get", "memory_recall" }, { "memory_set", "memory_store" },
+	{ "fetch_url", "web_fetch" }, { "get_time", "system_time" },
+};
+
+/* --- names ---------------------------------------------------------------- */
+
+/* camelCase and dashes to snake_case. */
+static bool
+snake(const char *name, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (; *name != '\0'; name++) {
+		unsigned char ch = (unsigned char)*name;
+
+		if (n + 2 >= cap)
+			return false;
+		if (isupper(ch) && n > 0 && out[n - 1] != '_')
+			out[n++] = '_';
+		out[n++] = ch == '-' ? '_' : (char)tolower(ch);
+	}
+	out[n] = '\0';
+	return true;
+}
+
+static const struct tool *
+find_exact(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tools); i++)
+		if (strcmp(tools[i].name, name) == 0)
+			return &tools[i];
+	return NULL;
+}
+
+const struct tool *
+tool_find(const char *name)
+{
+	const struct tool *t = find_exact(name);
+	char plain[64];
+
+	if (t != NULL || !snake(name, plain, sizeof(plain)))
+		return t;
+	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
+		if (strcmp(aliases[i].alias, plain) == 0)
+			return find_exact(aliases[i].name);
+	return find_exact(plain);
+}
+
+struct json_object *
+tool_catalog(void)
+{
+	return toolcat();
+}
+
+/* --- patterns --------------------------------------------------------------- */
+
+enum stops { STOP_NOWHERE, STOP_SLASH, STOP_DOT };
+
+static bool
+stops_at(enum stops s, char ch)
+{
+	return (s == STOP_SLASH && (ch == '/' || ch == '\\')) || (s == STOP_DOT && ch == '.');
+}
+
+/* Has the value a path segment "." or ".."? Such a one never matches a wildcard. */
+static bool
+has_dots(const char *s)
+{
+	while (*s != '\0') {
+		size_t k = strcspn(s, "/\\");
+
+		if ((k == 1 && s[0] == '.') || (k == 2 && s[0] == '.' && s[1] == '.'))
+			return true;
+		s += k;
+		s += *s != '\0';
+	}
+	return false;
+}
+
+/* Where to go on when a guess of a star's length was wrong. */
+struct retry { const char *p, *s; };
+
+/* '*' within a segment, '**' across. Only the last star of each kind need be thought of again. */
+static bool
+wild(const char *p, const char *s, enum stops stops)
+{
+	struct retry one = { 0 }, two = { 0 };
+
+	while (*s != '\0' || *p != '\0') {
+		if (*p == '*') {
+			bool across = stops == STOP_NOWHERE || p[1] == '*';
+
+			while (*p == '*')
+				p++;
+			if (across)
+				two = (struct retry){ p, s };
+			one = (struct retry){ across ? NULL : p, s };
+		} else if (*s != '\0' && *p == *s) {
+			p++;
+			s++;
+		} else if (one.p != NULL && *one.s != '\0' && !stops_at(stops, *one.s)) {
+			s = ++one.s;
+			p = one.p;
+		} else if (two.p != NULL && *two.s != '\0') {
+			s = ++two.s;
+			p = two.p;
+			one.p = NULL;
+		} else {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool
+glob_match(const char *pattern, const char *value)
+{
+	enum stops stops = STOP_NOWHERE;
+
+	if (strchr(pattern, '*') == NULL)
+		return strcmp(pattern, value) == 0;
+	if (has_dots(value))
+		return false;
+	if (strcmp(pattern, "*") == 0)
+		return true;
+	if (strpbrk(pattern, "/\\") != NULL)
+		stops = STOP_SLASH;
+	else if (strchr(pattern, '.') != NULL && strchr(value, '.') != NULL)
+		stops = STOP_DOT;
+	return wild(pattern, value, stops);
+}
+
+/* --- granting ----------------------------------------------------------------- */
+
+static bool
+in_words(const char *const *words, const char *name)
+{
+	for (; *words != NULL; words++)
+		if (glob_match(*words, name))
+			return true;
+	return false;
+}
+
+static bool
+in_patterns(struct json_object *patterns, const char *name)
+{
+	for (size_t i = 0, n = patterns != NULL ? json_object_array_length(patterns) : 0; i < n; i++) {
+		struct json_object *p = json_object_array_get_idx(patterns, i);
+
+		if (json_object_is_type(p, json_type_string) && glob_match(json_object_get_string(p), name))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_filled(struct json_object *list)
+{
+	return list != NULL && json_object_array_length(list) > 0;
+}
+
+static bool
+in_profile(const char *profile, const char *name)
+{
+	for (size_t i = 0; profile != NULL && i < ARRAY_LEN(profiles); i++)
+		if (strcmp(profiles[i].name, profile) == 0)
+			return in_words(profiles[i].tools, name);
+	return true;            /* none named: all */
+}
+
+bool
+tool_granted(struct json_object *manifest, const char *mode, const char *name)
+{
+	struct json_object *declared = js_arr(js_obj(manifest, "capabilities"), "tools");
+	struct json_object *allow = js_arr(manifest, "tool_allowlist");
+
+	if (js_bool(manifest, "tools_disabled", false))
+		return false;
+	if (is_filled(declared) ? !in_patterns(declared, name) : !in_profile(js_str(manifest, "profile"), name))
+		return false;
+	if (in_patterns(js_arr(manifest, "tool_blocklist"), name))
+		return false;
+	if (is_filled(allow) && !in_patterns(allow, name))
+		return false;
+	if (mode != NULL && strcasecmp(mode, "observe") == 0)
+		return false;
+	if (mode != NULL && strcasecmp(mode, "assist") == 0)
+		return in_words(assist, name);
+	return true;
+}
+
+static struct json_object *
+definition(struct json_object *t)
+{
+	static const char *const members[] = { "name", "description", "input_schema" };
+	struct json_object *o = json_object_new_object();
+
+	for (size_t i = 0; o != NULL && i < ARRAY_LEN(members); i++) {
+		struct json_object *copy = NULL;
+
+		if (json_object_deep_copy(js_get(t, members[i]), &copy, NULL) != 0 ||
+		    json_object_object_add(o, members[i], copy) != 0) {
+			json_object_put(copy);
+			json_object_put(o);
+			return NULL;
+		}
+	}
+	return o;
+}
+
+struct json_object *
+tools_for(struct ctx *c, struct json_object *manifest, const char *mode)
+{
+	struct json_object *all = tool_catalog(), *ret = json_keep(c, json_object_new_array());
+
+	for (size_t i = 0, n = json_object_array_length(all); ret != NULL && i < n; i++) {
+		struct json_object *t = json_object_array_get_idx(all, i), *o;
+		const char *name = js_str_or(t, "name", "");
+
+		if (find_exact(name) == NULL || !tool_granted(manifest, mode, name))
+			continue;
+		o = definition(t);
+		if (o == NULL || json_object_array_add(ret, o) != 0) {
+			json_object_put(o);
+			return NULL;
+		}
+	}
+	return ret;
+}

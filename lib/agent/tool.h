@@ -1,0 +1,46 @@
+/*
+ * Tools: what an agent can do. Names, descriptions and input schemas are
+ * data (share/tools.json, also shown by GET /api/tools); this is their running side.
+ */
+#ifndef LF_TOOL_H
+#define LF_TOOL_H
+#include "lib/base/json.h"
+#include "lib/net/http.h"
+
+struct turn;
+
+/* What a tool may know of the turn that calls it. */
+struct tool_env {
+	struct ctx *c;                  /* c->db is NULL: borrow with tool_db() */
+	const char *agent_id, *agent_name, *session_id, *turn_id;
+	const char *workspace;          /* absolute directory of the agent */
+	unsigned depth;                 /* of nested agent calls; 0: asked from outside */
+	struct cancel *cancel;
+	struct turn *turn;              /* for agent_send; opaque here */
+	/* borrow and give back a database connection; hold none while waiting */
+	struct db *(*db_get)(struct tool_env *);
+	void (*db_put)(struct tool_env *, struct db *);
+	/* agent_send: run a turn of another agent; text of its answer or of the error to out */
+	enum err (*ask_agent)(struct tool_env *, const char *who, const char *message, struct buf *out);
+};
+
+/*
+ * Text for the model goes to out. ERR_OK: success. INVALID: wrong parameters (soft error, out says what to mend);
+ * FORBIDDEN, NOT_FOUND: refused (soft); CANCELLED; others: hard error. out holds the sentence.
+ */
+typedef enum err (*tool_fn)(struct tool_env *, struct json_object *input, struct buf *out);
+
+struct tool {
+	const char *name;
+	tool_fn run;
+	bool read_only;                 /* may be run again after a crash */
+};
+
+const struct tool *tool_find(const char *name);         /* NULL: no such tool here */
+/* The embedded list: JSON array of {name, description, input_schema, group, read_only}; process-wide. */
+struct json_object *tool_catalog(void);
+/* Text that says what was asked: is this name granted to an agent of that manifest and mode? */
+bool tool_granted(struct json_object *manifest, const char *mode, const char *name);
+/* Array for llm_request.tools of all granted tools; owned by c's arena. */
+struct json_object *tools_for(struct ctx *, struct json_object *manifest, const char *mode);
+#endif

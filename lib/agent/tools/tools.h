@@ -1,0 +1,38 @@
+/* The running side of each tool (see tool.h), and what they share. For lib/agent only. */
+#ifndef LF_TOOLS_H
+#define LF_TOOLS_H
+#include "lib/agent/tool.h"
+
+enum err tool_file_read(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_file_write(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_file_list(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_memory_store(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_memory_recall(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_memory_list(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_system_time(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_agent_list(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_agent_send(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_web_fetch(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+
+/* Does a capability pattern match? The rules of capabilities.tools and their kin. */
+bool glob_match(const char *pattern, const char *value);
+
+/* out := the sentence; returns e. */
+enum err tool_say(struct buf *out, enum err e, const char *fmt, ...) PRINTF(3, 4);
+/* out := what c->fault says of e. */
+enum err tool_fault(struct tool_env *, enum err e, struct buf *out);
+
+/* A parameter that must be a string. ret_n may be NULL: then NUL inside is refused as well. INVALID, said in out. */
+enum err tool_text(struct json_object *input, const char *name, const char **ret, size_t *ret_n,
+    struct buf *out) MUST_CHECK;
+/* The same for one that may be absent: then *ret is NULL. */
+enum err tool_text_opt(struct json_object *input, const char *name, const char **ret, size_t *ret_n,
+    struct buf *out) MUST_CHECK;
+/* A whole number, dflt when absent; held within min..max. */
+enum err tool_count(struct json_object *input, const char *name, int64_t dflt, int64_t min, int64_t max,
+    int64_t *ret, struct buf *out) MUST_CHECK;
+
+/* Borrow a connection into e->c->db; UNAVAILABLE, said in out. Give it back before anything waits. */
+enum err tool_db_take(struct tool_env *, struct buf *out) MUST_CHECK;
+void tool_db_give(struct tool_env *);
+#endif

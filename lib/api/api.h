@@ -1,0 +1,194 @@
+/*
+ * The API: routes, requests, replies, and the one dispatch both programs use.
+ *
+ * lib/api/routes/<group>.def holds rows; lib/api/schemas.c the shapes. Each program
+ * compiles the table with its own handlers filled in (routes_table.inc).
+ */
+#ifndef LF_API_H
+#define LF_API_H
+#include "lib/api/schema.h"
+#include "lib/base/base.h"
+#include "lib/base/json.h"
+#include "lib/svc/caller.h"
+
+enum verb { GET, POST, PUT, PATCH, DELETE, VERB_COUNT };
+extern const char *const verb_names[VERB_COUNT];
+
+extern const char *const role_names[];            /* "public", "viewer", ... */
+
+enum runs { POOL, LIVE };                         /* librefang-fcgi or librefangd */
+
+enum route_flags {
+	RT_IDEMPOTENT = 1,      /* honours Idempotency-Key */
+	RT_OPTIONAL_BODY = 2,   /* an empty body counts as {} */
+	RT_SHAPE_400 = 4,       /* wrong JSON or shape is 400 invalid_json, the media type is not looked at */
+	RT_READS = 8,           /* "dashboard read": open when reads are open */
+	RT_NO_ALIAS = 16,       /* no /api/v1 twin */
+	RT_STREAM = 32,         /* may answer with an event stream */
+	RT_SOCKET = 64,         /* WebSocket upgrade */
+	RT_OWN_USER = 128,      /* a user below admin may call it on agents of their own */
+};
+
+struct request;
+struct reply;
+typedef struct reply (*handler_fn)(struct ctx *, const struct request *);
+
+struct route {
+	enum verb verb;
+	const char *path;               /* "/api/agents/{id}"; "{rest*}" takes the rest with slashes */
+	enum role role;
+	unsigned cost;                  /* GCRA tokens */
+	enum runs runs;
+	unsigned flags;
+	const struct schema *query;     /* NULL: none */
+	const struct schema *body;      /* NULL: body and media type ignored */
+	const struct schema *reply;
+	handler_fn handler;             /* NULL in the other program */
+	const char *summary;
+	const char *group;              /* tag in OpenAPI, chapter in the reference */
+	const char *name;               /* the handler's name: operationId in OpenAPI */
+};
+
+extern const struct route routes[];
+extern const size_t n_routes;
+
+enum { PATH_ARGS_MAX = 4 };
+
+struct path_arg {
+	const char *name;
+	const char *value;              /* percent-decoded, NUL-terminated, may hold NULs */
+	size_t n;
+};
+
+/* Raw headers that anything here looks at; NULL when absent. */
+struct headers {
+	const char *host, *origin, *authorization, *x_api_key, *content_type, *accept,
+	    *idempotency_key, *if_none_match, *accept_encoding, *ws_protocol, *fetch_site,
+	    *acr_method, *x_forwarded_for, *last_event_id;
+};
+
+struct live;                            /* the daemon's end of a streaming connection */
+
+/* A request, filled by a backend (FastCGI, CGI, the daemon) before dispatch. */
+struct request {
+	/* from the backend */
+	const char *method;             /* as sent */
+	const char *target;             /* raw request target with query */
+	const char *peer;               /* client address text */
+	bool control;                   /* came over control.sock */
+	struct headers h;
+	const char *body;               /* raw bytes */
+	size_t body_bytes;
+	struct live *live;              /* daemon: where to stream; NULL in the pool */
+	/* from dispatch */
+	const struct route *route;
+	bool head;                      /* HTTP HEAD: body is not sent */
+	struct path_arg args[PATH_ARGS_MAX];
+	unsigned n_args;
+	const char *query_raw;          /* after '?', "" if none */
+	const void *query;              /* decoded struct, if the row has a query schema */
+	const void *body_struct;        /* decoded struct, if the body schema has fields */
+	struct json_object *json;       /* parsed body, if the row has a body schema */
+};
+
+const char *path_arg(const struct request *, const char *name);      /* never NULL for a name in the path */
+const struct path_arg *path_arg_n(const struct request *, const char *name);
+
+/* The agent that the path argument {id} names. BAD_REQUEST invalid_agent_id; NOT_FOUND agent_not_found. */
+struct agent;
+enum err request_agent_id(struct ctx *, const struct request *, char ret[static 37]) MUST_CHECK;
+enum err request_agent(struct ctx *, const struct request *, struct agent *ret) MUST_CHECK;
+
+/*
+ * What goes back. Made only by the functions below, so that no path can
+ * forget to answer. body points into the job's memory.
+ */
+struct reply {
+	int status;
+	const char *media;              /* NULL: application/json (or none for 204/304) */
+	const char *body;
+	size_t body_bytes;
+	const char *etag;               /* with it: Cache-Control private, no-cache */
+	const char *allow;              /* 405 */
+	const char *encoding;           /* Content-Encoding */
+	unsigned retry_after_s;
+	bool www_auth;
+	bool streamed;                  /* the handler has sent everything through request->live */
+	enum err err;                   /* for the log line */
+};
+
+struct jw *reply_open(struct ctx *);                       /* a writer for one JSON body */
+struct reply reply_json(struct ctx *, int status, struct jw *);  /* closes nothing: the value must be complete */
+struct reply reply_raw(struct ctx *, int status, const char *media, const char *body, size_t n);
+struct reply reply_empty(struct ctx *);                    /* 204 */
+struct reply reply_fail(struct ctx *);                     /* from c->fault */
+struct reply reply_streamed(struct ctx *);
+/* {"status":"...", ...}: a short object of strings: name, value, ..., NULL */
+struct reply reply_words(struct ctx *, int status, ...) __attribute__((sentinel));
+
+/* --- matching ----------------------------------------------------------- */
+
+/* Built once per process from routes[]. */
+void routes_init(void);
+struct match {
+	const struct route *route;      /* NULL: see other members */
+	bool path_known;                /* some verb exists here: 405 */
+	char allow[64];
+	bool bad_path;                  /* dot segment, NUL, bad escape or encoding: 400 */
+	struct path_arg args[PATH_ARGS_MAX];
+	unsigned n_args;
+	const char *query_raw;
+};
+/* Match method and raw target. Arguments are decoded into c's arena. */
+void route_match(struct ctx *, const char *method, const char *target, struct match *ret);
+
+/* --- dispatch ------------------------------------------------------------ */
+
+/*
+ * Everything from the raw request to the reply: open-mode guard, limiter,
+ * authentication, role, negotiation, body rules, handler, error shape.
+ * mine: which program this is; a row of the other one answers 503 here.
+ * All pointers in the reply live in c's arena.
+ */
+struct reply dispatch(struct ctx *, struct request *, enum runs mine);
+/*
+ * Only the questions that come before a handler: limiter, authentication, existence, role,
+ * version, query. For upgrades to WebSocket, which have no reply.
+ */
+enum err dispatch_admit(struct ctx *, struct request *) MUST_CHECK;
+/* Called for a LIVE row in the pool (plain CGI relays it); NULL: 503. */
+extern struct reply (*dispatch_other)(struct ctx *, struct request *);
+
+/* Header lines of a reply, "Name: value\r\n" each, without status line and Content-Length. */
+void reply_headers(struct ctx *, const struct request *, const struct reply *, struct buf *out);
+/* The body of an error, in the standard shape or OpenAI's. */
+void error_body(struct ctx *, bool openai, struct buf *out);
+
+/* --- authentication and limits ------------------------------------------- */
+
+/* UNAUTHORIZED with the sentence to send; else *ret filled (arena). */
+enum err auth_check(struct ctx *, const struct request *, struct caller *ret) MUST_CHECK;
+/* The open-mode guard: Host loopback, Origin and Sec-Fetch-Site same-origin. */
+enum err open_mode_check(struct ctx *, const struct request *) MUST_CHECK;
+/* Origin that CORS names as allowed. */
+bool cors_allowed(const struct config *, const char *origin);
+/* RATE_LIMITED when the peer's bucket is empty. */
+enum err limit_check(struct ctx *, const char *peer, unsigned cost) MUST_CHECK;
+/* May this caller touch an agent of that author? Else the agent does not exist for them. */
+bool caller_owns(const struct caller *, const char *author);
+
+/* --- idempotency (a row with RT_IDEMPOTENT) -------------------------------- */
+
+enum idem { IDEM_RUN, IDEM_REPLAY, IDEM_FAIL };
+enum idem idem_begin(struct ctx *, const struct request *, int64_t *ret_id, struct reply *ret_replay);
+void idem_finish(struct ctx *, int64_t id, const struct reply *);
+
+/* --- at the edge, after the answer (lib/api/count.c) ------------------------ */
+
+/* One more request of that row (NULL: of none) in the counters of shared memory. */
+void metrics_count(const struct route *, int status, uint64_t us);
+/* The request's log line: failures of ours always, all of them at debug level. */
+void request_note(const struct ctx *, const struct request *, const struct reply *, uint64_t us);
+/* "Not Found" for 404. */
+const char *status_phrase(int status);
+#endif

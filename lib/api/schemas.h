@@ -1,0 +1,95 @@
+/*
+ * Every shape that a row names, and the structs that requests fill.
+ *
+ * A struct's members are those of the JSON. Strings are NULL when absent
+ * unless a default is said; json objects are checked and live in the job.
+ */
+#ifndef LF_SCHEMAS_H
+#define LF_SCHEMAS_H
+#include "lib/api/schema.h"
+
+/* --- queries ------------------------------------------------------------------ */
+
+struct agents_query {
+	const char *q, *status, *owner, *sort, *order;
+	int64_t limit, offset;                  /* limit: 500 when absent */
+	bool include_hands;
+};
+extern const struct schema agents_query;
+
+struct session_query {
+	const char *session_id;                 /* any text: the handler says invalid_session_id */
+};
+extern const struct schema session_query;
+
+struct confirm_query { bool confirm; };
+extern const struct schema confirm_query;
+
+struct models_query { const char *provider, *tier, *available; };
+extern const struct schema models_query;
+
+/* --- bodies -------------------------------------------------------------------- */
+
+struct spawn_request {
+	const char *manifest_toml, *template, *name, *signed_manifest;
+};
+extern const struct schema spawn_request;
+
+struct message_request {
+	const char *message;                    /* any length up to the body's limit */
+	struct json_object *attachments;        /* array of {file_id, filename?, content_type?} or NULL */
+	const char *sender_id, *sender_name;
+	const char *channel_type;               /* "api" when absent */
+	bool is_group, was_mentioned;
+	struct json_object *group_participants; /* array of {jid, display_name} or NULL */
+	bool ephemeral, incognito;
+	bool thinking, has_thinking;
+	const char *reasoning_mode;             /* none low high max */
+	bool show_thinking;                     /* true when absent */
+	const char *session_id;                 /* any text: the handler says invalid_session_id */
+};
+extern const struct schema message_request;
+
+struct session_request { const char *label; };          /* the label's rule is the handler's */
+extern const struct schema session_request;
+
+struct model_request { const char *model, *provider; }; /* both may be NULL: the handler answers 400 */
+extern const struct schema model_request;
+
+struct mode_request { const char *mode; };              /* observe assist full stable normal, any letter case */
+extern const struct schema mode_request;
+
+/* OpenAI's; members not named here are in request.json. */
+struct chat_request {
+	const char *model;
+	struct json_object *messages;
+	bool stream;
+	struct json_object *stream_options;     /* object or NULL */
+	int64_t max_tokens, max_completion_tokens;      /* 0: not sent */
+	double temperature, top_p;
+	bool has_temperature, has_top_p;
+	struct json_object *tools;              /* array or NULL */
+	struct json_object *tool_choice, *stop, *response_format;
+	const char *user;
+};
+extern const struct schema chat_request;
+
+/* Any JSON: agent_patch is parsed into request.json, kv_value stays bytes. */
+extern const struct schema agent_patch, kv_value;
+
+/* --- replies -------------------------------------------------------------------- */
+
+extern const struct schema status_only, status_message, nothing;
+extern const struct schema health, health_detail, readiness, system_state, version_info, api_versions,
+    metrics_text, openapi_document;
+extern const struct schema agent_page, agent_detail, agent_made, agent_patched, agent_killed,
+    message_response, agent_events, agent_socket, session_history, session_list, session_made,
+    session_reset, model_set, mode_set;
+extern const struct schema kv_all, kv_pair, kv_stored;
+extern const struct schema model_list, model_detail, alias_list, provider_list, provider_detail;
+extern const struct schema tool_list, tool_item, openai_model_list, chat_completion;
+
+/* Words that several shapes share; NULL-ended. */
+extern const char *const words_agent_state[], *const words_agent_mode[], *const words_auth_status[],
+    *const words_tier[];
+#endif

@@ -1,0 +1,158 @@
+/*
+ * Arena: a list of blocks, newest first, and a list of destructors.
+ *
+ * The first block stays across resets, so a worker that has seen its
+ * largest ordinary request allocates nothing any more.
+ */
+#include "lib/base/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct block {
+	struct block *next;
+	size_t cap, used;
+	_Alignas(16) char bytes[];
+};
+
+struct ending {
+	struct ending *next;
+	void (*end)(void *);
+	void *what;
+};
+
+struct arena {
+	struct block *blocks;           /* the newest; the last in the list is the first made */
+	struct ending *endings;
+	size_t first_bytes;
+};
+
+static struct block *
+block_new(size_t cap)
+{
+	struct block *b = malloc(sizeof(*b) + cap);
+
+	if (b != NULL)
+		*b = (struct block){ .cap = cap };
+	return b;
+}
+
+struct arena *
+arena_new(size_t first_bytes)
+{
+	struct arena *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->first_bytes = first_bytes < 256 ? 256 : first_bytes;
+	a->blocks = block_new(a->first_bytes);
+	if (a->blocks == NULL) {
+		free(a);
+		return NULL;
+	}
+	return a;
+}
+
+void
+arena_reset(struct arena *a)
+{
+	while (a->endings != NULL) {
+		struct ending *e = a->endings;
+
+		a->endings = e->next;
+		e->end(e->what);
+	}
+	while (a->blocks->next != NULL) {
+		struct block *b = a->blocks;
+
+		a->blocks = b->next;
+		free(b);
+	}
+	a->blocks->used = 0;
+}
+
+void
+arena_free(struct arena *a)
+{
+	if (a == NULL)
+		return;
+	arena_reset(a);
+	free(a->blocks);
+	free(a);
+}
+
+void *
+arena_alloc(struct arena *a, size_t bytes)
+{
+	struct block *b = a->blocks;
+	void *p;
+
+	if (bytes > SIZE_MAX / 4)
+		return NULL;
+	bytes = (bytes + 15) & ~(size_t)15;
+	if (b->cap - b->used < bytes) {
+		size_t cap = b->cap < 65536 ? b->cap * 2 : 65536;
+
+		b = block_new(cap < bytes ? bytes : cap);
+		if (b == NULL)
+			return NULL;
+		b->next = a->blocks;
+		a->blocks = b;
+	}
+	p = b->bytes + b->used;
+	b->used += bytes;
+	return memset(p, 0, bytes);
+}
+
+char *
+arena_strndup(struct arena *a, const char *s, size_t n)
+{
+	char *p = arena_alloc(a, n + 1);
+
+	if (p != NULL)
+		memcpy(p, s, n);
+	return p;
+}
+
+char *
+arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+{
+	va_list again;
+	char small[256], *p;
+	int n;
+
+	va_copy(again, ap);
+	n = vsnprintf(small, sizeof(small), fmt, ap);
+	p = n < 0 ? NULL : arena_alloc(a, (size_t)n + 1);
+	if (p != NULL && (size_t)n < sizeof(small))
+		memcpy(p, small, (size_t)n);
+	else if (p != NULL)
+		vsnprintf(p, (size_t)n + 1, fmt, again);
+	va_end(again);
+	return p;
+}
+
+int
+arena_defer(struct arena *a, void (*end)(void *), void *what)
+{
+	struct ending *e = arena_alloc(a, sizeof(*e));
+
+	if (e == NULL) {
+		end(what);
+		return -1;
+	}
+	*e = (struct ending){ a->endings, end, what };
+	a->endings = e;
+	return 0;
+}
+
+size_t
+arena_bytes(const struct arena *a)
+{
+	size_t n = 0;
+
+	for (const struct block *b = a->blocks; b != NULL; b = b->next)
+		n += b->cap;
+	return n;
+}

@@ -1,0 +1,167 @@
+/*
+ * Time, random bytes and UUIDs.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/util.h"
+
+int64_t
+clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t
+clock_mono_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static char *
+digits(char *p, unsigned v, int n)
+{
+	for (int i = n - 1; i >= 0; i--, v /= 10)
+		p[i] = (char)('0' + v % 10);
+	return p + n;
+}
+
+void
+time_rfc3339(int64_t ms, char out[static 25])
+{
+	time_t sec = (time_t)(ms / 1000 - (ms % 1000 < 0));
+	unsigned milli = (unsigned)((ms % 1000 + 1000) % 1000);
+	struct tm tm;
+	char *p = out;
+
+	gmtime_r(&sec, &tm);
+	p = digits(p, (unsigned)(tm.tm_year + 1900), 4);
+	*p++ = '-';
+	p = digits(p, (unsigned)tm.tm_mon + 1, 2);
+	*p++ = '-';
+	p = digits(p, (unsigned)tm.tm_mday, 2);
+	*p++ = 'T';
+	p = digits(p, (unsigned)tm.tm_hour, 2);
+	*p++ = ':';
+	p = digits(p, (unsigned)tm.tm_min, 2);
+	*p++ = ':';
+	p = digits(p, (unsigned)tm.tm_sec, 2);
+	*p++ = '.';
+	p = digits(p, milli, 3);
+	*p++ = 'Z';
+	*p = '\0';
+}
+
+/* A small reserve per thread, so that an id seldom waits for the kernel; a child after fork() draws its own. */
+void
+random_bytes(void *out, size_t n)
+{
+	static _Thread_local struct { unsigned char b[256]; size_t left; pid_t pid; } pool;
+	unsigned char *p = out;
+
+	if (n > sizeof(pool.b) / 2) {
+		while (n > 0) {
+			ssize_t k = getrandom(p, n, 0);
+
+			if (k > 0) {
+				p += k;
+				n -= (size_t)k;
+			} else if (errno != EINTR) {
+				abort();        /* a kernel without randomness cannot keep secrets */
+			}
+		}
+		return;
+	}
+	if (pool.left < n || pool.pid != getpid()) {
+		pool.left = 0;
+		pool.pid = getpid();
+		while (getrandom(pool.b, sizeof(pool.b), 0) != (ssize_t)sizeof(pool.b))
+			if (errno != EINTR)
+				abort();
+		pool.left = sizeof(pool.b);
+	}
+	pool.left -= n;
+	memcpy(p, pool.b + pool.left, n);
+	zero_bytes(pool.b + pool.left, n);
+}
+
+static void
+uuid_text(const unsigned char b[16], char out[static 37])
+{
+	static const char hex[] = "0123456789abcdef";
+	char *p = out;
+
+	for (int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*p++ = '-';
+		*p++ = hex[b[i] >> 4];
+		*p++ = hex[b[i] & 15];
+	}
+	*p = '\0';
+}
+
+void
+uuid4(char out[static 37])
+{
+	unsigned char b[16];
+
+	random_bytes(b, sizeof(b));
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	uuid_text(b, out);
+}
+
+static bool
+uuid_bytes(const char *s, unsigned char b[16])
+{
+	char hex[33];
+	size_t n = 0, len = strlen(s);
+
+	for (size_t i = 0; i < len; i++) {
+		if (len == 36 && (i == 8 || i == 13 || i == 18 || i == 23)) {
+			if (s[i] != '-')
+				return false;
+			continue;
+		}
+		if (n == 32)
+			return false;
+		hex[n++] = s[i];
+	}
+	hex[n] = '\0';
+	return n == 32 && hex_to(hex, b, 16);
+}
+
+bool
+uuid_parse(const char *s, char out[static 37])
+{
+	unsigned char b[16];
+
+	if (strnlen(s, 37) > 36 || !uuid_bytes(s, b))
+		return false;
+	uuid_text(b, out);
+	return true;
+}
+
+bool
+uuid_from_hex(const char *s, char out[static 37])
+{
+	unsigned char b[16];
+
+	if (strnlen(s, 37) > 36 || !uuid_bytes(s, b))
+		return false;
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	uuid_text(b, out);
+	return true;
+}

@@ -1,0 +1,81 @@
+/*
+ * JSON in and out.
+ *
+ * In: json_check() is the gate for bytes from outside (RFC 8259, UTF-8
+ * strictly, bounded depth, no duplicate keys, no NUL in keys); only text that passed it
+ * reaches json-c. Out: struct jw writes straight into a buffer.
+ */
+#ifndef LF_JSON_H
+#define LF_JSON_H
+#include <json-c/json.h>
+#include "lib/base/base.h"
+#include "lib/base/buf.h"
+
+enum { JSON_DEPTH_MAX = 32 };
+
+struct json_fault {
+	const char *why;        /* static text */
+	size_t at;              /* byte offset */
+	bool too_deep;
+};
+
+/* ERR_OK, or ERR_BAD_REQUEST with *f filled (f may be NULL). Allocates nothing for ordinary texts. */
+enum err json_check(const char *text, size_t n, unsigned max_depth, struct json_fault *f) MUST_CHECK;
+/* Is this valid UTF-8 (RFC 3629: no overlong forms, no surrogates)? */
+bool utf8_ok(const char *, size_t n);
+/* Length (<= n) of the longest prefix of s that has at most max bytes and ends at a character. */
+size_t utf8_cut(const char *s, size_t n, size_t max);
+
+/*
+ * Check and parse; the object lives as long as c's arena. Errors:
+ * BAD_REQUEST "Malformed JSON: ..." or VALIDATION "JSON nesting depth exceeds maximum of 32".
+ */
+enum err json_read(struct ctx *, const char *text, size_t n, struct json_object **ret) MUST_CHECK;
+/* For text that we wrote ourselves (from the store): parse only; NULL if it is broken. */
+struct json_object *json_stored(struct ctx *, const char *text);
+/* Keep a new json-c object until c's arena ends. */
+struct json_object *json_keep(struct ctx *, struct json_object *);
+
+/*
+ * The text of a member of the object that checked JSON text holds, without
+ * the blanks around it, so that numbers stay as they were written. false: text is no object, or has no such member.
+ */
+bool json_member_span(const char *text, size_t n, const char *name, const char **ret, size_t *ret_n);
+/* Checked JSON text without blanks between its tokens; out has room for n bytes and may be text. Returns the new length. */
+size_t json_compact(const char *text, size_t n, char *out);
+
+/* Lookups that miss softly: NULL/default if absent or of another type. */
+struct json_object *js_get(const struct json_object *, const char *key);
+const char *js_str(const struct json_object *, const char *key);      /* NULL */
+const char *js_str_or(const struct json_object *, const char *key, const char *dflt);
+int64_t js_i64(const struct json_object *, const char *key, int64_t dflt);
+double js_f64(const struct json_object *, const char *key, double dflt);
+bool js_bool(const struct json_object *, const char *key, bool dflt);
+struct json_object *js_obj(const struct json_object *, const char *key);  /* NULL unless object */
+struct json_object *js_arr(const struct json_object *, const char *key);  /* NULL unless array */
+
+/* The writer. key is NULL inside arrays and at the top. */
+struct jw {
+	struct buf *b;
+	unsigned depth;
+	bool comma;
+	char close[64];
+};
+
+#define JW_INIT(buf) { .b = (buf) }
+void jw_object(struct jw *, const char *key);
+void jw_array(struct jw *, const char *key);
+void jw_end(struct jw *);                                  /* the innermost open one */
+void jw_str(struct jw *, const char *key, const char *);   /* NULL writes null */
+void jw_strn(struct jw *, const char *key, const char *, size_t);
+void jw_i64(struct jw *, const char *key, int64_t);
+void jw_f64(struct jw *, const char *key, double);         /* shortest form that reads back the same; not finite: null */
+void jw_usd(struct jw *, const char *key, int64_t nanousd); /* dollars, exact */
+void jw_bool(struct jw *, const char *key, bool);
+void jw_null(struct jw *, const char *key);
+void jw_raw(struct jw *, const char *key, const char *json, size_t n); /* already JSON */
+void jw_json(struct jw *, const char *key, struct json_object *);      /* NULL writes null; doubles by our rule */
+void jw_time(struct jw *, const char *key, int64_t ms);    /* RFC 3339 UTC with milliseconds; 0 writes null */
+/* Quote into b, with the quotes. */
+void json_quote(struct buf *b, const char *s, size_t n);
+#endif

@@ -1,0 +1,17 @@
+# lib/base: one line per file.
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+	lib/base/arena.c \
+	lib/base/buf.c \
+	lib/base/clock.c \
+	lib/base/crypto.c \
+	lib/base/ctx.c \
+	lib/base/gcra.c \
+	lib/base/json_check.c \
+	lib/base/json_read.c \
+	lib/base/json_span.c \
+	lib/base/jw.c \
+	lib/base/log.c \
+	lib/base/path.c \
+	lib/base/shm.c \
+	lib/base/uhttp.c

@@ -1,0 +1,67 @@
+/*
+ * Directories, percent escapes and a case-blind search.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/base/util.h"
+
+bool
+dir_make(const char *path, mode_t mode)
+{
+	char at[4096];
+	size_t n = strlen(path);
+	struct stat st;
+
+	if (n == 0 || n >= sizeof(at))
+		return false;
+	memcpy(at, path, n + 1);
+	for (char *p = at + 1; *p != '\0'; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(at, mode) != 0 && errno != EEXIST)
+			return false;
+		*p = '/';
+	}
+	if (mkdir(at, mode) != 0 && errno != EEXIST)
+		return false;
+	return stat(at, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool
+pct_decode(char *s, size_t *n, bool plus_is_space)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < *n; i++) {
+		char hex[3] = { 0 };
+
+		if (s[i] == '+' && plus_is_space) {
+			s[out++] = ' ';
+			continue;
+		}
+		if (s[i] != '%') {
+			s[out++] = s[i];
+			continue;
+		}
+		if (i + 2 >= *n)
+			return false;
+		hex[0] = s[i + 1];
+		hex[1] = s[i + 2];
+		if (!hex_to(hex, s + out, 1))
+			return false;
+		out++;
+		i += 2;
+	}
+	s[out] = '\0';
+	*n = out;
+	return true;
+}
+
+bool
+has_substr_ci(const char *hay, const char *needle)
+{
+	return strcasestr(hay, needle) != NULL;
+}

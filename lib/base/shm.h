@@ -1,0 +1,79 @@
+/*
+ * The shared-memory segment: hot state that all processes of one home see.
+ * Atomics only; a process may die at any point without leaving it broken.
+ * Created by the supervisor, opened by pool and daemon.
+ */
+#ifndef LF_SHM_H
+#define LF_SHM_H
+#include <stdatomic.h>
+#include "lib/base/base.h"
+
+enum {
+	SHM_VERSION = 1,
+	SHM_GCRA_SLOTS = 65536,
+	SHM_WS_SLOTS = 1024,
+	SHM_AUTH_SLOTS = 256,
+	SHM_ROUTES_MAX = 512,
+	SHM_STATUS_CLASSES = 6,         /* 0: other, 1xx..5xx */
+	SHM_LAT_BUCKETS = 12,
+	SHM_STATUS_CODES = 18,          /* those of shm_status_codes, the last: any other */
+};
+
+struct gcra_slot { _Atomic uint64_t key; _Atomic uint64_t tat_ns; };
+struct ws_slot { _Atomic uint64_t key; _Atomic uint32_t n; };
+
+struct shm {
+	_Atomic uint32_t version;
+	_Atomic uint32_t generation;            /* of the configuration snapshot */
+	_Atomic int64_t started_ms;             /* supervisor */
+	_Atomic uint32_t restarts, panics;      /* children started again; died by a signal */
+	_Atomic uint32_t daemon_ready;          /* 1 while the daemon answers */
+	_Atomic uint32_t schema_version;
+	uint8_t boot_key[32];                   /* random, for HMACs of verified tokens */
+	_Atomic uint32_t argon_busy;
+	struct { _Atomic uint64_t mac[4]; _Atomic uint32_t generation, user; } verified[SHM_AUTH_SLOTS];
+	struct { _Atomic uint64_t key; _Atomic int64_t since_ms; _Atomic uint32_t n; } authfail[SHM_AUTH_SLOTS];
+	/* counters for /api/metrics: by row of the route table; last row: unmatched */
+	struct {
+		_Atomic uint64_t by_status[SHM_STATUS_CLASSES];
+		_Atomic uint64_t by_code[SHM_STATUS_CODES];
+		_Atomic uint64_t lat[SHM_LAT_BUCKETS], lat_sum_us, lat_n;
+	} route[SHM_ROUTES_MAX];
+	/* gauges that the daemon zeroes at boot */
+	_Atomic int64_t turns_running, sse_open, ws_open;
+	_Atomic uint64_t llm_calls, llm_ms_total, llm_ms_max;
+	_Atomic uint64_t event_drops;
+	struct ws_slot ws[SHM_WS_SLOTS];
+	struct gcra_slot gcra[SHM_GCRA_SLOTS];
+};
+
+extern const double shm_lat_bounds_s[SHM_LAT_BUCKETS - 1];
+
+/* HTTP statuses that are counted each on their own. */
+static const uint16_t shm_status_codes[SHM_STATUS_CODES - 1] = {
+	200, 201, 204, 304, 400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 429, 500, 503,
+};
+
+/* Where a status is counted in route[].by_code. */
+static inline unsigned
+shm_code_index(int status)
+{
+	unsigned i = 0;
+
+	while (i < SHM_STATUS_CODES - 1 && shm_status_codes[i] != status)
+		i++;
+	return i;
+}
+
+/* name: as run_paths.shm. create: make and zero it anew. ERR_IO, ERR_NOT_FOUND. */
+enum err shm_open_segment(const char *name, bool create, struct shm **ret) MUST_CHECK;
+void shm_remove(const char *name);
+/* The process's segment; set by shm_open_segment. NULL before: limits then do not apply (tests). */
+extern struct shm *shm;
+
+/* GCRA (generic cell rate algorithm) on the shared slots. true: allowed and counted. */
+bool gcra_take(struct shm *, uint64_t key, unsigned cost, uint64_t per_minute, uint64_t now_us);
+/* Key of an address text: IPv4 whole, IPv6 by /64, anything else by its bytes. Never 0. */
+uint64_t peer_key(const char *addr);
+bool addr_is_loopback(const char *addr);
+#endif

@@ -1,0 +1,115 @@
+/*
+ * One call to a model: the driver by its wire format, and trying again what may be
+ * tried again.
+ *
+ * Nothing is repeated once a word of the answer has reached the sink: the
+ * reader would see it twice.
+ */
+#include "lib/llm/llm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "lib/base/util.h"
+#include "lib/llm/errors.h"
+#include "lib/llm/pause.h"
+
+enum {
+	BASE_MS = 1000,
+	BACKOFF_MAX_MS = 60000,
+	RETRY_AFTER_MAX_S = 300,
+};
+
+void
+llm_answer_done(struct llm_answer *a)
+{
+	json_object_put(a->content);
+	a->content = NULL;
+}
+
+static enum err
+wrong_format(const struct llm_request *rq, struct llm_answer *a)
+{
+	*a = (struct llm_answer){ .error = LLM_FORMAT, .retry_after_s = -1 };
+	snprintf(a->why, sizeof(a->why), "provider %.100s's wire format is not available in this version",
+	    rq->provider != NULL ? rq->provider : "?");
+	return ERR_UPSTREAM;
+}
+
+static enum err
+drive(const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a)
+{
+	const char *f = rq->format != NULL ? rq->format : "";
+
+	if (strcmp(f, "offline") == 0)
+		return offline_call(rq, sink, a);
+	if (strcmp(f, "openai") == 0 || strcmp(f, "ollama") == 0)
+		return openai_call(rq, sink, a);
+	return wrong_format(rq, a);
+}
+
+/* Tests make waiting short. */
+static int64_t
+base_ms(void)
+{
+	const char *v = getenv("LF_LLM_RETRY_MS");
+	long n = v != NULL ? strtol(v, NULL, 10) : 0;
+
+	return n > 0 && n <= BACKOFF_MAX_MS ? n : BASE_MS;
+}
+
+static bool
+may_retry(const struct llm_request *rq, const struct llm_answer *a, int64_t took_ms)
+{
+	int64_t whole_ms = rq->timeout_ms != 0 ? rq->timeout_ms : 300000;
+
+	if (a->any_output)
+		return false;
+	switch (a->error) {
+	case LLM_RATE_LIMITED:
+		return true;
+	case LLM_OVERLOADED:
+		return a->http_status == 503 || a->http_status == 529;
+	case LLM_TIMEOUT:               /* nobody answered the connect; not: the model took all its time */
+		return a->http_status == 0 && took_ms < whole_ms / 2;
+	case LLM_UPSTREAM: case LLM_BROKEN_STREAM:
+		return a->http_status == 0;
+	default:
+		return false;
+	}
+}
+
+static int64_t
+delay_ms(const struct llm_answer *a, unsigned n)
+{
+	int64_t backoff = base_ms() << (n < 16 ? n : 16), asked = a->retry_after_s;
+	uint32_t dice;
+
+	if (backoff > BACKOFF_MAX_MS)
+		backoff = BACKOFF_MAX_MS;
+	random_bytes(&dice, sizeof(dice));
+	if (asked > RETRY_AFTER_MAX_S)
+		asked = RETRY_AFTER_MAX_S;
+	return (asked * 1000 > backoff ? asked * 1000 : backoff) + (int64_t)(dice % (uint32_t)(backoff / 2 + 1));
+}
+
+enum err
+llm_call(const struct llm_request *rq, const struct llm_sink *sink, unsigned retries, struct llm_answer *ret)
+{
+	for (unsigned n = 0; ; n++) {
+		int64_t from = clock_mono_us();
+		enum err e = drive(rq, sink, ret);
+
+		if (e != ERR_UPSTREAM || n >= retries || !may_retry(rq, ret, (clock_mono_us() - from) / 1000))
+			return e;
+		if (!pause_ms(delay_ms(ret, n), rq->cancel)) {
+			llm_answer_done(ret);
+			llm_blame(ret, rq, LLM_CANCELLED, 0, NULL);
+			return ERR_CANCELLED;
+		}
+		llm_answer_done(ret);
+	}
+}

@@ -1,0 +1,78 @@
+/*
+ * Talking to language models: one driver per wire format behind one call.
+ *
+ * The conversation is given in our stored form (messages with content
+ * blocks, agents' contract section 6); a driver translates it, calls, and hands
+ * deltas to the sink while they arrive. A stream that ends before the
+ * provider said so is an error, never a finished answer.
+ */
+#ifndef LF_LLM_H
+#define LF_LLM_H
+#include <json-c/json.h>
+#include "lib/base/base.h"
+#include "lib/net/http.h"
+
+enum llm_stop { LLM_END_TURN, LLM_TOOL_USE, LLM_MAX_TOKENS, LLM_FILTERED };
+
+enum llm_error {                        /* classes shown to the user */
+	LLM_OK, LLM_AUTH, LLM_RATE_LIMITED, LLM_OVERLOADED, LLM_TIMEOUT, LLM_CONTEXT_OVERFLOW,
+	LLM_MODEL_NOT_FOUND, LLM_BILLING, LLM_FORMAT, LLM_BROKEN_STREAM, LLM_UPSTREAM, LLM_CANCELLED,
+};
+/* "auth_error", "rate_limited", "overloaded", "timeout", "context_overflow", "model_not_found", "billing_error", "format_error", "llm_error" … */
+const char *llm_error_code(enum llm_error);
+
+/* What a call wants. All strings are borrowed for its duration. */
+struct llm_request {
+	const char *provider, *model;           /* catalog ids, aliases resolved */
+	const char *format;                     /* api_format: "openai", "offline" */
+	const char *base_url, *api_key;         /* key may be "" */
+	const char *system;                     /* may be NULL */
+	struct json_object *messages;           /* array of Message, without system ones */
+	struct json_object *tools;              /* array of {name, description, input_schema}; NULL: none */
+	struct json_object *raw_messages;       /* gateway: OpenAI messages passed on as they are, instead of messages */
+	struct json_object *raw_tools;          /* gateway: OpenAI tools passed on */
+	struct json_object *extra;              /* further body members (extra_params, response_format, tool_choice …), or NULL */
+	int64_t max_tokens;                     /* 0: leave out */
+	double temperature; bool has_temperature;
+	bool stream;                            /* ask for a stream (deltas go to the sink) */
+	unsigned timeout_ms;
+	struct cancel *cancel;
+	const char *agent_id, *session_id;      /* x-librefang-* headers; may be NULL */
+	struct json_object *tool_state;         /* offline driver: NULL */
+};
+
+/* Called on the turn's thread while the answer arrives; any may be NULL. */
+struct llm_sink {
+	void *arg;
+	void (*text)(void *, const char *, size_t);
+	void (*thinking)(void *, const char *, size_t);
+	void (*tool_start)(void *, const char *id, const char *name);
+	void (*tool_input)(void *, const char *id, const char *fragment, size_t);
+	void (*tool_end)(void *, const char *id, const char *name, const char *input_json);
+};
+
+struct llm_answer {
+	enum llm_stop stop;
+	struct json_object *content;            /* array of ContentBlock: text, thinking, tool_use; caller puts */
+	int64_t input_tokens, output_tokens, cache_read_tokens, cache_write_tokens;
+	bool usage_known;                       /* the provider sent numbers */
+	/* on failure */
+	enum llm_error error;
+	char why[320];                          /* sanitised sentence, "provider openai refused the key" */
+	int http_status;
+	int64_t retry_after_s;                  /* -1 */
+	bool any_output;                        /* something reached the sink before it failed */
+};
+
+/*
+ * One call with retries for what may be retried (429, 503/529, transport before any
+ * output; delay = max(Retry-After, 1 s·2^n) + jitter, at most `retries`), ended within 200 ms by cancel.
+ * ERR_OK: ret->stop and content are set. ERR_UPSTREAM or ERR_CANCELLED: ret->error says which.
+ */
+enum err llm_call(const struct llm_request *, const struct llm_sink *, unsigned retries, struct llm_answer *ret) MUST_CHECK;
+void llm_answer_done(struct llm_answer *);
+
+/* The drivers: one attempt each. */
+enum err openai_call(const struct llm_request *, const struct llm_sink *, struct llm_answer *) MUST_CHECK;
+enum err offline_call(const struct llm_request *, const struct llm_sink *, struct llm_answer *) MUST_CHECK;
+#endif

@@ -1,0 +1,11 @@
+noinst_LIBRARIES += libllm.a
+libllm_a_SOURCES = \
+	lib/llm/errors.c \
+	lib/llm/llm.c \
+	lib/llm/offline.c \
+	lib/llm/openai.c \
+	lib/llm/openai_decode.c \
+	lib/llm/openai_request.c \
+	lib/llm/openai_schema.c \
+	lib/llm/sse.c \
+	lib/llm/text.c

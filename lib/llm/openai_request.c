@@ -1,0 +1,514 @@
+/*
+ * The body of a chat completion, written straight from the stored conversation.
+ *
+ * One stored message may become several on the wire: tool results travel as
+ * messages of their own, and a message that holds some is nothing but them. What a request's
+ * "extra" names is left out here and written last, so that it wins.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include <nettle/base64.h>
+
+#include "lib/base/json.h"
+#include "lib/llm/openai.h"
+
+enum { IMAGE_MAX = 20 * 1024 * 1024 };
+
+/* How past reasoning is sent back. */
+enum echo { ECHO_NONE, ECHO_TEXT, ECHO_EMPTY };
+
+struct body {
+	struct jw w;
+	const struct llm_request *rq;
+	const struct oa_quirks *quirks;
+	enum echo echo;
+	unsigned messages;
+};
+
+static bool
+starts(const char *s, const char *prefix)
+{
+	return s != NULL && strncasecmp(s, prefix, strlen(prefix)) == 0;
+}
+
+static bool
+starts_any(const char *s, const char *const *prefixes)
+{
+	for (; *prefixes != NULL; prefixes++)
+		if (starts(s, *prefixes))
+			return true;
+	return false;
+}
+
+static bool
+is_moonshot(const struct llm_request *rq)
+{
+	return starts(rq->provider, "moonshot") || starts(rq->provider, "kimi");
+}
+
+static enum echo
+echo_of(const struct llm_request *rq)
+{
+	if (is_moonshot(rq))
+		return ECHO_EMPTY;
+	return starts(rq->model, "deepseek-v4") ? ECHO_TEXT : ECHO_NONE;
+}
+
+static bool
+wants_completion_tokens(const struct body *b)
+{
+	static const char *const ids[] = { "gpt-5", "gpt5", "o1", "o3", "o4", NULL };
+
+	if (b->quirks->old_tokens)
+		return false;
+	return b->quirks->completion_tokens || starts_any(b->rq->model, ids);
+}
+
+/* false: leave it out. */
+static bool
+temperature_of(const struct body *b, double *t)
+{
+	static const char *const without[] = { "o1", "o3", "o4", "gpt-5-mini", "gpt5-mini", NULL };
+	const struct llm_request *rq = b->rq;
+
+	if (b->quirks->no_temperature || starts_any(rq->model, without) || strstr(rq->model, "-reasoning") != NULL)
+		return false;
+	*t = rq->temperature;
+	if (b->echo == ECHO_EMPTY)
+		*t = 0.6;
+	else if (starts(rq->model, "kimi-k2"))
+		*t = 1.0;
+	else
+		return rq->has_temperature;
+	return true;
+}
+
+/* May this member be written here, or does the request's extra hold it? */
+static bool
+mine(const struct body *b, const char *key)
+{
+	return !json_object_is_type(b->rq->extra, json_type_object) ||
+	    !json_object_object_get_ex(b->rq->extra, key, NULL);
+}
+
+/* --- parts --------------------------------------------------------------- */
+
+static bool
+is_block(struct json_object *block, const char *type)
+{
+	const char *t = js_str(block, "type");
+
+	return t != NULL && strcmp(t, type) == 0;
+}
+
+static void
+write_base64(struct buf *b, const void *p, size_t n)
+{
+	char *room = buf_room(b, BASE64_ENCODE_RAW_LENGTH(n));
+
+	if (room == NULL)
+		return;
+	base64_encode_raw(room, n, p);
+	b->len += BASE64_ENCODE_RAW_LENGTH(n);
+	b->p[b->len] = '\0';
+}
+
+static void
+write_image(struct jw *w, const char *mime, const char *base64, const struct buf *raw)
+{
+	SCOPED_BUF url = BUF_INIT(2 * IMAGE_MAX);
+
+	buf_printf(&url, "data:%.100s;base64,", mime);
+	if (base64 != NULL)
+		buf_str(&url, base64);
+	else
+		write_base64(&url, raw->p, raw->len);
+	if (url.failed) {
+		w->b->failed = true;
+		return;
+	}
+	jw_object(w, NULL);
+	jw_str(w, "type", "image_url");
+	jw_object(w, "image_url");
+	jw_strn(w, "url", url.p, url.len);
+	jw_end(w);
+	jw_end(w);
+}
+
+static void
+write_image_file(struct jw *w, struct json_object *block)
+{
+	const char *path = js_str(block, "path");
+	SCOPED_BUF raw = BUF_INIT(IMAGE_MAX);
+
+	if (path == NULL || buf_read_file(&raw, path) != ERR_OK || raw.len == 0)
+		return;                 /* gone since: the conversation goes on without it */
+	write_image(w, js_str_or(block, "media_type", "image/png"), NULL, &raw);
+}
+
+static void
+write_text_part(struct jw *w, struct json_object *text)
+{
+	jw_object(w, NULL);
+	jw_str(w, "type", "text");
+	jw_strn(w, "text", json_object_get_string(text), (size_t)json_object_get_string_len(text));
+	jw_end(w);
+}
+
+static void
+write_parts(struct jw *w, struct json_object *blocks)
+{
+	jw_array(w, "content");
+	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(blocks, i), *text = js_get(o, "text");
+
+		if (is_block(o, "text") && json_object_is_type(text, json_type_string))
+			write_text_part(w, text);
+		else if (is_block(o, "image") && js_str(o, "data") != NULL)
+			write_image(w, js_str_or(o, "media_type", "image/png"), js_str(o, "data"), NULL);
+		else if (is_block(o, "image_file"))
+			write_image_file(w, o);
+	}
+	jw_end(w);
+}
+
+/* The one text block of a message without pictures; *several if there is more to it. */
+static struct json_object *
+only_text(struct json_object *blocks, bool *several)
+{
+	struct json_object *text = NULL;
+
+	*several = false;
+	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(blocks, i);
+
+		if (is_block(o, "text") && text == NULL && json_object_is_type(js_get(o, "text"), json_type_string))
+			text = js_get(o, "text");
+		else if (is_block(o, "text") || is_block(o, "image") || is_block(o, "image_file"))
+			*several = true;
+	}
+	return text;
+}
+
+/* --- messages ------------------------------------------------------------ */
+
+static void
+begin_message(struct body *b, const char *role)
+{
+	b->messages++;
+	jw_object(&b->w, NULL);
+	jw_str(&b->w, "role", role);
+}
+
+static void
+write_plain(struct body *b, const char *role, struct json_object *text)
+{
+	begin_message(b, role);
+	jw_strn(&b->w, "content", json_object_get_string(text), (size_t)json_object_get_string_len(text));
+	jw_end(&b->w);
+}
+
+/* true: the message holds tool results, and they are all that is sent of it. */
+static bool
+write_results(struct body *b, struct json_object *blocks)
+{
+	bool any = false;
+
+	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(blocks, i);
+		const char *text = js_str_or(o, "content", "");
+
+		if (!is_block(o, "tool_result"))
+			continue;
+		any = true;
+		begin_message(b, "tool");
+		jw_str(&b->w, "tool_call_id", js_str_or(o, "tool_use_id", ""));
+		jw_str(&b->w, "content", text[0] != '\0' ? text : "(empty)");
+		jw_end(&b->w);
+	}
+	return any;
+}
+
+static void
+write_user(struct body *b, const char *role, struct json_object *blocks)
+{
+	bool several;
+	struct json_object *text = only_text(blocks, &several);
+
+	if (write_results(b, blocks))
+		return;
+	if (several) {
+		begin_message(b, role);
+		write_parts(&b->w, blocks);
+		jw_end(&b->w);
+	} else if (text != NULL) {
+		write_plain(b, role, text);
+	}
+}
+
+static void
+write_calls(struct jw *w, struct json_object *blocks)
+{
+	jw_array(w, "tool_calls");
+	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(blocks, i);
+		SCOPED_BUF args = BUF_INIT(OA_TEXT_MAX);
+		struct jw aw = JW_INIT(&args);
+
+		if (!is_block(o, "tool_use"))
+			continue;
+		if (js_obj(o, "input") != NULL)
+			jw_json(&aw, NULL, js_obj(o, "input"));
+		else
+			buf_str(&args, "{}");
+		if (args.failed) {
+			w->b->failed = true;
+			return;
+		}
+		jw_object(w, NULL);
+		jw_str(w, "id", js_str_or(o, "id", ""));
+		jw_str(w, "type", "function");
+		jw_object(w, "function");
+		jw_str(w, "name", js_str_or(o, "name", ""));
+		jw_strn(w, "arguments", args.p, args.len);
+		jw_end(w);
+		jw_end(w);
+	}
+	jw_end(w);
+}
+
+/* All blocks of that type, their member joined. */
+static void
+join(struct json_object *blocks, const char *type, const char *member, struct buf *out)
+{
+	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(blocks, i), *t = js_get(o, member);
+
+		if (is_block(o, type) && json_object_is_type(t, json_type_string))
+			buf_add(out, json_object_get_string(t), (size_t)json_object_get_string_len(t));
+	}
+}
+
+static bool
+has_block(struct json_object *content, const char *type)
+{
+	if (json_object_is_type(content, json_type_array))
+		for (size_t i = 0, n = json_object_array_length(content); i < n; i++)
+			if (is_block(json_object_array_get_idx(content, i), type))
+				return true;
+	return false;
+}
+
+static void
+write_assistant(struct body *b, struct json_object *blocks)
+{
+	SCOPED_BUF text = BUF_INIT(OA_TEXT_MAX);
+	SCOPED_BUF thought = BUF_INIT(OA_TEXT_MAX);
+	bool calls = has_block(blocks, "tool_use");
+
+	join(blocks, "text", "text", &text);
+	if (text.len == 0 && !calls)
+		return;                 /* nothing but thinking: no message */
+	begin_message(b, "assistant");
+	jw_strn(&b->w, "content", text.len > 0 ? text.p : "", text.len);
+	if (calls && b->echo == ECHO_TEXT)
+		join(blocks, "thinking", "thinking", &thought);
+	if (calls && b->echo != ECHO_NONE)
+		jw_strn(&b->w, "reasoning_content", thought.len > 0 ? thought.p : "", thought.len);
+	if (calls)
+		write_calls(&b->w, blocks);
+	jw_end(&b->w);
+	b->w.b->failed |= text.failed || thought.failed;
+}
+
+static void
+write_message(struct body *b, struct json_object *m)
+{
+	const char *role = js_str_or(m, "role", "user");
+	struct json_object *content = js_get(m, "content");
+	bool system = strcmp(role, "system") == 0;
+
+	if (system && b->rq->system != NULL && b->rq->system[0] != '\0')
+		return;
+	if (!system && strcmp(role, "assistant") != 0)
+		role = "user";
+	if (json_object_is_type(content, json_type_string))
+		write_plain(b, role, content);
+	else if (!json_object_is_type(content, json_type_array))
+		return;
+	else if (strcmp(role, "assistant") == 0)
+		write_assistant(b, content);
+	else
+		write_user(b, role, content);
+}
+
+static bool
+says_nothing(struct json_object *content)
+{
+	if (json_object_is_type(content, json_type_string))
+		return json_object_get_string_len(content) == 0;
+	if (!json_object_is_type(content, json_type_array))
+		return true;
+	for (size_t i = 0, n = json_object_array_length(content); i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(content, i);
+
+		if (is_block(o, "tool_use") || (is_block(o, "text") && js_str_or(o, "text", "")[0] != '\0'))
+			return false;
+	}
+	return true;
+}
+
+/* Messages to send: without assistant messages at the end that this model would refuse. */
+static size_t
+useful_length(const struct llm_request *rq)
+{
+	size_t n = json_object_array_length(rq->messages);
+	bool claude = strcasestr(rq->model, "claude") != NULL;
+
+	for (; n > 0; n--) {
+		struct json_object *m = json_object_array_get_idx(rq->messages, n - 1), *c = js_get(m, "content");
+
+		if (strcmp(js_str_or(m, "role", ""), "assistant") != 0 || has_block(c, "tool_use"))
+			break;
+		if (!claude && !says_nothing(c))
+			break;
+	}
+	return n;
+}
+
+static void
+write_messages(struct body *b)
+{
+	const struct llm_request *rq = b->rq;
+
+	if (rq->raw_messages != NULL) {
+		jw_json(&b->w, "messages", rq->raw_messages);
+		b->messages = (unsigned)json_object_array_length(rq->raw_messages);
+		return;
+	}
+	jw_array(&b->w, "messages");
+	if (rq->system != NULL && rq->system[0] != '\0') {
+		jw_object(&b->w, NULL);
+		jw_str(&b->w, "role", "system");
+		jw_str(&b->w, "content", rq->system);
+		jw_end(&b->w);
+	}
+	if (json_object_is_type(rq->messages, json_type_array))
+		for (size_t i = 0, n = useful_length(rq); i < n; i++)
+			write_message(b, json_object_array_get_idx(rq->messages, i));
+	jw_end(&b->w);
+}
+
+/* --- tools and the rest -------------------------------------------------- */
+
+static void
+write_tool(struct jw *w, struct json_object *tool)
+{
+	jw_object(w, NULL);
+	jw_str(w, "type", "function");
+	jw_object(w, "function");
+	jw_str(w, "name", js_str_or(tool, "name", ""));
+	if (js_str(tool, "description") != NULL)
+		jw_str(w, "description", js_str(tool, "description"));
+	oa_write_schema(w, "parameters", js_get(tool, "input_schema"));
+	jw_end(w);
+	jw_end(w);
+}
+
+static void
+write_tools(struct body *b)
+{
+	const struct llm_request *rq = b->rq;
+	struct json_object *tools = rq->raw_tools != NULL ? rq->raw_tools : rq->tools;
+
+	if (b->quirks->no_tools || !json_object_is_type(tools, json_type_array) ||
+	    json_object_array_length(tools) == 0)
+		return;
+	if (rq->raw_tools != NULL) {
+		if (mine(b, "tools"))
+			jw_json(&b->w, "tools", tools);
+		return;
+	}
+	if (mine(b, "tools")) {
+		jw_array(&b->w, "tools");
+		for (size_t i = 0, n = json_object_array_length(tools); i < n; i++)
+			write_tool(&b->w, json_object_array_get_idx(tools, i));
+		jw_end(&b->w);
+	}
+	if (mine(b, "tool_choice"))
+		jw_str(&b->w, "tool_choice", "auto");
+}
+
+static void
+write_numbers(struct body *b)
+{
+	const struct llm_request *rq = b->rq;
+	const char *name = wants_completion_tokens(b) ? "max_completion_tokens" : "max_tokens";
+	int64_t max = rq->max_tokens;
+	double t;
+
+	if (b->quirks->max_tokens > 0 && (max == 0 || max > b->quirks->max_tokens))
+		max = b->quirks->max_tokens;
+	if (max > 0 && mine(b, "max_tokens") && mine(b, "max_completion_tokens"))
+		jw_i64(&b->w, name, max);
+	if (temperature_of(b, &t) && mine(b, "temperature"))
+		jw_f64(&b->w, "temperature", t);
+	if (b->echo == ECHO_EMPTY && mine(b, "thinking")) {
+		jw_object(&b->w, "thinking");
+		jw_str(&b->w, "type", "disabled");
+		jw_end(&b->w);
+	}
+	if (!rq->stream)
+		return;
+	jw_bool(&b->w, "stream", true);
+	if (!b->quirks->no_stream_options && mine(b, "stream_options")) {
+		jw_object(&b->w, "stream_options");
+		jw_bool(&b->w, "include_usage", true);
+		jw_end(&b->w);
+	}
+}
+
+static void
+write_extra(struct body *b)
+{
+	static const char *const ours[] = { "model", "messages", "stream", NULL };
+
+	if (!json_object_is_type(b->rq->extra, json_type_object))
+		return;
+	json_object_object_foreach(b->rq->extra, k, v) {
+		const char *const *o = ours;
+		bool tokens = strcmp(k, "max_tokens") == 0 || strcmp(k, "max_completion_tokens") == 0;
+
+		while (*o != NULL && strcmp(*o, k) != 0)
+			o++;
+		if (*o != NULL || (b->quirks->no_temperature && strcmp(k, "temperature") == 0) ||
+		    (b->quirks->no_stream_options && strcmp(k, "stream_options") == 0) ||
+		    (b->quirks->no_tools && (strcmp(k, "tools") == 0 || strcmp(k, "tool_choice") == 0)))
+			continue;
+		if (tokens && (b->quirks->completion_tokens || b->quirks->old_tokens))
+			k = b->quirks->completion_tokens ? "max_completion_tokens" : "max_tokens";
+		if (tokens && b->quirks->max_tokens > 0)
+			jw_i64(&b->w, k, b->quirks->max_tokens);
+		else
+			jw_json(&b->w, k, v);
+	}
+}
+
+enum err
+oa_write_body(const struct llm_request *rq, const struct oa_quirks *quirks, struct buf *out)
+{
+	struct body b = { .w = JW_INIT(out), .rq = rq, .quirks = quirks, .echo = echo_of(rq) };
+
+	jw_object(&b.w, NULL);
+	jw_str(&b.w, "model", rq->model);
+	write_messages(&b);
+	write_numbers(&b);
+	write_tools(&b);
+	write_extra(&b);
+	jw_end(&b.w);
+	if (b.messages == 0)
+		return ERR_INVALID;
+	return out->failed ? ERR_NOMEM : ERR_OK;
+}

@@ -1,0 +1,8 @@
+noinst_LIBRARIES += libnet.a
+libnet_a_SOURCES = \
+	lib/net/guard.c \
+	lib/net/http.c \
+	lib/net/line.c \
+	lib/net/resolve.c \
+	lib/net/transfer.c \
+	lib/net/url.c

@@ -1,0 +1,216 @@
+/*
+ * Agents, the writing side.
+ *
+ * A name keeps its id: the pair is recorded at the first spawn and moves
+ * along with a rename, so that the old name is free for another agent.
+ */
+#include "lib/svc/agent_write.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "db/db.h"
+#include "lib/base/buf.h"
+#include "lib/base/util.h"
+#include "lib/svc/history.h"
+
+#define AGENT_NAMESPACE "9b6ae32d-7a4f-4c1e-8d0f-a1b2c3d4e5f6"
+
+static bool
+id_lives(struct ctx *c, const char *id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT 1 FROM agent WHERE id = ?"));
+
+	bind_text(st, id);
+	return db_step(st);
+}
+
+enum err
+agent_identity(struct ctx *c, const char *name, char ret[static 37])
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT agent_id FROM agent_identity WHERE name = ?"));
+	const char *full = ctx_printf(c, "agent:%s", name), *known;
+
+	bind_text(st, name);
+	known = db_step(st) ? col_text(c, st, "agent_id") : NULL;
+	if (full == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	if (known == NULL && db_end(st) != ERR_OK)
+		return fail_db(c, st);
+	if (known != NULL)
+		snprintf(ret, 37, "%s", known);
+	else
+		uuid5(AGENT_NAMESPACE, full, strlen(full), ret);
+	if (id_lives(c, ret))
+		uuid4(ret);
+	return ERR_OK;
+}
+
+static enum err
+record_identity(struct ctx *c, const char *name, const char *id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO agent_identity (name, agent_id) VALUES (?, ?)"
+	    " ON CONFLICT (name) DO UPDATE SET agent_id = excluded.agent_id"));
+
+	bind_text(st, name);
+	bind_text(st, id);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+static const char *
+json_text(struct ctx *c, struct json_object *o)
+{
+	struct buf b = BUF_INIT(4 << 20);
+	struct jw w = JW_INIT(&b);
+	char *s;
+
+	jw_json(&w, NULL, o);
+	s = b.failed ? NULL : ctx_strndup(c, b.p, b.len);
+	buf_done(&b);
+	return s;
+}
+
+static enum err
+name_taken(struct ctx *c, struct stmt *st, const char *name)
+{
+	if (db_end(st) != ERR_CONFLICT)
+		return fail_db(c, st);
+	return fail_code(c, ERR_CONFLICT, "agent_already_exists", "Agent error: Agent already exists: %s", name);
+}
+
+static void
+bind_manifest(struct ctx *c, struct stmt *st, const char *toml, struct json_object *m)
+{
+	struct json_object *mm = js_obj(m, "model");
+
+	bind_text(st, js_str_or(m, "name", "unnamed"));
+	bind_text(st, js_str_or(m, "author", ""));
+	bind_text(st, js_str_or(m, "description", ""));
+	bind_text(st, js_str_or(mm, "provider", "default"));
+	bind_text(st, js_str_or(mm, "model", "default"));
+	bind_text(st, toml);
+	bind_text(st, json_text(c, m));
+	bind_text(st, agent_list_fragment(c, m));
+	bind_i64(st, js_bool(m, "is_hand", false));
+}
+
+static enum err
+insert_row(struct ctx *c, const struct agent_new *a, const char *id, const char *session_id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO agent (name, author, description, provider, model,"
+	    " manifest_toml, manifest, list_json, is_hand, id, state, template, parent_id, session_id,"
+	    " created_ms, last_active_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+
+	bind_manifest(c, st, a->manifest_toml, a->manifest);
+	bind_text(st, id);
+	bind_text(st, js_bool(a->manifest, "enabled", true) ? "Running" : "Suspended");
+	bind_text(st, a->template_name);
+	bind_text(st, a->parent_id);
+	bind_text(st, session_id);
+	bind_i64(st, c->now_ms);
+	bind_i64(st, c->now_ms);
+	return db_exec(st) == ERR_OK ? ERR_OK : name_taken(c, st, a->name);
+}
+
+enum err
+agent_insert(struct ctx *c, const struct agent_new *a, char ret_id[static 37])
+{
+	SCOPED_TX tx = { 0 };
+	char session_id[37];
+	enum err e = tx_begin(c, &tx);
+
+	uuid4(session_id);
+	if (e == ERR_OK && a->id != NULL)
+		memcpy(ret_id, a->id, 37);
+	else if (e == ERR_OK)
+		e = agent_identity(c, a->name, ret_id);
+	if (e == ERR_OK)
+		e = insert_row(c, a, ret_id, session_id);
+	if (e == ERR_OK)
+		e = session_create(c, ret_id, session_id, NULL, session_id);
+	if (e == ERR_OK && a->parent_id == NULL)
+		e = record_identity(c, a->name, ret_id);
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
+static enum err
+move_identity(struct ctx *c, const char *id, const char *name)
+{
+	SCOPED_STMT drop = db_prepare(c->db, SQL("DELETE FROM agent_identity WHERE agent_id = ? AND name <> ?"));
+
+	bind_text(drop, id);
+	bind_text(drop, name);
+	if (db_exec(drop) != ERR_OK)
+		return fail_db(c, drop);
+	return record_identity(c, name, id);
+}
+
+enum err
+agent_store(struct ctx *c, const char *id, const char *toml, struct json_object *m)
+{
+	SCOPED_TX tx = { 0 };
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE agent SET name = ?, author = ?, description = ?, provider = ?,"
+	    " model = ?, manifest_toml = ?, manifest = ?, list_json = ?, is_hand = ? WHERE id = ?"));
+	const char *name = js_str_or(m, "name", "unnamed");
+	enum err e = tx_begin(c, &tx);
+
+	if (e != ERR_OK)
+		return e;
+	bind_manifest(c, st, toml, m);
+	bind_text(st, id);
+	if (db_exec(st) != ERR_OK)
+		return name_taken(c, st, name);
+	if (db_changes(st) == 0)
+		return fail_code(c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
+	e = move_identity(c, id, name);
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
+enum err
+agent_set_mode(struct ctx *c, const char *id, const char *mode, bool stable)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE agent SET mode = ?, stable = ? WHERE id = ?"));
+
+	bind_text(st, mode);
+	bind_i64(st, stable);
+	bind_text(st, id);
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	if (db_changes(st) == 0)
+		return fail_code(c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
+	return ERR_OK;
+}
+
+static enum err
+run1(struct ctx *c, const char *sql, const char *id, int64_t *changed)
+{
+	SCOPED_STMT st = db_prepare(c->db, sql);
+
+	bind_text(st, id);
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	if (changed != NULL)
+		*changed = db_changes(st);
+	return ERR_OK;
+}
+
+enum err
+agent_remove(struct ctx *c, const char *id, bool purge, bool *ret_was)
+{
+	SCOPED_TX tx = { 0 };
+	int64_t n = 0;
+	enum err e = tx_begin(c, &tx);
+
+	if (e == ERR_OK)
+		e = run1(c, SQL("DELETE FROM agent WHERE id = ?"), id, &n);
+	if (e == ERR_OK && n > 0)
+		e = run1(c, SQL("DELETE FROM kv WHERE agent_id = ?"), id, NULL);
+	if (e == ERR_OK && n > 0)
+		e = run1(c, SQL("UPDATE agent SET parent_id = NULL WHERE parent_id = ?"), id, NULL);
+	if (e == ERR_OK && purge)
+		e = run1(c, SQL("DELETE FROM agent_identity WHERE agent_id = ?"), id, NULL);
+	if (e == ERR_OK)
+		e = tx_commit(c, &tx);
+	*ret_was = n > 0;
+	return e;
+}

@@ -1,0 +1,30 @@
+/*
+ * Agents, the writing side: rows made, changed and removed by the daemon.
+ */
+#ifndef LF_AGENT_WRITE_H
+#define LF_AGENT_WRITE_H
+#include "lib/svc/agent.h"
+
+struct agent_new {
+	const char *name, *manifest_toml;
+	struct json_object *manifest;           /* defaults filled in */
+	const char *template_name, *parent_id;  /* or NULL */
+	const char *id;                         /* NULL: by the identity rule */
+};
+
+/*
+ * The id a top-level agent of that name gets: the one recorded for the name, else UUIDv5 of
+ * it; a random one when a living agent has that id.
+ */
+enum err agent_identity(struct ctx *, const char *name, char ret[static 37]) MUST_CHECK;
+/*
+ * Row, first session and identity, in one transaction. ret_id receives the id.
+ * CONFLICT agent_already_exists.
+ */
+enum err agent_insert(struct ctx *, const struct agent_new *, char ret_id[static 37]) MUST_CHECK;
+/* A new manifest for the agent (name, columns and fragment follow it). CONFLICT when the name is taken. */
+enum err agent_store(struct ctx *, const char *id, const char *toml, struct json_object *manifest) MUST_CHECK;
+enum err agent_set_mode(struct ctx *, const char *id, const char *mode, bool stable) MUST_CHECK;
+/* Row, sessions, memory, turns; with its name's identity if purge. *ret_was: it existed. */
+enum err agent_remove(struct ctx *, const char *id, bool purge, bool *ret_was) MUST_CHECK;
+#endif

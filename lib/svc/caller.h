@@ -1,0 +1,32 @@
+/*
+ * Who asks, as every room above the store sees it (struct ctx.who).
+ */
+#ifndef LF_CALLER_H
+#define LF_CALLER_H
+#include "lib/base/base.h"
+
+enum role { PUBLIC, VIEWER, USER, ADMIN, OWNER };
+
+struct caller {
+	enum role role;
+	const char *name;               /* "root", a [[users]] name */
+	char user_id[37];
+	bool open_mode;                 /* nobody is configured; trusted as loopback */
+	bool control;                   /* the command, by SO_PEERCRED */
+};
+
+/*
+ * The author whose agents alone exist for this job: the name of a user below
+ * admin. NULL: all agents; so for the system itself, and for somebody
+ * unnamed, who gets no further than reads that the configuration opens to all.
+ */
+static inline const char *
+caller_scope(const struct ctx *c)
+{
+	const struct caller *w = c->who;
+
+	if (w == NULL || w->role >= ADMIN || w->open_mode || w->user_id[0] == '\0')
+		return NULL;
+	return w->name != NULL ? w->name : "";
+}
+#endif

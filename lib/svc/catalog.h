@@ -1,0 +1,52 @@
+/*
+ * The model catalog: providers, models, aliases. Facts are embedded from
+ * share/ (models.json, providers.json, aliases.json); parsed once per process
+ * into static tables, so that a request only looks up and writes.
+ */
+#ifndef LF_CATALOG_H
+#define LF_CATALOG_H
+#include "lib/base/json.h"
+#include "lib/svc/config.h"
+
+struct provider {
+	const char *id, *display_name, *base_url, *api_format, *api_key_env, *alt_api_key_env;
+	const char *driver_base_url;            /* where its driver goes when it differs; NULL */
+	bool key_required, local, cli;
+	bool hidden;                            /* unlisted until the configuration gives it a URL */
+	bool custom;                            /* known by its URL in the configuration only */
+	struct json_object *media_capabilities, *regions;   /* borrowed */
+	unsigned model_count;
+};
+
+struct model {
+	const char *id, *display_name, *provider, *tier, *modality;
+	int64_t context_window, max_output_tokens;
+	double input_cost_per_m, output_cost_per_m;         /* USD per million tokens */
+	double image_input_cost_per_m, image_output_cost_per_m; bool has_image_costs;
+	bool pricing_known, supports_tools, supports_vision, supports_streaming, supports_thinking;
+	struct json_object *aliases;                        /* borrowed array */
+	const struct provider *by;                          /* NULL: unknown provider */
+};
+
+/* Read the embedded facts, a few milliseconds; otherwise the first lookup does. Any thread. */
+void catalog_init(void);
+const struct provider *catalog_provider(const char *id);          /* exact id; NULL */
+const struct provider *catalog_provider_alias(const char *name);  /* id or alias; NULL */
+/* id (any letter case), display name, then alias; provider may be NULL. NULL: unknown. */
+const struct model *catalog_model(const char *provider, const char *name);
+size_t catalog_models(const struct model **ret);                  /* in catalog order */
+size_t catalog_providers(const struct provider **ret);
+/* Default model id of a provider: its first balanced/smart one; NULL: none. */
+const char *catalog_default_model(const char *provider);
+/* "configured", "missing", "not_required" …, of a provider under this configuration. */
+const char *catalog_auth_status(const struct config *, const char *provider);
+bool auth_available(const char *status);
+/* Environment variable that holds a provider's key under this configuration; never NULL. */
+const char *catalog_key_env(const struct config *, const char *provider, char out[static 128]);
+/* Price of a call in nano-dollars, rounded up (providers.md 2.1). */
+int64_t catalog_cost_nanousd(const char *provider, const char *model, int64_t in, int64_t out,
+    int64_t cache_read, int64_t cache_write);
+/* Rows as the API shows them. */
+void catalog_write_model(struct jw *, const struct config *, const struct model *);
+void catalog_write_provider(struct jw *, const struct config *, const struct provider *, bool with_models);
+#endif

@@ -1,0 +1,323 @@
+/*
+ * The catalog under a configuration: which providers can be used, and
+ * models and providers as the API shows them.
+ *
+ * Whether a key is there stands in the configuration snapshot (`providers`):
+ * this code never looks at the environment, so that pool and daemon say the same.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/svc/catalog.h"
+#include "lib/svc/catalog_data.h"
+
+static struct json_object *
+facts_of(const struct config *cfg, const char *provider)
+{
+	return cfg == NULL ? NULL : js_obj(cfg->providers, provider);
+}
+
+bool
+catalog_key_present(const struct config *cfg, const char *provider)
+{
+	return js_bool(facts_of(cfg, provider), "key_present", false);
+}
+
+/* The URL that the configuration gives a provider; NULL: none. */
+static const char *
+configured_url(const struct config *cfg, const char *provider)
+{
+	const char *url = cfg == NULL ? NULL : js_str(cfg->provider_urls, provider);
+
+	if (url != NULL && *url != '\0')
+		return url;
+	if (cfg != NULL && cfg->base_url != NULL && *cfg->base_url != '\0' &&
+	    cfg->provider != NULL && strcmp(cfg->provider, provider) == 0)
+		return cfg->base_url;
+	return NULL;
+}
+
+bool
+catalog_listed(const struct config *cfg, const struct provider *p)
+{
+	return !p->hidden || configured_url(cfg, p->id) != NULL;
+}
+
+const char *
+catalog_auth_status(const struct config *cfg, const char *provider)
+{
+	const struct provider *p = catalog_provider_alias(provider);
+	struct json_object *facts = facts_of(cfg, p != NULL ? p->id : provider);
+
+	if (p == NULL && (provider == NULL || configured_url(cfg, provider) == NULL))
+		return "unknown";
+	if (js_bool(facts, "key_present", false))
+		return "configured";
+	if (js_bool(facts, "alt", false))
+		return "auto_detected";
+	if (p != NULL && p->cli)
+		return "cli_not_installed";
+	if (p != NULL && !p->key_required)
+		return js_bool(facts, "reachable", true) ? "not_required" : "missing";
+	return "missing";
+}
+
+bool
+auth_available(const char *status)
+{
+	static const char *const good[] = {
+		"validated_key", "configured", "auto_detected", "configured_cli", "not_required",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		if (strcmp(status, good[i]) == 0)
+			return true;
+	return false;
+}
+
+const char *
+catalog_key_env(const struct config *cfg, const char *provider, char out[static 128])
+{
+	const struct provider *p = catalog_provider_alias(provider);
+	const char *id = p != NULL ? p->id : provider;
+	const char *env = cfg == NULL ? NULL : js_str(cfg->provider_key_env, id);
+	size_t i;
+
+	if ((env == NULL || *env == '\0') && cfg != NULL && cfg->provider != NULL &&
+	    strcmp(cfg->provider, id) == 0)
+		env = cfg->api_key_env;
+	if ((env == NULL || *env == '\0') && p != NULL)
+		env = p->api_key_env;
+	if (env != NULL && (*env != '\0' || p != NULL)) {
+		snprintf(out, 128, "%s", env);
+		return out;
+	}
+	for (i = 0; id[i] != '\0' && i < 128 - sizeof("_API_KEY"); i++)
+		out[i] = id[i] == '-' ? '_' : (char)toupper((unsigned char)id[i]);
+	memcpy(out + i, "_API_KEY", sizeof("_API_KEY"));
+	return out;
+}
+
+/* --- models ----------------------------------------------------------------- */
+
+bool
+catalog_available(const struct config *cfg, const struct model *m)
+{
+	return m->by != NULL ? auth_available(catalog_auth_status(cfg, m->provider)) :
+	    strcmp(m->tier, "custom") == 0;
+}
+
+static void
+write_abilities(struct jw *w, const struct model *m)
+{
+	jw_bool(w, "supports_tools", m->supports_tools);
+	jw_bool(w, "supports_vision", m->supports_vision);
+	jw_bool(w, "supports_streaming", m->supports_streaming);
+	jw_bool(w, "supports_thinking", m->supports_thinking);
+}
+
+/* What the rows of the list and of a provider's detail have in common. */
+static void
+write_common(struct jw *w, const struct model *m)
+{
+	bool text = strcmp(m->modality, "text") == 0;
+
+	jw_str(w, "id", m->id);
+	jw_str(w, "display_name", m->display_name);
+	jw_str(w, "tier", m->tier);
+	jw_str(w, "modality", m->modality);
+	jw_i64(w, "context_window", m->context_window);
+	jw_i64(w, "max_output_tokens", m->max_output_tokens);
+	jw_f64(w, "input_cost_per_m", m->input_cost_per_m);
+	jw_f64(w, "output_cost_per_m", m->output_cost_per_m);
+	jw_bool(w, "pricing_known", m->pricing_known);
+	jw_bool(w, "limits_known", !text || (m->context_window > 0 && m->max_output_tokens > 0));
+	jw_str(w, "vision_support", m->supports_vision ? "supported" : "unsupported");
+	if (m->has_image_costs) {
+		jw_f64(w, "image_input_cost_per_m", m->image_input_cost_per_m);
+		jw_f64(w, "image_output_cost_per_m", m->image_output_cost_per_m);
+	} else {
+		jw_null(w, "image_input_cost_per_m");
+		jw_null(w, "image_output_cost_per_m");
+	}
+	write_abilities(w, m);
+	jw_object(w, "capabilities_catalog");
+	write_abilities(w, m);
+	jw_end(w);
+	jw_object(w, "limits_catalog");
+	jw_i64(w, "context_window", m->context_window);
+	jw_i64(w, "max_output_tokens", m->max_output_tokens);
+	jw_end(w);
+}
+
+void
+catalog_write_model_members(struct jw *w, const struct config *cfg, const struct model *m)
+{
+	write_common(w, m);
+	jw_str(w, "provider", m->provider);
+	if (m->aliases != NULL) {
+		jw_json(w, "aliases", m->aliases);
+	} else {
+		jw_array(w, "aliases");
+		jw_end(w);
+	}
+	jw_bool(w, "available", catalog_available(cfg, m));
+}
+
+void
+catalog_write_model(struct jw *w, const struct config *cfg, const struct model *m)
+{
+	jw_object(w, NULL);
+	catalog_write_model_members(w, cfg, m);
+	jw_end(w);
+}
+
+/* --- providers --------------------------------------------------------------- */
+
+/* A URL without name and password, should it hold them. */
+static void
+write_url(struct jw *w, const char *key, const char *url)
+{
+	const char *host = url == NULL ? NULL : strstr(url, "://");
+	const char *at = NULL;
+	char clean[2048];
+
+	if (host != NULL) {
+		host += 3;
+		for (const char *s = host; *s != '\0' && strchr("/?#", *s) == NULL; s++)
+			if (*s == '@')
+				at = s;
+	}
+	if (at == NULL) {
+		jw_str(w, key, url);
+		return;
+	}
+	snprintf(clean, sizeof(clean), "%.*s%s", (int)(host - url), url, at + 1);
+	jw_str(w, key, clean);
+}
+
+static void
+write_regions(struct jw *w, const struct config *cfg, const struct provider *p)
+{
+	const char *active;
+
+	if (p->regions == NULL)
+		return;
+	jw_json(w, "regions", p->regions);
+	active = cfg == NULL ? NULL : js_str(js_obj(cfg->raw, "provider_regions"), p->id);
+	if (active != NULL && js_obj(p->regions, active) != NULL)
+		jw_str(w, "active_region", active);
+}
+
+static void
+write_max_output(struct jw *w, const struct provider *p)
+{
+	const char *id = p->custom ? NULL : catalog_default_model(p->id);
+	const struct model *m = id == NULL ? NULL : catalog_model(p->id, id);
+
+	if (m != NULL && m->max_output_tokens > 0)
+		jw_i64(w, "max_output_tokens", m->max_output_tokens);
+	else
+		jw_null(w, "max_output_tokens");
+}
+
+static void
+write_models_of(struct jw *w, const struct provider *p)
+{
+	const struct model *all;
+	size_t n = catalog_models(&all);
+
+	jw_array(w, "models");
+	for (size_t i = 0; i < n; i++) {
+		if (all[i].by != p)
+			continue;
+		jw_object(w, NULL);
+		write_common(w, &all[i]);
+		jw_end(w);
+	}
+	jw_end(w);
+}
+
+void
+catalog_write_provider(struct jw *w, const struct config *cfg, const struct provider *p,
+    bool with_models)
+{
+	struct json_object *proxies = cfg == NULL ? NULL : js_obj(cfg->raw, "provider_proxy_urls");
+	const char *url = configured_url(cfg, p->id);
+	char env[128];
+
+	jw_object(w, NULL);
+	jw_str(w, "id", p->id);
+	jw_str(w, "display_name", p->display_name);
+	jw_str(w, "auth_status", catalog_auth_status(cfg, p->id));
+	jw_i64(w, "model_count", p->model_count);
+	jw_bool(w, "key_required", p->key_required);
+	jw_str(w, "api_key_env", catalog_key_env(cfg, p->id, env));
+	write_url(w, "base_url", url != NULL ? url : p->base_url);
+	write_url(w, "proxy_url", js_str(proxies, p->id));
+	if (p->media_capabilities != NULL) {
+		jw_json(w, "media_capabilities", p->media_capabilities);
+	} else {
+		jw_array(w, "media_capabilities");
+		jw_end(w);
+	}
+	jw_bool(w, "is_custom", p->custom);
+	jw_bool(w, "suppressed", false);        /* no provider can be put away yet */
+	jw_bool(w, "is_coding_agent", p->cli);
+	write_max_output(w, p);
+	jw_bool(w, "discover_models", false);   /* models are the shipped ones */
+	jw_bool(w, "key_present", catalog_key_present(cfg, p->id));
+	write_regions(w, cfg, p);
+	if (p->local)
+		jw_bool(w, "is_local", true);
+	if (with_models)
+		write_models_of(w, p);
+	jw_end(w);
+}
+
+/* A provider that only the configuration knows: OpenAI's wire format at its URL. */
+static void
+custom_provider(const char *id, const char *url, struct provider *p)
+{
+	*p = (struct provider){
+		.id = id, .display_name = id, .base_url = url, .api_format = "openai",
+		.api_key_env = "", .key_required = true, .custom = true,
+	};
+}
+
+bool
+catalog_provider_custom(const struct config *cfg, const char *id, struct provider *ret)
+{
+	const char *url = catalog_provider(id) != NULL ? NULL : configured_url(cfg, id);
+
+	if (url == NULL)
+		return false;
+	custom_provider(id, url, ret);
+	return true;
+}
+
+size_t
+catalog_write_providers(struct jw *w, const struct config *cfg)
+{
+	const struct provider *all;
+	struct provider own;
+	size_t shown = 0, n = catalog_providers(&all);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!catalog_listed(cfg, &all[i]))
+			continue;
+		catalog_write_provider(w, cfg, &all[i], false);
+		shown++;
+	}
+	if (cfg == NULL || !json_object_is_type(cfg->provider_urls, json_type_object))
+		return shown;
+	json_object_object_foreach(cfg->provider_urls, id, url) {
+		(void)url;                      /* read again by its name */
+		if (!catalog_provider_custom(cfg, id, &own))
+			continue;
+		catalog_write_provider(w, cfg, &own, false);
+		shown++;
+	}
+	return shown;
+}

@@ -1,0 +1,197 @@
+/*
+ * Sessions and messages, the writing side.
+ *
+ * Messages of a session are numbered without gaps; the session row counts
+ * them, so the next number is read and written in the same transaction.
+ */
+#include "lib/svc/history.h"
+
+#include <string.h>
+
+#include "db/db.h"
+#include "lib/base/util.h"
+
+enum { LABEL_MAX = 128 };
+
+static enum err
+no_session(struct ctx *c)
+{
+	return fail_code(c, ERR_NOT_FOUND, "session_not_found", "Session not found");
+}
+
+enum err
+session_load(struct ctx *c, const char *id, struct session *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id, agent_id, label, model_override, message_count"
+	    " FROM session WHERE id = ?"));
+
+	bind_text(st, id);
+	if (!db_step(st))
+		return db_end(st) == ERR_OK ? no_session(c) : fail_db(c, st);
+	*ret = (struct session){
+		.id = col_text(c, st, "id"),
+		.agent_id = col_text(c, st, "agent_id"),
+		.label = col_text(c, st, "label"),
+		.model_override = col_text(c, st, "model_override"),
+		.message_count = col_i64(st, "message_count"),
+	};
+	return ERR_OK;
+}
+
+enum err
+session_create(struct ctx *c, const char *agent_id, const char *id, const char *label, char ret_id[static 37])
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO session (id, agent_id, label, created_ms, updated_ms)"
+	    " VALUES (?, ?, ?, ?, ?)"));
+
+	if (id != NULL)
+		memmove(ret_id, id, 37);
+	else
+		uuid4(ret_id);
+	bind_text(st, ret_id);
+	bind_text(st, agent_id);
+	bind_text(st, label);
+	bind_i64(st, c->now_ms);
+	bind_i64(st, c->now_ms);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+session_make_current(struct ctx *c, const char *agent_id, const char *id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE agent SET session_id = ? WHERE id = ?"));
+
+	bind_text(st, id);
+	bind_text(st, agent_id);
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	if (db_changes(st) == 0)
+		return fail_code(c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
+	return ERR_OK;
+}
+
+static enum err
+drop_sessions(struct ctx *c, const char *agent_id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM session WHERE agent_id = ?"));
+
+	bind_text(st, agent_id);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+history_clear(struct ctx *c, const char *agent_id, char ret_id[static 37])
+{
+	SCOPED_TX tx = { 0 };
+	enum err e = tx_begin(c, &tx);
+
+	if (e == ERR_OK)
+		e = drop_sessions(c, agent_id);
+	if (e == ERR_OK)
+		e = session_create(c, agent_id, NULL, NULL, ret_id);
+	if (e == ERR_OK)
+		e = session_make_current(c, agent_id, ret_id);
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
+/* Letters of any script, digits, blanks, '-' and '_': every byte of a longer character counts as a letter. */
+static bool
+label_byte(unsigned char ch)
+{
+	return ch >= 0x80 || (ch >= '0' && ch <= '9') || ((ch | 32) >= 'a' && (ch | 32) <= 'z') ||
+	    ch == ' ' || ch == '-' || ch == '_';
+}
+
+enum err
+session_label(struct ctx *c, const char *raw, const char **ret)
+{
+	size_t n, chars = 0;
+
+	*ret = NULL;
+	if (raw == NULL)
+		return ERR_OK;
+	raw += strspn(raw, " ");
+	n = strlen(raw);
+	while (n > 0 && raw[n - 1] == ' ')
+		n--;
+	for (size_t i = 0; i < n; i++) {
+		chars += ((unsigned char)raw[i] & 0xC0) != 0x80;
+		if (!label_byte((unsigned char)raw[i]))
+			return fail(c, ERR_BAD_REQUEST, "label: only letters, digits, blanks, '-' and '_' are allowed");
+	}
+	if (chars == 0 || chars > LABEL_MAX)
+		return fail(c, ERR_BAD_REQUEST, "label: 1 to %d characters are expected", LABEL_MAX);
+	*ret = ctx_strndup(c, raw, n);
+	return ERR_OK;
+}
+
+static enum err
+next_number(struct ctx *c, const char *session_id, int64_t *seq)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET message_count = message_count + 1,"
+	    " updated_ms = ? WHERE id = ? RETURNING message_count"));
+
+	bind_i64(st, clock_ms());
+	bind_text(st, session_id);
+	if (!db_step(st))
+		return db_end(st) == ERR_OK ? no_session(c) : fail_db(c, st);
+	*seq = col_i64(st, "message_count");
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+message_append(struct ctx *c, const char *session_id, const char *role, const char *content, size_t n,
+    const char *turn_id, int64_t *ret_seq)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO message"
+	    " (session_id, seq, role, content, turn_id, created_ms) VALUES (?, ?, ?, ?, ?, ?)"));
+	int64_t seq = 0;
+	enum err e = next_number(c, session_id, &seq);
+
+	if (e != ERR_OK)
+		return e;
+	bind_text(st, session_id);
+	bind_i64(st, seq);
+	bind_text(st, role);
+	bind_textn(st, content, n);
+	bind_text(st, turn_id);
+	bind_i64(st, clock_ms());
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	if (ret_seq != NULL)
+		*ret_seq = seq;
+	return ERR_OK;
+}
+
+static struct json_object *
+message_of(struct ctx *c, struct stmt *st)
+{
+	struct json_object *m = json_object_new_object(), *content;
+	char ts[25];
+
+	content = json_stored(c, col_text(c, st, "content"));
+	json_object_object_add(m, "role", json_object_new_string(col_text(c, st, "role")));
+	json_object_object_add(m, "content", content == NULL ? json_object_new_string("") : json_object_get(content));
+	if (col_i64(st, "pinned") != 0)
+		json_object_object_add(m, "pinned", json_object_new_boolean(1));
+	time_rfc3339(col_i64(st, "created_ms"), ts);
+	json_object_object_add(m, "timestamp", json_object_new_string(ts));
+	return m;
+}
+
+enum err
+messages_load(struct ctx *c, const char *session_id, int64_t limit, struct json_object **ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT role, content, pinned, created_ms FROM (SELECT * FROM message"
+	    " WHERE session_id = ? ORDER BY seq DESC LIMIT ?) ORDER BY seq"));
+	struct json_object *all = json_keep(c, json_object_new_array());
+
+	bind_text(st, session_id);
+	bind_i64(st, limit);
+	while (db_step(st))
+		json_object_array_add(all, message_of(c, st));
+	if (db_end(st) != ERR_OK)
+		return fail_db(c, st);
+	*ret = all;
+	return ERR_OK;
+}

@@ -1,0 +1,32 @@
+/*
+ * Sessions and their messages: what the daemon writes and what a turn reads.
+ */
+#ifndef LF_HISTORY_H
+#define LF_HISTORY_H
+#include "lib/base/json.h"
+
+struct session {
+	const char *id, *agent_id, *label, *model_override;
+	int64_t message_count;
+};
+
+/* NOT_FOUND session_not_found. */
+enum err session_load(struct ctx *, const char *id, struct session *ret) MUST_CHECK;
+/* id NULL: a fresh one; its text to ret_id. The agent must exist (CONFLICT or DB otherwise). */
+enum err session_create(struct ctx *, const char *agent_id, const char *id, const char *label, char ret_id[static 37]) MUST_CHECK;
+/* Make it the agent's current one. */
+enum err session_make_current(struct ctx *, const char *agent_id, const char *id) MUST_CHECK;
+/* Drop all sessions of the agent; a new empty one is current. Runs in its own transaction. */
+enum err history_clear(struct ctx *, const char *agent_id, char ret_id[static 37]) MUST_CHECK;
+/* Label rule of the contract: trimmed text, or NULL in *ret for none; BAD_REQUEST. */
+enum err session_label(struct ctx *, const char *raw, const char **ret) MUST_CHECK;
+
+/*
+ * Append one message; content is JSON text (string or array of blocks). Inside the
+ * caller's transaction. ret_seq may be NULL. NOT_FOUND when the session has gone.
+ */
+enum err message_append(struct ctx *, const char *session_id, const char *role, const char *content, size_t n,
+    const char *turn_id, int64_t *ret_seq) MUST_CHECK;
+/* The newest `limit` messages, oldest first, as an array of Message kept by c's arena. */
+enum err messages_load(struct ctx *, const char *session_id, int64_t limit, struct json_object **ret) MUST_CHECK;
+#endif

@@ -1,0 +1,136 @@
+/*
+ * Key/value memory of agents: a table of JSON texts.
+ *
+ * A value is never parsed here: its text goes in compacted and comes out
+ * unchanged, so that 0.7 stays 0.7 and a large number keeps its digits.
+ */
+#include "lib/svc/kv.h"
+
+#include <string.h>
+
+#include "db/db.h"
+#include "lib/svc/caller.h"
+
+enum err
+kv_may(struct ctx *c, const char *agent_id)
+{
+	const char *author = caller_scope(c);
+	bool own = false;
+
+	if (author == NULL)
+		return ERR_OK;
+
+	SCOPED_STMT st = db_prepare(c->db,
+	    SQL("SELECT 1 FROM agent WHERE id = ? AND lower(author) = lower(?)"));
+
+	bind_text(st, agent_id);
+	bind_text(st, author);
+	while (db_step(st))
+		own = true;
+	if (db_end(st) != ERR_OK)
+		return fail_db(c, st);
+	if (!own)
+		return fail_code(c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
+	return ERR_OK;
+}
+
+enum err
+kv_write_all(struct ctx *c, const char *agent_id, struct jw *w)
+{
+	const char *s;
+	size_t n;
+
+	SCOPED_STMT st = db_prepare(c->db,
+	    SQL("SELECT key, value FROM kv WHERE agent_id = ? ORDER BY key LIMIT 100000"));
+
+	bind_text(st, agent_id);
+	while (db_step(st)) {
+		jw_object(w, NULL);
+		s = col_peek(st, "key", &n);
+		jw_strn(w, "key", s, n);
+		s = col_peek(st, "value", &n);
+		jw_raw(w, "value", s, n);
+		jw_end(w);
+	}
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+kv_get(struct ctx *c, const char *agent_id, const char *key, size_t n, const char **json,
+    size_t *json_n)
+{
+	const char *found = NULL;
+	size_t found_n = 0;
+
+	SCOPED_STMT st = db_prepare(c->db,
+	    SQL("SELECT value FROM kv WHERE agent_id = ? AND key = ?"));
+
+	bind_text(st, agent_id);
+	bind_textn(st, key, n);
+	if (db_step(st))
+		found = col_textn(c, st, "value", &found_n);
+	if (found == NULL) {
+		if (db_end(st) != ERR_OK)
+			return fail_db(c, st);
+		n = utf8_cut(key, strnlen(key, n), 200);
+		return fail(c, ERR_NOT_FOUND, "Key '%.*s' not found", (int)n, key);
+	}
+	*json = found;
+	*json_n = found_n;
+	return ERR_OK;
+}
+
+enum err
+kv_put(struct ctx *c, const char *agent_id, const char *key, size_t n, const char *json,
+    size_t json_n)
+{
+	char *text;
+
+	if (n == 0 || n > KV_KEY_MAX)
+		return fail(c, ERR_BAD_REQUEST, "A key has 1 to %d bytes", KV_KEY_MAX);
+	text = ctx_alloc(c, json_n + 1);
+	if (text == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	json_n = json_compact(json, json_n, text);
+	if (json_n > KV_VALUE_MAX)
+		return fail(c, ERR_TOO_LARGE, "The value has %zu bytes of JSON, at most %d are kept",
+		    json_n, KV_VALUE_MAX);
+
+	SCOPED_STMT st = db_prepare(c->db,
+	    SQL("INSERT INTO kv (agent_id, key, value, updated_ms) VALUES (?, ?, ?, ?) "
+	    "ON CONFLICT (agent_id, key) DO UPDATE SET value = excluded.value, "
+	    "updated_ms = excluded.updated_ms"));
+
+	bind_text(st, agent_id);
+	bind_textn(st, key, n);
+	bind_textn(st, text, json_n);
+	bind_i64(st, c->now_ms);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+kv_delete(struct ctx *c, const char *agent_id, const char *key, size_t n)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM kv WHERE agent_id = ? AND key = ?"));
+
+	bind_text(st, agent_id);
+	bind_textn(st, key, n);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+kv_count(struct ctx *c, const char *agent_id, int64_t *ret)
+{
+	int64_t n = 0;
+
+	SCOPED_STMT st = db_prepare(c->db,
+	    SQL("SELECT count(*) AS n FROM kv WHERE agent_id = ?"));
+
+	bind_text(st, agent_id);
+	while (db_step(st))
+		n = col_i64(st, "n");
+	if (db_end(st) != ERR_OK)
+		return fail_db(c, st);
+	*ret = n;
+	return ERR_OK;
+}

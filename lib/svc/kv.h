@@ -1,0 +1,19 @@
+/* Per-agent key/value memory. Values are JSON text, kept byte for byte (compacted). */
+#ifndef LF_KV_H
+#define LF_KV_H
+#include "lib/base/json.h"
+
+enum { KV_VALUE_MAX = 262144, KV_KEY_MAX = 8192 };
+
+/* All pairs, ordered by key, written as members key/value of objects into the open array. */
+enum err kv_write_all(struct ctx *, const char *agent_id, struct jw *) MUST_CHECK;
+/* The value's JSON text, in the arena. NOT_FOUND "Key '...' not found". */
+enum err kv_get(struct ctx *, const char *agent_id, const char *key, size_t n, const char **json, size_t *json_n) MUST_CHECK;
+/* value: checked JSON. TOO_LARGE beyond KV_VALUE_MAX. */
+enum err kv_put(struct ctx *, const char *agent_id, const char *key, size_t n, const char *json, size_t json_n) MUST_CHECK;
+/* Deleting what is not there succeeds. */
+enum err kv_delete(struct ctx *, const char *agent_id, const char *key, size_t n) MUST_CHECK;
+enum err kv_count(struct ctx *, const char *agent_id, int64_t *ret) MUST_CHECK;
+/* NOT_FOUND unless c->who may see that agent's memory (it need not exist for admins). */
+enum err kv_may(struct ctx *, const char *agent_id) MUST_CHECK;
+#endif

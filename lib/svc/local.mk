@@ -1,0 +1,27 @@
+# libsvc: rules and SQL of each noun. libconfigfile: config.toml, apart
+# because it needs libtoml (C++), which the pool never links.
+noinst_LIBRARIES += libsvc.a libconfigfile.a
+libsvc_a_SOURCES = \
+	lib/svc/agent.c \
+	lib/svc/agent_list.c \
+	lib/svc/agent_write.c \
+	lib/svc/catalog.c \
+	lib/svc/catalog_show.c \
+	lib/svc/config.c \
+	lib/svc/history.c \
+	lib/svc/kv.c \
+	lib/svc/metrics.c \
+	lib/svc/run_paths.c \
+	lib/svc/session_show.c \
+	lib/svc/system.c \
+	lib/svc/toolcat.c \
+	lib/svc/turn_store.c
+libconfigfile_a_SOURCES = \
+	lib/svc/config_file.c \
+	lib/svc/config_file_check.c \
+	lib/svc/config_file_edit.c \
+	lib/svc/config_file_env.c
+
+# embedded
+lib/svc/catalog.$(OBJEXT): share/models.json share/providers.json share/aliases.json
+lib/svc/toolcat.$(OBJEXT): share/tools.json

@@ -1,0 +1,217 @@
+/*
+ * The metrics page.
+ *
+ * Names and labels are fixed by those who already collect them.
+ * librefang_agents_total goes up and down although its name says counter, so it is declared
+ * untyped: true, and what promtool accepts.
+ */
+#include "lib/svc/metrics.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "db/db.h"
+#include "lib/base/shm.h"
+#include "lib/svc/agent.h"
+#include "lib/svc/caller.h"
+#include "lib/svc/system.h"
+
+enum { WINDOW_MS = 3600000 };
+
+static void
+family(struct buf *b, const char *name, const char *type, const char *help)
+{
+	buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void
+one(struct buf *b, const char *name, const char *type, const char *help, int64_t v)
+{
+	family(b, name, type, help);
+	buf_printf(b, "%s %" PRId64 "\n", name, v);
+}
+
+static void
+label(struct buf *b, const char *name, const char *value, size_t n)
+{
+	buf_str(b, name);
+	buf_str(b, "=\"");
+	for (size_t i = 0; i < n; i++) {
+		if (value[i] == '\\' || value[i] == '"')
+			buf_ch(b, '\\');
+		if (value[i] == '\n')
+			buf_str(b, "\\n");
+		else
+			buf_ch(b, value[i]);
+	}
+	buf_ch(b, '"');
+}
+
+/* --- usage of the last hour ---------------------------------------------------- */
+
+static const struct {
+	const char *column, *name, *help;
+} usages[] = {
+	{ "tokens", "librefang_tokens", "Tokens in the last hour." },
+	{ "input", "librefang_tokens_input", "Input tokens in the last hour." },
+	{ "output", "librefang_tokens_output", "Output tokens in the last hour." },
+	{ "tools", "librefang_tool_calls", "Tool calls in the last hour." },
+	{ "llm", "librefang_llm_calls", "Model calls in the last hour." },
+};
+
+static void
+usage_line(struct buf *b, struct stmt *st, size_t which)
+{
+	static const char *const labels[] = { "agent", "provider", "model" };
+
+	buf_str(b, usages[which].name);
+	for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
+		size_t n;
+		const char *v = col_peek(st, labels[i], &n);
+
+		buf_ch(b, i == 0 ? '{' : ',');
+		label(b, labels[i], v, n);
+	}
+	buf_printf(b, "} %" PRId64 "\n", col_i64(st, usages[which].column));
+}
+
+static enum err
+usage_families(struct ctx *c, struct buf *out)
+{
+	struct buf part[ARRAY_LEN(usages)];
+	enum err e = ERR_OK;
+
+	SCOPED_STMT st = db_prepare(c->db,
+	    SQL("SELECT coalesce(min(a.name), u.agent_id) AS agent, u.provider AS provider, "
+	    "u.model AS model, CAST(sum(u.input_tokens + u.output_tokens) AS BIGINT) AS tokens, "
+	    "CAST(sum(u.input_tokens) AS BIGINT) AS input, "
+	    "CAST(sum(u.output_tokens) AS BIGINT) AS output, "
+	    "CAST(sum(u.tool_calls) AS BIGINT) AS tools, CAST(sum(u.llm_calls) AS BIGINT) AS llm "
+	    "FROM usage_event u LEFT JOIN agent a ON a.id = u.agent_id WHERE u.ts_ms > ? "
+	    "AND lower(coalesce(a.author, '')) = lower(coalesce(?, a.author, '')) "
+	    "GROUP BY u.agent_id, u.provider, u.model ORDER BY 1, 2, 3 LIMIT 2000"));
+
+	for (size_t i = 0; i < ARRAY_LEN(usages); i++)
+		part[i] = (struct buf)BUF_INIT(1 << 20);
+	bind_i64(st, c->now_ms - WINDOW_MS);
+	bind_text(st, caller_scope(c));
+	while (db_step(st))
+		for (size_t i = 0; i < ARRAY_LEN(usages); i++)
+			usage_line(&part[i], st, i);
+	if (db_end(st) != ERR_OK)
+		e = fail_db(c, st);
+	for (size_t i = 0; i < ARRAY_LEN(usages); i++) {
+		family(out, usages[i].name, "gauge", usages[i].help);
+		if (part[i].len > 0)
+			buf_add(out, part[i].p, part[i].len);
+		buf_done(&part[i]);
+	}
+	return e;
+}
+
+/* --- requests -------------------------------------------------------------------- */
+
+static void
+route_labels(struct buf *b, const struct metric_route *r)
+{
+	label(b, "method", r->method, strlen(r->method));
+	buf_ch(b, ',');
+	label(b, "path", r->path, strlen(r->path));
+}
+
+static void
+request_counts(struct buf *b, const struct metric_route *r, size_t at)
+{
+	for (unsigned i = 0; i < SHM_STATUS_CODES; i++) {
+		uint64_t n = atomic_load_explicit(&shm->route[at].by_code[i], memory_order_relaxed);
+
+		if (n == 0)
+			continue;
+		buf_str(b, "librefang_http_requests_total{");
+		route_labels(b, r);
+		if (i < SHM_STATUS_CODES - 1)
+			buf_printf(b, ",status=\"%u\"} %" PRIu64 "\n", shm_status_codes[i], n);
+		else
+			buf_printf(b, ",status=\"other\"} %" PRIu64 "\n", n);
+	}
+}
+
+/*
+ * Buckets are read one after the other while requests go on, so the count is
+ * the sum of what was read: a histogram must agree with itself.
+ */
+static void
+request_times(struct buf *b, const struct metric_route *r, size_t at)
+{
+	static const char name[] = "librefang_http_request_duration_seconds";
+	uint64_t sum_us, n = 0;
+
+	if (atomic_load_explicit(&shm->route[at].lat_n, memory_order_relaxed) == 0)
+		return;
+	sum_us = atomic_load_explicit(&shm->route[at].lat_sum_us, memory_order_relaxed);
+	for (unsigned i = 0; i < SHM_LAT_BUCKETS; i++) {
+		n += atomic_load_explicit(&shm->route[at].lat[i], memory_order_relaxed);
+		buf_printf(b, "%s_bucket{", name);
+		route_labels(b, r);
+		if (i < SHM_LAT_BUCKETS - 1)
+			buf_printf(b, ",le=\"%g\"} %" PRIu64 "\n", shm_lat_bounds_s[i], n);
+		else
+			buf_printf(b, ",le=\"+Inf\"} %" PRIu64 "\n", n);
+	}
+	buf_printf(b, "%s_sum{", name);
+	route_labels(b, r);
+	buf_printf(b, "} %" PRIu64 ".%06" PRIu64 "\n", sum_us / 1000000, sum_us % 1000000);
+	buf_printf(b, "%s_count{", name);
+	route_labels(b, r);
+	buf_printf(b, "} %" PRIu64 "\n", n);
+}
+
+static void
+http_families(struct buf *b, const struct metric_route *routes, size_t n)
+{
+	static const struct metric_route unmatched = { "other", "<unmatched>" };
+	const size_t last = SHM_ROUTES_MAX - 1;
+
+	if (n > last)
+		n = last;
+	family(b, "librefang_http_requests_total", "counter", "Requests answered.");
+	for (size_t i = 0; i < n; i++)
+		request_counts(b, &routes[i], i);
+	request_counts(b, &unmatched, last);
+	family(b, "librefang_http_request_duration_seconds", "histogram", "Time to answer.");
+	for (size_t i = 0; i < n; i++)
+		request_times(b, &routes[i], i);
+	request_times(b, &unmatched, last);
+}
+
+enum err
+metrics_write(struct ctx *c, const char *version, const struct metric_route *routes, size_t n,
+    struct buf *b)
+{
+	int64_t all = 0, running = 0;
+	struct spend s = { 0 };
+	enum err e;
+
+	if ((e = agent_count(c, &all, &running)) != ERR_OK || (e = system_spend(c, &s)) != ERR_OK)
+		return e;
+	one(b, "librefang_uptime_seconds", "gauge", "Seconds since start.", system_uptime_s(c));
+	one(b, "librefang_agents_active", "gauge", "Agents in state Running.", running);
+	one(b, "librefang_agents_total", "untyped", "Registered agents.", all);
+	if ((e = usage_families(c, b)) != ERR_OK)
+		return e;
+	one(b, "librefang_panics_total", "counter", "Processes ended by a signal.",
+	    shm != NULL ? atomic_load(&shm->panics) : 0);
+	one(b, "librefang_restarts_total", "counter", "Processes started again.",
+	    shm != NULL ? atomic_load(&shm->restarts) : 0);
+	family(b, "librefang_info", "gauge", "The running version.");
+	buf_str(b, "librefang_info{");
+	label(b, "version", version, strlen(version));
+	buf_str(b, "} 1\n");
+	one(b, "librefang_active_sessions", "gauge", "Dashboard logins.", 0);
+	family(b, "librefang_cost_usd_today", "gauge", "Dollars spent since midnight UTC.");
+	buf_printf(b, "librefang_cost_usd_today %" PRId64 ".%06" PRId64 "\n", s.day / 1000000000,
+	    s.day % 1000000000 / 1000);
+	if (shm != NULL)
+		http_families(b, routes, n);
+	return ERR_OK;
+}

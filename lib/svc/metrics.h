@@ -1,0 +1,14 @@
+/*
+ * Metrics in Prometheus' text format 0.0.4, summed over all processes.
+ */
+#ifndef LF_METRICS_H
+#define LF_METRICS_H
+#include "lib/base/buf.h"
+
+/* A row of the route table, in the order in which requests are counted. */
+struct metric_route { const char *method, *path; };
+
+/* All families into out. The counters come from shared memory, the rest from the store. Errors: DB. */
+enum err metrics_write(struct ctx *, const char *version, const struct metric_route *, size_t n,
+    struct buf *out) MUST_CHECK;
+#endif

@@ -1,0 +1,15 @@
+/*
+ * The catalog of built-in tools, embedded from share/tools.json.
+ */
+#ifndef LF_TOOLCAT_H
+#define LF_TOOLCAT_H
+#include "lib/base/json.h"
+
+/*
+ * JSON array of {name, description, input_schema, group, read_only}; parsed at the
+ * first call, shared by all threads, not to be changed.
+ */
+struct json_object *toolcat(void);
+/* One of them; NULL: no such tool. */
+struct json_object *toolcat_find(const char *name);
+#endif

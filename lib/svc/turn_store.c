@@ -1,0 +1,301 @@
+/*
+ * Turns and steps: their SQL.
+ */
+#include "lib/svc/turn_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "db/db.h"
+#include "lib/base/util.h"
+
+static enum err
+ours(struct ctx *c, struct stmt *st)
+{
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	if (db_changes(st) == 0)
+		return fail_code(c, ERR_CONFLICT, "turn_lost", "The agent was deleted while it was answering");
+	return ERR_OK;
+}
+
+enum err
+turn_insert(struct ctx *c, const struct turn_row *t)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO turn (id, agent_id, session_id, epoch, state, origin,"
+	    " caller, input, started_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+
+	bind_text(st, t->id);
+	bind_text(st, t->agent_id);
+	bind_text(st, t->session_id);
+	bind_i64(st, t->epoch);
+	bind_text(st, t->state);
+	bind_text(st, t->origin);
+	bind_text(st, t->caller);
+	bind_text(st, t->input);
+	bind_i64(st, t->started_ms);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+turn_set_state(struct ctx *c, const char *id, int64_t epoch, const char *state)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE turn SET state = ?, epoch = ? WHERE id = ? AND epoch = ?"));
+
+	bind_text(st, state);
+	bind_i64(st, epoch);
+	bind_text(st, id);
+	bind_i64(st, epoch);
+	return ours(c, st);
+}
+
+enum err
+turn_end(struct ctx *c, const char *id, int64_t epoch, const char *state, const char *result,
+    const char *code, const char *error)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE turn SET state = ?, result = ?, error_code = ?, error = ?,"
+	    " ended_ms = ? WHERE id = ? AND epoch = ? AND state IN ('queued', 'running', 'waiting')"));
+
+	bind_text(st, state);
+	bind_text(st, result);
+	bind_text(st, code);
+	bind_text(st, error);
+	bind_i64(st, clock_ms());
+	bind_text(st, id);
+	bind_i64(st, epoch);
+	return ours(c, st);
+}
+
+enum err
+turns_take_over(struct ctx *c, int64_t epoch, struct json_object **ret_ids)
+{
+	SCOPED_STMT take = db_prepare(c->db, SQL("UPDATE turn SET epoch = ? WHERE epoch < ?"
+	    " AND state IN ('queued', 'running', 'waiting')"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id FROM turn WHERE state IN ('queued', 'running')"
+	    " AND epoch = ? ORDER BY started_ms, id"));
+	struct json_object *ids = json_keep(c, json_object_new_array());
+
+	bind_i64(take, epoch);
+	bind_i64(take, epoch);
+	if (db_exec(take) != ERR_OK)
+		return fail_db(c, take);
+	bind_i64(st, epoch);
+	while (db_step(st))
+		json_object_array_add(ids, json_object_new_string(col_text(c, st, "id")));
+	if (db_end(st) != ERR_OK)
+		return fail_db(c, st);
+	*ret_ids = ids;
+	return ERR_OK;
+}
+
+enum err
+turn_load(struct ctx *c, const char *id, struct turn_row *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id, agent_id, session_id, state, origin, caller, input,"
+	    " epoch, started_ms FROM turn WHERE id = ?"));
+
+	bind_text(st, id);
+	if (!db_step(st))
+		return db_end(st) == ERR_OK ? fail(c, ERR_NOT_FOUND, "No such turn") : fail_db(c, st);
+	*ret = (struct turn_row){
+		.id = col_text(c, st, "id"), .agent_id = col_text(c, st, "agent_id"),
+		.session_id = col_text(c, st, "session_id"), .state = col_text(c, st, "state"),
+		.origin = col_text(c, st, "origin"), .caller = col_text(c, st, "caller"),
+		.input = col_text(c, st, "input"), .epoch = col_i64(st, "epoch"),
+		.started_ms = col_i64(st, "started_ms"),
+	};
+	return ERR_OK;
+}
+
+enum err
+step_start(struct ctx *c, const char *turn_id, int64_t epoch, int64_t n, const char *kind,
+    const char *name, const char *call_id, const char *input)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO turn_step (turn_id, n, kind, name, call_id, input, state,"
+	    " started_ms) SELECT id, ?, ?, ?, ?, ?, 'started', ? FROM turn WHERE id = ? AND epoch = ?"));
+
+	bind_i64(st, n);
+	bind_text(st, kind);
+	bind_text(st, name);
+	bind_text(st, call_id);
+	bind_text(st, input);
+	bind_i64(st, clock_ms());
+	bind_text(st, turn_id);
+	bind_i64(st, epoch);
+	return ours(c, st);
+}
+
+enum err
+step_end(struct ctx *c, const char *turn_id, int64_t epoch, int64_t n, const char *state,
+    const char *result, size_t result_n)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE turn_step SET state = ?, result = ?, ended_ms = ?"
+	    " WHERE turn_id = ? AND n = ? AND EXISTS (SELECT 1 FROM turn WHERE id = turn_id AND epoch = ?)"));
+
+	bind_text(st, state);
+	bind_textn(st, result, result_n);
+	bind_i64(st, clock_ms());
+	bind_text(st, turn_id);
+	bind_i64(st, n);
+	bind_i64(st, epoch);
+	return ours(c, st);
+}
+
+enum err
+steps_load(struct ctx *c, const char *turn_id, int64_t from, struct step_row **ret, size_t *ret_n)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT n, kind, name, call_id, input, state, result FROM turn_step"
+	    " WHERE turn_id = ? AND n >= ? ORDER BY n LIMIT 10000"));
+	struct step_row *rows = NULL;
+	size_t n = 0, cap = 0;
+
+	bind_text(st, turn_id);
+	bind_i64(st, from);
+	while (db_step(st)) {
+		if (n == cap) {
+			struct step_row *more = ctx_alloc(c, (cap = cap * 2 + 16) * sizeof(*more));
+
+			if (more == NULL)
+				return fail(c, ERR_NOMEM, "out of memory");
+			if (n > 0)
+				memcpy(more, rows, n * sizeof(*rows));
+			rows = more;
+		}
+		rows[n++] = (struct step_row){
+			.n = col_i64(st, "n"), .kind = col_text(c, st, "kind"), .name = col_text(c, st, "name"),
+			.call_id = col_text(c, st, "call_id"), .input = col_text(c, st, "input"),
+			.state = col_text(c, st, "state"), .result = col_text(c, st, "result"),
+		};
+	}
+	if (db_end(st) != ERR_OK)
+		return fail_db(c, st);
+	*ret = rows;
+	*ret_n = n;
+	return ERR_OK;
+}
+
+enum err
+turn_of_call(struct ctx *c, const char *agent_id, const char *call_id, const char **ret_turn)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT t.id AS id FROM turn_step s JOIN turn t ON t.id = s.turn_id"
+	    " WHERE s.call_id = ? AND s.state = 'started' AND t.state = 'waiting' AND t.agent_id = ?"
+	    " ORDER BY s.started_ms DESC LIMIT 1"));
+
+	bind_text(st, call_id);
+	bind_text(st, agent_id);
+	if (!db_step(st))
+		return db_end(st) == ERR_OK ? fail(c, ERR_NOT_FOUND, "No turn waits for that tool call") : fail_db(c, st);
+	*ret_turn = col_text(c, st, "id");
+	return ERR_OK;
+}
+
+enum err
+epoch_next(struct ctx *c, int64_t *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO meta (name, value) VALUES ('epoch', '1')"
+	    " ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT) RETURNING value"));
+
+	if (!db_step(st))
+		return fail_db(c, st);
+	*ret = strtoll(col_text(c, st, "value"), NULL, 10);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+/* --- money -------------------------------------------------------------------- */
+
+enum err
+usage_insert(struct ctx *c, const struct usage *u)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO usage_event (id, agent_id, ts_ms, provider, model,"
+	    " input_tokens, output_tokens, cost_nanousd, tool_calls, llm_calls, latency_ms, user_id, channel,"
+	    " session_id, turn_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+	char id[37];
+
+	uuid4(id);
+	bind_text(st, id);
+	bind_text(st, u->agent_id);
+	bind_i64(st, clock_ms());
+	bind_text(st, u->provider);
+	bind_text(st, u->model);
+	bind_i64(st, u->input_tokens);
+	bind_i64(st, u->output_tokens);
+	bind_i64(st, u->cost_nanousd);
+	bind_i64(st, u->tool_calls);
+	bind_i64(st, u->llm_calls);
+	bind_i64(st, u->latency_ms);
+	bind_text(st, u->user_id);
+	bind_text(st, u->channel);
+	bind_text(st, u->session_id);
+	bind_text(st, u->turn_id);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+/* Spent since a time plus what others have put aside; agent NULL: everybody's. */
+static int64_t
+spent(struct ctx *c, const char *agent_id, int64_t since_ms)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT (SELECT coalesce(sum(cost_nanousd), 0) FROM usage_event"
+	    " WHERE ts_ms > ?1 AND (?2 IS NULL OR agent_id = ?2)) + (SELECT coalesce(sum(r.cost_nanousd), 0)"
+	    " FROM reservation r JOIN turn t ON t.id = r.turn_id WHERE ?2 IS NULL OR t.agent_id = ?2) AS nanousd"));
+
+	bind_i64(st, since_ms);
+	bind_text(st, agent_id);
+	return db_step(st) ? col_i64(st, "nanousd") : 0;
+}
+
+static enum err
+check_caps(struct ctx *c, const char *agent_id, const struct caps *cap)
+{
+	time_t now = (time_t)(c->now_ms / 1000);
+	struct tm tm;
+	int64_t day = c->now_ms - c->now_ms % 86400000, month;
+	const struct { int64_t cap, since; const char *name; } each[] = {
+		{ cap->hour, c->now_ms - 3600000, "hourly" },
+		{ cap->day, day, "daily" },
+		{ cap->month, 0, "monthly" },
+	};
+
+	gmtime_r(&now, &tm);
+	month = day - (int64_t)(tm.tm_mday - 1) * 86400000;
+	for (size_t i = 0; i < ARRAY_LEN(each); i++) {
+		int64_t since = i == 2 ? month : each[i].since;
+
+		if (each[i].cap > 0 && spent(c, agent_id, since) >= each[i].cap)
+			return fail_code(c, ERR_RATE_LIMITED, "budget_exceeded",
+			    "Message delivery failed: Resource quota exceeded: the %s%s budget is spent",
+			    agent_id != NULL ? "agent's " : "", each[i].name);
+	}
+	return ERR_OK;
+}
+
+enum err
+budget_reserve(struct ctx *c, const char *turn_id, int64_t epoch, const char *agent_id, int64_t cost_nanousd,
+    const struct caps *global, const struct caps *agent)
+{
+	bool any = (global->hour | global->day | global->month | agent->hour | agent->day | agent->month) != 0;
+	enum err e;
+
+	if (!any)
+		return ERR_OK;
+	if ((e = check_caps(c, NULL, global)) != ERR_OK || (e = check_caps(c, agent_id, agent)) != ERR_OK)
+		return e;
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO reservation (turn_id, epoch, cost_nanousd, ts_ms)"
+	    " VALUES (?, ?, ?, ?)"));
+
+	bind_text(st, turn_id);
+	bind_i64(st, epoch);
+	bind_i64(st, cost_nanousd);
+	bind_i64(st, c->now_ms);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+budget_release(struct ctx *c, const char *turn_id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM reservation WHERE turn_id = ?"));
+
+	bind_text(st, turn_id);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}

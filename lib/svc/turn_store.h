@@ -1,0 +1,58 @@
+/*
+ * Turns and their steps in the store. Every write is conditional on the
+ * turn's epoch: a daemon that has been replaced can change nothing.
+ */
+#ifndef LF_TURN_STORE_H
+#define LF_TURN_STORE_H
+#include "lib/base/json.h"
+
+struct turn_row {
+	const char *id, *agent_id, *session_id, *state, *origin, *caller;
+	const char *input;              /* JSON text */
+	int64_t epoch, started_ms;
+};
+
+struct step_row {
+	int64_t n;
+	const char *kind, *name, *call_id, *input, *state, *result;
+};
+
+/* One of ours no longer: CONFLICT turn_lost (the agent was deleted, or another daemon took it over). */
+enum err turn_insert(struct ctx *, const struct turn_row *) MUST_CHECK;
+enum err turn_set_state(struct ctx *, const char *id, int64_t epoch, const char *state) MUST_CHECK;
+/* State done, failed or cancelled, with result JSON or error. */
+enum err turn_end(struct ctx *, const char *id, int64_t epoch, const char *state, const char *result,
+    const char *code, const char *error) MUST_CHECK;
+/* Open turns of earlier epochs become ours; ids in order of age, as an array kept by c. */
+enum err turns_take_over(struct ctx *, int64_t epoch, struct json_object **ret_ids) MUST_CHECK;
+enum err turn_load(struct ctx *, const char *id, struct turn_row *ret) MUST_CHECK;
+
+enum err step_start(struct ctx *, const char *turn_id, int64_t epoch, int64_t n, const char *kind,
+    const char *name, const char *call_id, const char *input) MUST_CHECK;
+enum err step_end(struct ctx *, const char *turn_id, int64_t epoch, int64_t n, const char *state,
+    const char *result, size_t result_n) MUST_CHECK;
+/* Steps from number `from` on, ordered. *ret in c's arena. */
+enum err steps_load(struct ctx *, const char *turn_id, int64_t from, struct step_row **ret, size_t *ret_n) MUST_CHECK;
+/* The waiting turn that asked for this call, and the step; NOT_FOUND. */
+enum err turn_of_call(struct ctx *, const char *agent_id, const char *call_id, const char **ret_turn) MUST_CHECK;
+
+/* A new epoch: one more than the last daemon's. */
+enum err epoch_next(struct ctx *, int64_t *ret) MUST_CHECK;
+
+struct usage {
+	const char *agent_id, *provider, *model, *user_id, *channel, *session_id, *turn_id;
+	int64_t input_tokens, output_tokens, cost_nanousd, tool_calls, llm_calls, latency_ms;
+};
+
+enum err usage_insert(struct ctx *, const struct usage *) MUST_CHECK;
+
+/*
+ * Put money aside for a turn. Refused when what was spent in the window plus
+ * what is put aside reaches a cap (0: none). RATE_LIMITED budget_exceeded.
+ * The caller's transaction makes look and insert one.
+ */
+struct caps { int64_t hour, day, month; };
+enum err budget_reserve(struct ctx *, const char *turn_id, int64_t epoch, const char *agent_id, int64_t cost_nanousd,
+    const struct caps *global, const struct caps *agent) MUST_CHECK;
+enum err budget_release(struct ctx *, const char *turn_id) MUST_CHECK;
+#endif

@@ -1,0 +1,5 @@
+noinst_LIBRARIES += libtoml.a
+libtoml_a_SOURCES = \
+	lib/toml/edit.c \
+	lib/toml/scan.c \
+	lib/toml/toml.cc

@@ -1,0 +1,1 @@
+# Templates are embedded in the command; see cli/local.mk for the dependency.

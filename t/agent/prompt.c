@@ -1,0 +1,128 @@
+/* The system prompt: what stands in it, what stays out, and that it keeps still. */
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+
+#include "lib/agent/manifest.h"
+#include "lib/agent/prompt.h"
+#include "lib/agent/tool.h"
+#include "t/svc/store.h"
+
+static struct ctx ctx;
+static char work[] = "/tmp/lf-prompt-XXXXXX";
+static struct json_object *manifest, *tools;
+static struct buf out = BUF_INIT(1 << 20);
+
+static const char *
+prompt(unsigned depth)
+{
+	struct agent a = { .id = ADA, .name = "ada", .manifest = manifest };
+
+	buf_clear(&out);
+	if (prompt_system(&ctx, &a, work, depth, tools, &out) != ERR_OK)
+		return "";
+	return out.p;
+}
+
+static void
+put(const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", work, name);
+	if (file_replace(path, text, strlen(text), 0600) != ERR_OK)
+		exit(1);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
+{
+	(void)st;
+	(void)type;
+	(void)f;
+	return remove(path);
+}
+
+static void
+fresh(void)
+{
+	static const char toml[] = "name = 'ada'\n[model]\nsystem_prompt = 'You are kind.'\n";
+	const char *p;
+	char *first;
+
+	if (manifest_parse(&ctx, toml, sizeof(toml) - 1, &manifest) != ERR_OK)
+		exit(1);
+	is_int(workspace_make(&ctx, work, manifest, toml), ERR_OK, "a workspace");
+	tools = tools_for(&ctx, manifest, "full");
+	p = prompt(0);
+	ok(strncmp(p, "You are kind.\n\nYour name is ada.\nToday is ", 42) == 0, "the manifest's own words come first, then name and day");
+	ok(strstr(p, "## Tools\nfiles:\n- file_read: Read a text file of the workspace\n") != NULL, "tools are grouped, with hints");
+	ok(strstr(p, "## Character") == NULL && strstr(p, "<!--") == NULL, "files with headings and remarks only are left out");
+	ok(strstr(p, "## First conversation") != NULL, "the first conversation is spoken of");
+	ok(strlen(p) < 1700, "the default prompt is short");
+	printf("# %zu bytes\n", strlen(p));
+	first = strdup(p);
+	is_str(prompt(0), first, "and the same the next time");
+	free(first);
+}
+
+static void
+files(void)
+{
+	char long_text[5000];
+	const char *p;
+
+	put(".identity/SOUL.md", "# Soul\n<!-- hidden -->Calm and precise.\n");
+	ok(strstr(prompt(0), "Calm") == NULL, "files are looked at every half a minute");
+	prompt_forget(work);
+	p = prompt(0);
+	ok(strstr(p, "## Character\n# Soul\nCalm and precise.\n\n") != NULL && strstr(p, "hidden") == NULL, "or when somebody says so");
+	put("context.md", "The door is open.");
+	ok(strstr(prompt(0), "## Current context\nThe door is open.\n") != NULL, "the live context is read every time");
+	put("context.md", "The door is shut!");
+	ok(strstr(prompt(0), "The door is shut!\n") != NULL, "and again when it changes");
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	long_text[sizeof(long_text) - 1] = '\0';
+	put(".identity/AGENTS.md", long_text);
+	put(".identity/USER.md", "Name: Zoe\n");
+	prompt_forget(work);
+	p = prompt(0);
+	p = strstr(p, "## Working rules\n");
+	is_int(p != NULL ? strspn(p + 17, "x") : 0, 2000, "a long file is cut");
+	ok(strstr(out.p, "## First conversation") == NULL, "who is known is not asked for the name");
+	ok(strstr(prompt(1), "## Character") == NULL && strstr(prompt(1), "Safety") == NULL && strstr(prompt(1), "## Tools\n") != NULL,
+	    "another agent's question gets a shorter prompt");
+	unlink(ctx_printf(&ctx, "%s/.identity/SOUL.md", work));
+	(void)!symlink("/etc/hostname", ctx_printf(&ctx, "%s/.identity/SOUL.md", work));
+	put(".identity/TOOLS.md", "bad \xff bytes");
+	prompt_forget(work);
+	p = prompt(0);
+	ok(strstr(p, "## Character") == NULL && strstr(p, "## Tool notes") == NULL, "neither symlinks nor broken text get in");
+}
+
+static void
+no_tools(void)
+{
+	const char *p;
+
+	tools = NULL;
+	p = prompt(0);
+	ok(strstr(p, "## Tools") == NULL && strstr(p, "## Memory") == NULL && strstr(p, "## Workspace") == NULL, "without tools nothing is said of them");
+	nftw(work, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	prompt_forget(work);
+	ok(strncmp(prompt(0), "You are kind.", 13) == 0, "a workspace that is gone has no files");
+}
+
+int
+main(void)
+{
+	store_open(&ctx);
+	if (mkdtemp(work) == NULL)
+		return 1;
+	fresh();
+	files();
+	no_tools();
+	buf_done(&out);
+	store_close(&ctx);
+	return done();
+}

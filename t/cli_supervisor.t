@@ -1,0 +1,154 @@
+#!/usr/bin/perl
+# The supervisor: nothing that dies stays dead, nothing that is replaced loses a request.
+use strict;
+use warnings;
+use IO::Select;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use Socket qw(SOCK_DGRAM);
+use Test::More;
+use Time::HiRes qw(sleep time);
+use LF;
+
+my $api = LF->start(env => { ACME_API_KEY => 'sk-acme', PLAIN_WORD => 'yes' });
+
+# One new connection per question: keep-alive would hide who is not there.
+sub answers {
+    my ($path) = @_;
+    my ($status) = eval { $api->wire("GET $path HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 2) };
+    return ($status // 0) == 200;
+}
+
+sub back_within {
+    my ($seconds, $who, $what) = @_;
+    my $t0 = time;
+    my $ok = $api->wait_for($what, 5);
+    ok $ok && time - $t0 < $seconds, "after kill -9 of $who it serves again within ${seconds} s"
+        or diag sprintf('%.2f s', time - $t0), $api->log_tail(10);
+    return;
+}
+
+subtest 'what children get' => sub {
+    my %p = %{ $api->processes };
+    my ($worker) = map { LF::slurp("/proc/$_/environ") } $p{'librefang-fcgi'}[0];
+    my ($front)  = map { LF::slurp("/proc/$_/environ") } $p{nginx}[0];
+    unlike "$worker$front", qr/sk-acme|sk-mock/, 'workers and nginx hold no provider key';
+    like $worker, qr/PLAIN_WORD=yes/, '... but the rest of the environment';
+    like LF::slurp("/proc/$p{librefangd}[0]/environ"), qr/ACME_API_KEY=sk-acme/, 'the daemon has the keys';
+    my @open = map { s{.*/}{}r } glob "/proc/$p{'librefang-fcgi'}[0]/fd/*";
+    ok @open < 16, 'a worker has few descriptors' or diag "@open";
+    my $run = (glob "$api->{dir}/run/librefang-*")[0];
+    is((stat "$run/$_.sock")[2] & 0777, 0600, "$_.sock is the owner's") for qw(fcgi front control);
+};
+
+subtest 'kill -9 of each child' => sub {
+    my $p = $api->processes;
+    kill 'KILL', $p->{'librefang-fcgi'}[0];
+    back_within(1, 'a worker', sub { answers('/api/health') });
+    kill 'KILL', @{ $p->{'librefang-fcgi'} };
+    back_within(1, 'all workers', sub { answers('/api/health') });
+    my $master = (grep { LF::slurp("/proc/$_/cmdline") =~ /master/ } @{ $p->{nginx} })[0];
+    kill 'KILL', $master;
+    back_within(1, 'nginx\'s master', sub { answers('/api/health') });
+    ok $api->wait_for(sub { !grep { -e "/proc/$_/exe" && readlink "/proc/$_/exe" } @{ $p->{nginx} } }, 3),
+        'its old workers are gone';
+    my @workers = grep { LF::slurp("/proc/$_/cmdline") =~ /worker/ } @{ $api->processes->{nginx} };
+    kill 'KILL', @workers;
+    back_within(1, 'nginx\'s worker', sub { answers('/api/health') });
+    my ($daemon) = @{ $api->processes->{librefangd} };
+    kill 'KILL', $daemon;
+    back_within(1, 'the daemon', sub { ($api->command('agent', 'list'))[0] == 0 });
+    my ($watcher) = @{ $api->processes->{'librefang-watch'} };
+    kill 'KILL', $watcher;
+    ok $api->wait_for(sub { my $w = $api->processes->{'librefang-watch'}; $w && grep { $_ != $watcher } @$w }, 2),
+        'a killed watcher has a successor';
+};
+
+subtest 'reload loses nothing' => sub {
+    my ($n, $bad, $sup) = (0, 0, $api->supervisor);
+    my %before = map { $_ => 1 } @{ $api->processes->{'librefang-fcgi'} };
+    for my $round (1 .. 6) {
+        kill 'HUP', $sup;
+        for (1 .. 60) { $n++; $bad++ unless answers('/api/health') }
+    }
+    is $bad, 0, "none of $n requests failed while the configuration was loaded six times";
+    ok $api->wait_for(sub { !grep { $before{$_} } @{ $api->processes->{'librefang-fcgi'} } }, 3), 'all workers are new';
+};
+
+subtest 'a broken configuration' => sub {
+    my $path = $api->home . '/config.toml';
+    my $good = LF::slurp($path);
+    open my $fh, '>>', $path or die;
+    print $fh "\nrate_limit = 3 3\n";
+    close $fh;
+    kill 'HUP', $api->supervisor;
+    ok $api->wait_for(sub { $api->log_text =~ /configuration not taken.*config\.toml:\d+/ }), 'the log names file and line';
+    ok answers('/api/health'), '... and the last good one serves on';
+    open $fh, '>', $path or die;
+    print $fh $good;
+    close $fh;
+};
+
+subtest 'USR1 opens the logs again' => sub {
+    my $log = $api->home . '/logs/librefang.log';
+    rename $log, "$log.1" or die;
+    kill 'USR1', $api->supervisor;
+    ok $api->wait_for(sub { -e $log }), 'the log is there anew';
+    kill 'HUP', $api->supervisor;
+    ok $api->wait_for(sub { $api->log_text =~ /configuration loaded/ }), '... and written to';
+    ok answers('/api/health'), 'and it serves';
+};
+
+subtest 'kill -9 of the supervisor' => sub {
+    my $sup = $api->supervisor;
+    my @all = map { @$_ } values %{ $api->processes };
+    kill 'KILL', $sup;
+    my $t0 = time;
+    my $free = $api->wait_for(sub { !IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $api->port) }, 5);
+    ok $free && time - $t0 < 1, 'the port is free within a second';
+    ok $api->wait_for(sub { !grep { readlink "/proc/$_/exe" } @all }, 2), 'no process is left';
+    $t0 = time;
+    $api->up;
+    ok time - $t0 < 1, 'the next start serves within a second';
+    ok answers('/api/health'), 'it does';
+};
+
+subtest 'what stands in the way of a start' => sub {
+    my $taken = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1');
+    my $port = $taken->sockport;
+    $api->down;
+    my ($rc, $out) = $api->command('start', '--listen', "127.0.0.1:$port");
+    is $rc, 1, 'a port in use: exit 1';
+    like $out, qr/127\.0\.0\.1:$port is in use/, '... and it is named';
+    ok !$api->supervisor, 'nothing is left running';
+    ($rc, $out) = $api->command('stop');
+    is $rc, 3, '... as stop says';
+};
+
+subtest 'in the foreground, for systemd' => sub {
+    my $path = "$api->{dir}/notify";
+    my $sock = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $path) or die "notify: $!";
+    my $port = LF::free_port();
+    my $program = LF::builddir() . '/librefang';
+    my $pid = fork // die;
+    if (!$pid) {
+        %ENV = ($api->environment, NOTIFY_SOCKET => $path);
+        open STDERR, '>', "$api->{dir}/foreground.err";
+        exec { $program } 'librefang', 'start', '--foreground', '--listen', "127.0.0.1:$port"
+            or POSIX::_exit(127);
+    }
+    my $said = '';
+    my $end = time + 10;
+    while ($said !~ /READY=1/ && time < $end) {
+        next unless IO::Select->new($sock)->can_read(0.1);
+        $sock->recv(my $text, 512);
+        $said .= $text;
+    }
+    like $said, qr/READY=1/, 'it says when it is ready';
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+    is $?, 0, 'and ends well when asked';
+    ok !-e $api->home . '/daemon.json', 'leaving nothing behind';
+};
+
+done_testing;

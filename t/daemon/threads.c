@@ -1,0 +1,81 @@
+/* Threads: reused, capped, ended. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/threads.h"
+#include "lib/base/util.h"
+#include "t/tap.h"
+
+static _Atomic int ran;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic uintptr_t last_thread;
+
+static void
+quick(void *arg)
+{
+	(void)arg;
+	atomic_store(&last_thread, (uintptr_t)pthread_self());
+	atomic_fetch_add(&ran, 1);
+}
+
+static void
+held(void *arg)
+{
+	(void)arg;
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+	atomic_fetch_add(&ran, 1);
+}
+
+static bool
+within_2s(bool (*what)(void))
+{
+	for (int i = 0; i < 2000; i++) {
+		if (what())
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static bool all_idle(void) { return threads_busy() == 0; }
+
+int
+main(void)
+{
+	int64_t began;
+	int taken = 0, n = 0;
+	uintptr_t first;
+
+	threads_init(36);       /* and the reserve: a hundred */
+	is_int(threads_run(quick, NULL), 0, "a job is taken");
+	ok(within_2s(all_idle), "and done");
+	first = atomic_load(&last_thread);
+	is_int(threads_run(quick, NULL), 0, "the next job");
+	ok(within_2s(all_idle) && atomic_load(&last_thread) == first, "runs on the thread that is warm");
+
+	pthread_mutex_lock(&gate);
+	atomic_store(&ran, 0);
+	while (threads_run(held, NULL) == 0)
+		taken++;
+	is_int(taken, 100, "as many run at once as the cap and its reserve");
+	is_int(threads_busy(), 100, "and all of them are busy");
+	pthread_mutex_unlock(&gate);
+	ok(within_2s(all_idle), "all of them end");
+	is_int(atomic_load(&ran), 100, "each has run once");
+
+	atomic_store(&ran, 0);
+	began = clock_mono_us();
+	for (; n < 20000; n++)
+		if (threads_run(quick, NULL) != 0)
+			usleep(10);
+	ok(within_2s(all_idle), "twenty thousand short jobs end");
+	printf("# %.2f us each\n", (double)(clock_mono_us() - began) / n);
+
+	ok(threads_stop(2000), "all threads end when told");
+	is_int(threads_count(), 0, "none is left");
+	ok(threads_run(quick, NULL) == -1, "and no job is taken any more");
+	return done();
+}

@@ -1,0 +1,90 @@
+# Tests. A C test t/<room>/<name>.c needs one line:
+#
+#	check_PROGRAMS += t/<room>/<name>
+#
+# Its source is found by its name, and it links with every library.
+# Tests in Perl are t/*.t: they need no line, except in QUICK when they take
+# less than a few seconds.
+
+QUICK = t/layers.t t/sources.t t/build.t
+
+check_PROGRAMS += t/db/db
+check_PROGRAMS += t/toml/edit
+check_PROGRAMS += t/toml/toml
+check_PROGRAMS += t/base/json_span
+check_PROGRAMS += t/net/guard
+check_PROGRAMS += t/svc/agent
+check_PROGRAMS += t/svc/catalog
+check_PROGRAMS += t/svc/config_edit
+check_PROGRAMS += t/svc/kv
+check_PROGRAMS += t/base/gcra
+check_PROGRAMS += t/base/jw
+check_PROGRAMS += t/base/memory
+check_PROGRAMS += t/base/util
+check_PROGRAMS += t/handlers/read
+check_PROGRAMS += t/api/match
+check_PROGRAMS += t/api/schema
+check_PROGRAMS += t/base/json
+check_PROGRAMS += t/api/dispatch
+check_PROGRAMS += t/net/http
+check_PROGRAMS += t/daemon/queue
+check_PROGRAMS += t/daemon/threads
+check_PROGRAMS += t/agent/sandbox
+check_PROGRAMS += t/daemon/loop
+check_PROGRAMS += t/agent/guard
+check_PROGRAMS += t/agent/repair
+check_PROGRAMS += t/agent/html
+check_PROGRAMS += t/agent/taint
+check_PROGRAMS += t/db/sql
+check_PROGRAMS += t/agent/manifest
+check_PROGRAMS += t/svc/run_paths
+check_PROGRAMS += t/agent/prompt
+check_PROGRAMS += t/agent/tools
+check_PROGRAMS += t/svc/config
+
+# tests in the source tree, programs in the build tree
+prove = cd $(srcdir) && LC_ALL=C.UTF-8 \
+	LF_SRCDIR=$(abs_top_srcdir) LF_BUILDDIR=$(abs_top_builddir) \
+	ASAN_OPTIONS=detect_leaks=1:$${ASAN_OPTIONS-} \
+	UBSAN_OPTIONS=print_stacktrace=1:$${UBSAN_OPTIONS-} \
+	$(PROVE) -I $(abs_top_srcdir)/t/lib $(PROVE_FLAGS)
+PROVE_FLAGS = -j2
+CHECK_T = t/*.t
+c_tests = $(check_PROGRAMS:%=$(abs_top_builddir)/%)
+
+# make check: everything. make check-quick: under a minute.
+check-local:
+	$(prove) $(c_tests) $(CHECK_T)
+
+check-quick: all $(check_PROGRAMS)
+	$(prove) $(c_tests) $(QUICK)
+
+# The quick suite under the sanitizers, built in a directory of its own.
+check-sanitize:
+	@if test -f $(srcdir)/config.status; then \
+		echo "$@: configure beside the source first: mkdir build && cd build && ../configure"; \
+		exit 1; fi
+	$(MKDIR_P) _san
+	test -f _san/Makefile || (cd _san && $(abs_top_srcdir)/configure \
+		--enable-sanitize --enable-werror CFLAGS="-O1 -g" CXXFLAGS="-O1 -g")
+	cd _san && $(MAKE) check-quick
+
+# Longer than make check does it: every fuzz target for a minute.
+FUZZ_SECONDS = 60
+check-fuzz: version.h
+	FUZZ_SECONDS=$(FUZZ_SECONDS); export FUZZ_SECONDS; $(prove) t/fuzz.t
+
+bench: all
+	@if test -x $(srcdir)/t/bench/run; then \
+		LF_SRCDIR=$(abs_top_srcdir) LF_BUILDDIR=$(abs_top_builddir) $(srcdir)/t/bench/run; \
+	else echo "no benchmarks in this tree"; fi
+
+cppcheck:
+	cd $(srcdir) && $(CPPCHECK) -q -j2 --std=c11 --error-exitcode=1 --inline-suppr \
+		--enable=warning,portability,performance --suppressions-list=t/cppcheck.txt \
+		--library=t/cppcheck.cfg -D__GNUC__=12 -I . lib db handlers fcgi daemon cli
+
+clean-local:
+	rm -rf _san t/fuzz/obj t/fuzz/fuzz-* t/fuzz/replay-* t/fuzz/crash-*
+
+.PHONY: check-quick check-sanitize check-fuzz bench cppcheck FORCE

@@ -1,0 +1,125 @@
+/* The catalog: what is shipped, names, prices, and what a configuration makes of it. */
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/util.h"
+#include "lib/svc/catalog.h"
+#include "lib/svc/catalog_data.h"
+#include "t/tap.h"
+
+static const char *
+id_of(const char *provider, const char *name)
+{
+	const struct model *m = catalog_model(provider, name);
+
+	return m == NULL ? NULL : m->id;
+}
+
+static void
+names(void)
+{
+	is_str(id_of(NULL, "GPT-5"), "gpt-5", "letter case of a model id does not matter");
+	is_str(id_of(NULL, "haiku"), "claude-haiku-4-5-20251001", "an alias names a model");
+	is_str(id_of("anthropic", "HAIKU"), "claude-haiku-4-5-20251001", "also within its provider");
+	is_str(id_of(NULL, "Offline rules"), "offline", "a display name does");
+	is_str(id_of("openrouter", "google/gemini-2.5-flash"), "openrouter/google/gemini-2.5-flash",
+	    "a provider's prefix may be left out when it is named");
+	is_str(id_of("openai", "openai/gpt-5"), "gpt-5", "or be there once too often");
+	is_str(id_of("google", "gemini-2.5-flash"), "gemini-2.5-flash", "a provider is known by its alias");
+	is_str(catalog_model("moonshot", "kimi-k2.5")->provider, "moonshot", "of equal ids the named provider's is taken");
+	ok(catalog_model(NULL, "no-such-model") == NULL, "an unknown name names nothing");
+	ok(catalog_model(NULL, "") == NULL && catalog_model(NULL, NULL) == NULL, "no name neither");
+	ok(catalog_provider("google") == NULL && catalog_provider("OpenAI") == NULL, "provider ids are exact");
+	is_str(catalog_provider_alias("google")->id, "gemini", "unless aliases are asked for");
+}
+
+static void
+shipped(void)
+{
+	const struct model *models;
+	const struct provider *providers;
+	const struct catalog_alias *aliases;
+	size_t n = catalog_models(&models), np = catalog_providers(&providers);
+	size_t na = catalog_aliases(&aliases), lost = 0, bad = 0;
+
+	is_int(n, 268, "267 models and our own are shipped");
+	is_int(np, 66, "and 65 providers and our own");
+	is_int(na, 144, "and 144 aliases");
+	for (size_t i = 0; i < na; i++)
+		lost += catalog_model(NULL, aliases[i].alias) == NULL;
+	is_int(lost, 0, "every alias leads to a model");
+	for (size_t i = 0; i < n; i++)
+		bad += models[i].by == NULL || id_of(models[i].provider, models[i].id) == NULL ||
+		    (strcmp(models[i].modality, "text") == 0 && models[i].context_window == 0);
+	is_int(bad, 0, "every model is found, has a provider, and a window if it speaks");
+	for (size_t i = 0; i + 1 < na; i++)
+		bad += strcmp(aliases[i].alias, aliases[i + 1].alias) >= 0;
+	is_int(bad, 0, "aliases are ordered");
+	is_str(catalog_default_model("offline"), "offline", "the built-in provider has its model");
+	ok(catalog_default_model("nobody") == NULL, "an unknown one has none");
+}
+
+static void
+prices(void)
+{
+	is_int(catalog_cost_nanousd(NULL, "no-such", 1000000, 1000000, 0, 0), 4000000000, "an unknown model costs 1 and 3 dollars");
+	is_int(catalog_cost_nanousd("offline", "offline", 1000000, 5, 0, 0), 0, "our own costs nothing");
+	is_int(catalog_cost_nanousd(NULL, "aion-2.0", 1, 0, 0, 0), 800, "one token at 0.80 a million is 800 nano-dollars");
+	is_int(catalog_cost_nanousd(NULL, "aion-2.0", 10, 0, 5, 5), 400 + 5000, "cached reads cost a tenth, cache writes a quarter more");
+	is_int(catalog_cost_nanousd(NULL, "no-such", 1, 0, 1, 0), 100, "reads count as part of the input");
+	is_int(catalog_cost_nanousd(NULL, "no-such", -5, -5, -5, -5), 0, "nothing is ever earned");
+	is_int(catalog_cost_nanousd(NULL, "no-such", INT64_MAX, INT64_MAX, 0, 0), INT64_MAX, "an absurd count stays within bounds");
+}
+
+static void
+configured(struct ctx *c)
+{
+	struct config cfg = { .provider = "offline", .model = "offline" };
+	char env[128];
+
+	cfg.providers = json_stored(c, "{\"openai\":{\"key_present\":true},\"gemini\":{\"alt\":true},"
+	    "\"ollama\":{\"reachable\":false},\"my-own\":{\"key_present\":false}}");
+	cfg.provider_urls = json_stored(c, "{\"my-own\":\"http://u:p@127.0.0.1:9/v1\",\"venice\":\"https://v/v1\"}");
+	cfg.provider_key_env = json_stored(c, "{\"groq\":\"MY_GROQ\"}");
+	is_str(catalog_auth_status(&cfg, "openai"), "configured", "a key in the environment makes a provider configured");
+	is_str(catalog_auth_status(&cfg, "google"), "auto_detected", "a key under another name is detected");
+	is_str(catalog_auth_status(&cfg, "anthropic"), "missing", "no key: missing");
+	is_str(catalog_auth_status(&cfg, "offline"), "not_required", "our own needs none");
+	is_str(catalog_auth_status(&cfg, "ollama"), "missing", "a local server that did not answer is missing");
+	is_str(catalog_auth_status(&cfg, "vllm"), "not_required", "one that was not asked needs no key");
+	is_str(catalog_auth_status(&cfg, "claude-code"), "cli_not_installed", "a command that is not there");
+	is_str(catalog_auth_status(&cfg, "my-own"), "missing", "a provider known by its URL wants a key");
+	is_str(catalog_auth_status(&cfg, "nobody"), "unknown", "of others nothing is known");
+	ok(auth_available("auto_detected") && !auth_available("missing") && !auth_available("unknown"), "some states can be used");
+	is_str(catalog_key_env(&cfg, "groq", env), "MY_GROQ", "the configuration may name the variable");
+	is_str(catalog_key_env(&cfg, "google", env), "GEMINI_API_KEY", "else the catalog does");
+	is_str(catalog_key_env(&cfg, "my-own", env), "MY_OWN_API_KEY", "else it follows from the id");
+	ok(catalog_listed(&cfg, catalog_provider("venice")), "a hidden provider with a URL is listed");
+	ok(!catalog_listed(&cfg, catalog_provider("chutes")), "one without is not");
+
+	SCOPED_BUF b = BUF_INIT(1 << 20);
+	struct jw w = JW_INIT(&b);
+
+	jw_array(&w, NULL);
+	is_int(catalog_write_providers(&w, &cfg), 60, "58 are listed, one by its URL, and one of our user's");
+	jw_end(&w);
+	ok(json_check(b.p, b.len, 32, NULL) == ERR_OK, "the list is JSON");
+	ok(strstr(b.p, "u:p@") == NULL && strstr(b.p, "http://127.0.0.1:9/v1") != NULL, "a URL is shown without its password");
+}
+
+int
+main(void)
+{
+	struct ctx c = { .arena = arena_new(4096) };
+	int64_t t0 = clock_mono_us();
+
+	catalog_init();
+	printf("# read in %lld us\n", (long long)(clock_mono_us() - t0));
+	catalog_init();
+	names();
+	shipped();
+	prices();
+	configured(&c);
+	arena_free(c.arena);
+	return done();
+}
