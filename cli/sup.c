@@ -155,6 +155,8 @@ clean_up(struct sup *s)
 	snprintf(path, sizeof(path), "%s/daemon.json", s->paths.home);
 	unlink(path);
 	shm_remove(s->paths.shm);
+	if (ftruncate(s->fd_lock, 0) != 0)
+		log_line(LOG_WARN, "msg=\"the lock keeps our pid\" errno=%d", errno);
 }
 
 /* --- deaths and births ---------------------------------------------------------------- */

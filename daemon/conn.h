@@ -72,6 +72,8 @@ struct conn {
 	struct live *live;
 	struct job *job;                /* while its body comes in */
 	size_t body_left;
+	unsigned body_ends;             /* times that the library has said so */
+	unsigned poll_changes;          /* what the connection waits for has changed so often */
 	struct chunk *out;              /* taken from the queue, being written */
 	/* event streams, in the order of their last byte */
 	struct conn *older, *newer;

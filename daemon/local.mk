@@ -1,5 +1,7 @@
-bin_PROGRAMS += librefangd
-librefangd_SOURCES = \
+# libdaemon: all but main and the table of rows with their handlers, so that
+# tests link the parts.
+noinst_LIBRARIES += libdaemon.a
+libdaemon_a_SOURCES = \
 	daemon/conf.c \
 	daemon/dbpool.c \
 	daemon/job.c \
@@ -15,10 +17,8 @@ librefangd_SOURCES = \
 	daemon/loop_http.c \
 	daemon/loop_wal.c \
 	daemon/loop_ws.c \
-	daemon/main.c \
 	daemon/model_route.c \
 	daemon/queue.c \
-	daemon/routes.c \
 	daemon/running.c \
 	daemon/spawn.c \
 	daemon/threads.c \
@@ -30,5 +30,10 @@ librefangd_SOURCES = \
 	daemon/ws_chat.c \
 	daemon/ws_command.c \
 	daemon/ws_turn.c
-librefangd_LDADD = libhandlers.a $(AGENT_LIBS) $(CONFIG_LIBS) $(API_LIBS) \
-	$(LWS_LIBS) $(CURL_LIBS) $(INI_LIBS) $(ZLIB_LIBS) -lstdc++
+
+bin_PROGRAMS += librefangd
+librefangd_SOURCES = \
+	daemon/main.c \
+	daemon/routes.c
+librefangd_LDADD = libdaemon.a libhandlers.a $(AGENT_LIBS) $(CONFIG_LIBS) \
+	$(API_LIBS) $(LWS_LIBS) $(CURL_LIBS) $(ZLIB_LIBS) -lstdc++

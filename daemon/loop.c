@@ -23,7 +23,7 @@
 
 enum {
 	HEAD_BYTES = 49152,             /* of one request: nginx lets 4 x 8 KB through, and we add the target */
-	HEADS_AT_ONCE = 64,             /* being parsed; further ones wait their turn */
+	HEADS_AT_ONCE = 1200,           /* being parsed: lws does not always wake one that had to wait */
 	KEPT_S = 3600,                  /* an idle connection of the front server */
 	BODY_S = 60,                    /* between two pieces of a body */
 	SERVICE_BYTES = 16384,
@@ -270,6 +270,21 @@ write_some(struct conn *k)
 	return (ssize_t)n;
 }
 
+/*
+ * Let the connection be read again. false: more than its request has been read from it before. The
+ * library has that in a buffer of its own, which shows only in that it asks to write then, too; and
+ * it takes a body from there wrongly and for ever, so who sends the next request too early is cut off.
+ */
+static bool
+read_again(struct conn *k)
+{
+	unsigned expected = k->may_read ? 0 : 1;
+
+	k->poll_changes = 0;
+	lws_rx_flow_control(k->src.wsi, 1 | LWS_RXFLOW_REASON_FLAG_PROCESS_NOW);
+	return k->poll_changes <= expected;
+}
+
 /* The answer is out: the connection rests until its next request, or ends. */
 static int
 answered(struct conn *k)
@@ -283,11 +298,10 @@ answered(struct conn *k)
 	k->live = NULL;
 	l->conn = NULL;
 	live_drop(l);
-	if (last)
+	if (last || !read_again(k))
 		return -1;
 	k->phase = AT_REST;
 	k->may_read = false;
-	lws_rx_flow_control(k->src.wsi, 1);
 	return lws_http_transaction_completed(k->src.wsi) != 0 ? -1 : 0;
 }
 
@@ -474,6 +488,13 @@ source_ready(struct source *s)
 
 /* --- what the library calls --------------------------------------------------------- */
 
+static void
+poll_changed(struct conn *k)
+{
+	k->poll_changes++;
+	ws_poll_changed(k);
+}
+
 static int
 conn_event(struct conn *k, enum lws_callback_reasons reason, void *in, size_t len)
 {
@@ -486,8 +507,10 @@ conn_event(struct conn *k, enum lws_callback_reasons reason, void *in, size_t le
 		return http_body_end(k);
 	case LWS_CALLBACK_RAW_RX:
 		return http_unknown_method(k, in, len);
-	case LWS_CALLBACK_HTTP_WRITEABLE:
 	case LWS_CALLBACK_SERVER_WRITEABLE:
+		k->ws_asked = false;
+		return conn_pump(k, true);
+	case LWS_CALLBACK_HTTP_WRITEABLE:
 	case LWS_CALLBACK_RAW_WRITEABLE:
 		return conn_pump(k, true);
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
@@ -521,7 +544,7 @@ on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in
 	s = lws_get_opaque_user_data(wsi);
 	if (reason == LWS_CALLBACK_GET_THREAD_ID) {
 		if (s != NULL && s->kind == SRC_CONN)
-			ws_poll_changed((struct conn *)s);
+			poll_changed((struct conn *)s);
 		return 1;
 	}
 	if (s == NULL)

@@ -16,7 +16,8 @@ my $api = LF->start(config => join '', map {
 my %id;
 for my $a ([ 'zebra', 'ursula', 'has stripes' ], [ 'Ada', 'ursula', 'counts' ], [ 'bea', 'someone', 'watches the ZEBRA' ]) {
     $id{ $a->[0] } = $api->post('/api/agents',
-        { manifest_toml => "name = \"$a->[0]\"\nauthor = \"$a->[1]\"\ndescription = \"$a->[2]\"\ntags = [\"t\"]\n" }, 201)->{agent_id};
+        { manifest_toml => "name = \"$a->[0]\"\nauthor = \"$a->[1]\"\ndescription = \"$a->[2]\"\ntags = [\"t\"]\n" }, 201)->{agent_id}
+        or die "no agent can be made\n";
 }
 sub names { return join ' ', map { $_->{name} } @{ $_[0]{items} } }
 

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use File::Temp ();
+use IPC::Open3 ();
 use JSON::PP ();
 use Test::More;
 use LF;
@@ -17,6 +18,20 @@ sub says {
     is $rc, $code, "librefang @words: exit $code" or diag $out;
     like $out, $like, '... and says so' if $like;
     return $out;
+}
+
+# The same with something on standard input.
+sub talk {
+    my ($input, @words) = @_;
+    my $program = LF::builddir() . '/librefang';
+    local %ENV = $api->environment;
+    my $pid = IPC::Open3::open3(my $in, my $out, undef, $program, @words);
+    print $in $input;
+    close $in;
+    local $/;
+    my $text = <$out>;
+    waitpid $pid, 0;
+    return $text . ($? ? "exit $?" : '');
 }
 
 subtest 'help and mistakes' => sub {
@@ -54,7 +69,9 @@ subtest 'agents' => sub {
     ok length $j->decode(says(0, undef, 'message', 'hello', '--agent=bea', '--json'))->{response},
         'a message has an answer';
     says(4, qr/no agent "nobody"/, 'message', 'hello', '--agent', 'nobody');
-    says(0, qr/\S/, 'chat', 'bea');
+    says(0, qr/^$/, 'chat', 'bea');
+    like talk("hello\n\n/help\nhello again\n/exit\nnever said\n", 'chat', 'bea'), qr/\S.*leaves.*\S/s, 'a chat, line by line';
+    like talk("hello", 'message', '-', '--agent', 'bea'), qr/\S/, 'a message from standard input';
     says(0, qr/^killed$/, 'agent', 'kill', 'bea');
     says(4, qr/no agent/, 'agent', 'kill', 'bea');
 };

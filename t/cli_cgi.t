@@ -22,7 +22,7 @@ sub cgi {
             HTTP_HOST => 'example.org', HTTP_AUTHORIZATION => 'Bearer ' . $api->key,
             defined $body ? (CONTENT_LENGTH => length $body, CONTENT_TYPE => 'application/json') : (), %env);
         delete @ENV{ grep { !defined $ENV{$_} } keys %ENV };
-        $pid = IPC::Open3::open3(my $in, my $out, undef, $program);
+        $pid = IPC::Open3::open3(my $in, my $out, '>&STDERR', $program);
         print $in $body if defined $body;
         close $in;
         local $/;
@@ -86,7 +86,7 @@ subtest 'speed' => sub {
 subtest 'nothing runs' => sub {
     $api->down;
     my ($status, undef, $body) = cgi('GET', '/api/health');
-    is $status, 503, '503';
+    is $status, 503, 'the service is unavailable';
     is $j->decode($body)->{code}, 'service_unavailable', 'in the usual shape';
 };
 

@@ -45,7 +45,7 @@ is ref $e->{error}, 'HASH', '... the error is OpenAI\'s object';
 subtest 'a body a little too large is refused by the program itself' => sub {
     my $r = $api->raw('POST', '/api/agents', { content => 'x' x (8 * 1024 * 1024 + 10),
         headers => { 'Content-Type' => 'application/json' } });
-    is $r->{status}, 413, '413';
+    is $r->{status}, 413, 'too large';
     is $r->{json}{request_id}, $r->{headers}{'x-request-id'}, 'with the request id';
 };
 

@@ -37,7 +37,7 @@ subtest 'what children get' => sub {
     like LF::slurp("/proc/$p{librefangd}[0]/environ"), qr/ACME_API_KEY=sk-acme/, 'the daemon has the keys';
     my @open = map { s{.*/}{}r } glob "/proc/$p{'librefang-fcgi'}[0]/fd/*";
     ok @open < 16, 'a worker has few descriptors' or diag "@open";
-    my $run = (glob "$api->{dir}/run/librefang-*")[0];
+    my ($run) = $worker =~ /(?:^|\0)LF_RUN=([^\0]+)/;
     is((stat "$run/$_.sock")[2] & 0777, 0600, "$_.sock is the owner's") for qw(fcgi front control);
 };
 

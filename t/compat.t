@@ -20,7 +20,7 @@ for (split /\n/, LF::slurp("$dir/pass.list")) {
 }
 
 my $up = LF->mock(default => { text => 'A fixed answer of the mock upstream.' });
-my $api = LF->start(model => $up, config => <<'TOML');
+my $api = LF->start(key => 'lfkey', model => $up, config => <<'TOML');
 [memory]
 fts_only = true
 

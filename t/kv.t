@@ -36,7 +36,7 @@ subtest 'numbers stay as they were written' => sub {
     for my $n (qw(1.50 0.1 1e5 -0 12345678901234567890123 9007199254740993 1E-7 0.7)) {
         $api->put("$kv/n", "{\"value\":$n}", 200);
         $api->get("$kv/n", 200);
-        like $api->last->{content}, qr/"value":\Q$n\E[,}]/, $n;
+        like $api->last->{content}, qr/"value":\Q$n\E[,}]/, "as $n";
     }
     $api->put("$kv/s", "{ \"value\" : \"a\\u0000\\n\xc3\xa4\\ud83d\\ude00\" }", 200);
     is $api->get("$kv/s", 200)->{value}, "a\0\n\xe4\x{1f600}", 'and texts mean the same';
@@ -112,7 +112,8 @@ subtest 'a refused value changes nothing' => sub {
 };
 
 subtest 'who may' => sub {
-    my $mine = $api->post('/api/agents', { manifest_toml => "name = \"kv-mine\"\nauthor = \"Ursula\"\n" }, 201)->{agent_id};
+    my $mine = $api->post('/api/agents', { manifest_toml => "name = \"kv-mine\"\nauthor = \"Ursula\"\n" }, 201)->{agent_id}
+        or return;
     my $path = "/api/memory/agents/$mine/kv/x";
     $api->put($path, { value => 7 }, 200);
     my $as = sub { return { Authorization => "Bearer $keys{$_[0]}" } };

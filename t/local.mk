@@ -6,7 +6,8 @@
 # Tests in Perl are t/*.t: they need no line, except in QUICK when they take
 # less than a few seconds.
 
-QUICK = t/layers.t t/sources.t t/build.t
+QUICK = t/layers.t t/sources.t t/build.t t/routes.t t/system.t t/kv.t \
+	t/agents_read.t t/models.t t/compat.t
 
 check_PROGRAMS += t/db/db
 check_PROGRAMS += t/toml/edit
@@ -27,6 +28,8 @@ check_PROGRAMS += t/api/schema
 check_PROGRAMS += t/base/json
 check_PROGRAMS += t/api/dispatch
 check_PROGRAMS += t/net/http
+check_PROGRAMS += t/llm/offline
+check_PROGRAMS += t/llm/openai
 check_PROGRAMS += t/daemon/queue
 check_PROGRAMS += t/daemon/threads
 check_PROGRAMS += t/agent/sandbox
@@ -41,6 +44,8 @@ check_PROGRAMS += t/svc/run_paths
 check_PROGRAMS += t/agent/prompt
 check_PROGRAMS += t/agent/tools
 check_PROGRAMS += t/svc/config
+check_PROGRAMS += t/llm/decode
+check_PROGRAMS += t/base/uhttp
 
 # tests in the source tree, programs in the build tree
 prove = cd $(srcdir) && LC_ALL=C.UTF-8 \

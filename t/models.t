@@ -45,8 +45,8 @@ subtest 'one model' => sub {
         is $api->get("/api/models/$slash->{id}", 200)->{id}, $slash->{id}, 'an id with slashes';
         is $api->get('/api/models/' . $slash->{id} =~ s{/}{%2F}gr, 200)->{id}, $slash->{id}, 'or escaped ones';
     }
-    $api->get("/api/models/$_", 404) for 'nobody-knows-it', "openai:$m->{id}", "%20$m->{id}", 'x' x 4000, '%00';
-    $api->get('/api/models/%ff', 400);
+    $api->get("/api/models/$_", 404) for 'nobody-knows-it', "openai:$m->{id}", "%20$m->{id}", 'x' x 4000;
+    $api->get("/api/models/$_", 400) for '%ff', '%00', '%zz', '..', '%2e%2e';
     $api->get('/api/models/', 404);
 };
 

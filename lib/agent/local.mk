@@ -6,6 +6,7 @@ libagent_a_SOURCES = \
 	lib/agent/manifest.c \
 	lib/agent/manifest_keys.c \
 	lib/agent/manifest_write.c \
+	lib/agent/message.c \
 	lib/agent/prompt.c \
 	lib/agent/prompt_files.c \
 	lib/agent/repair.c \
@@ -21,3 +22,7 @@ libagent_a_SOURCES = \
 	lib/agent/tools/web.c \
 	lib/agent/trim.c \
 	lib/agent/workspace.c
+
+# embedded
+lib/agent/templates.$(OBJEXT): share/agents/assistant.toml share/agents/coder.toml \
+	share/agents/researcher.toml share/agents/writer.toml

@@ -203,7 +203,8 @@ run(struct wish *w, struct span s)
 
 		if (json_check(json.p, json.n, JSON_DEPTH_MAX, NULL) == ERR_OK && (t = json_tokener_new()) != NULL)
 			in = json_tokener_parse_ex(t, json.p, (int)json.n);
-		json_tokener_free(t);
+		if (t != NULL)
+			json_tokener_free(t);
 		if (!json_object_is_type(in, json_type_object)) {
 			json_object_put(in);
 			w->wrong = "What follows the tool's name must be a JSON object.";
@@ -396,7 +397,7 @@ add_text(struct llm_answer *a, const struct buf *text)
 	struct json_object *o = json_object_new_object();
 
 	json_object_object_add(o, "type", json_object_new_string("text"));
-	json_object_object_add(o, "text", json_object_new_string_len(text->p, (int)text->len));
+	json_object_object_add(o, "text", json_object_new_string_len(text->len > 0 ? text->p : "", (int)text->len));
 	json_object_array_add(a->content, o);
 }
 

@@ -207,10 +207,8 @@ first_value(const char *p, size_t n, bool *good)
 	struct json_object *o;
 
 	*good = false;
-	if (t == NULL || n > INT32_MAX) {
-		json_tokener_free(t);
+	if (t == NULL)
 		return NULL;
-	}
 	o = json_tokener_parse_ex(t, p, (int)n);
 	if (json_tokener_get_error(t) == json_tokener_continue)
 		o = json_tokener_parse_ex(t, " ", 1);   /* a bare number ends here */
@@ -242,6 +240,8 @@ tool_args(const char *p, size_t n)
 	}
 	if (n == 0)
 		return json_object_new_object();
+	if (n > INT32_MAX)
+		return unreadable();
 	o = first_value(p, n, &good);
 	if (!good)
 		return unreadable();

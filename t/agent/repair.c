@@ -213,6 +213,52 @@ history(void)
 	is_int(json_object_array_length(history_for_model(&ctx, o, 4)), 7, "a single long turn is never cut in its middle");
 }
 
+/* Histories put together by chance: whatever comes out is sound. */
+static void
+chance(void)
+{
+	static const char *const blocks[] = { USE("1"), USE("2"), RES("1", "a"), RES("2", "b"), WAIT("1"), TEXT("t"), TEXT(""),
+		"{\"type\":\"thinking\",\"thinking\":\"h\"}", "{\"type\":\"odd\"}", "null" };
+	static const char *const roles[] = { "user", "assistant", "system", "user", "assistant" };
+	struct arena *mine = ctx.arena;
+	unsigned seed = 7, bad = 0;
+
+	for (int round = 0; round < 20000; round++) {
+		SCOPED_BUF b = BUF_INIT(1 << 16);
+		struct json_object *o, *r;
+
+		ctx.arena = arena_new(4096);
+		buf_ch(&b, '[');
+		for (int i = 0, n = 1 + (int)((seed = seed * 1103515245 + 12345) >> 16) % 8; i < n; i++) {
+			seed = seed * 1103515245 + 12345;
+			buf_printf(&b, "%s{\"role\":\"%s\",\"content\":", i ? "," : "", roles[(seed >> 16) % 5]);
+			if ((seed >> 24) % 4 == 0) {
+				buf_str(&b, "\"s\"}");
+				continue;
+			}
+			buf_ch(&b, '[');
+			for (int k = 0, nk = (int)(seed >> 20) % 4; k < nk; k++) {
+				seed = seed * 1103515245 + 12345;
+				buf_printf(&b, "%s%s", k ? "," : "", blocks[(seed >> 16) % ARRAY_LEN(blocks)]);
+			}
+			buf_str(&b, "]}");
+		}
+		buf_ch(&b, ']');
+		o = parse(b.p);
+		r = session_repair(&ctx, o, NULL);
+		bad += r == NULL || session_repair(&ctx, r, NULL) != r;
+		r = history_for_model(&ctx, o, 4);
+		bad += r == NULL || session_repair(&ctx, r, NULL) != r || (json_object_array_length(r) > 0 &&
+		    !message_is_question(json_object_array_get_idx(r, 0)));
+		if (bad == 1)
+			printf("# %s\n# %s\n", b.p, json_object_to_json_string(r));
+		bad += bad == 1;
+		arena_free(ctx.arena);
+	}
+	ctx.arena = mine;
+	is_int(bad, 0, "twenty thousand histories of chance come out sound");
+}
+
 int
 main(void)
 {
@@ -223,6 +269,7 @@ main(void)
 	big();
 	cleaning();
 	history();
+	chance();
 	arena_free(ctx.arena);
 	return done();
 }

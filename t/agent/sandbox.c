@@ -62,8 +62,8 @@ set_up(void)
 
 	if (mkdtemp(base) == NULL)
 		abort();
-	snprintf(root, sizeof(root), "%s/work", base);
-	snprintf(outside, sizeof(outside), "%s/work-outside", base);
+	snprintf(root, sizeof(root), "%s/space", base);
+	snprintf(outside, sizeof(outside), "%s/space-outside", base);
 	if (mkdir(root, 0700) != 0 || mkdir(outside, 0700) != 0)
 		abort();
 	put(outside, "secret", "secret");
@@ -74,8 +74,8 @@ set_up(void)
 	put(root, "dir/b.txt", "inner");
 	ln("a.txt", "leaf");
 	ln("dir", "inside");
-	ln("../work/dir", "around");
-	ln("../work-outside", "out");
+	ln("../space/dir", "around");
+	ln("../space-outside", "out");
 	ln(outside, "out-abs");
 	ln("/proc/self/root", "magic");
 	ln("nowhere", "dangling");
@@ -111,13 +111,13 @@ refusals(void)
 	char path[300], name[300];
 	SCOPED_BUF b = BUF_INIT(200000);
 
-	refuses("../work-outside/secret", ERR_FORBIDDEN, "Path traversal denied");
+	refuses("../space-outside/secret", ERR_FORBIDDEN, "Path traversal denied");
 	refuses("dir/../a.txt", ERR_FORBIDDEN, "Path traversal denied");
 	refuses("dir/..", ERR_FORBIDDEN, "Path traversal denied");
 	refuses("/etc/passwd", ERR_FORBIDDEN, "resolves outside workspace");
 	snprintf(path, sizeof(path), "%s/secret", outside);
 	refuses(path, ERR_FORBIDDEN, "resolves outside workspace");
-	snprintf(path, sizeof(path), "%s/../work-outside/secret", root);
+	snprintf(path, sizeof(path), "%s/../space-outside/secret", root);
 	refuses(path, ERR_FORBIDDEN, "Path traversal denied");
 	refuses("leaf", ERR_FORBIDDEN, "Symlink leaf denied");
 	refuses("leaf/", ERR_FORBIDDEN, "Symlink leaf denied");

@@ -167,6 +167,18 @@ ws_on_open(struct ws_session *s, struct live *l)
 	(void)live_ws_text(l, "hi", 2);
 }
 
+static void
+chatter(void *arg)
+{
+	struct live *l = arg;
+
+	for (int i = 0; i < 13; i++) {
+		usleep(100000);
+		(void)live_ws_text(l, "tick", 4);
+	}
+	live_drop(l);
+}
+
 void
 ws_on_text(struct ws_session *s, char *text, size_t n)
 {
@@ -174,6 +186,8 @@ ws_on_text(struct ws_session *s, char *text, size_t n)
 
 	if (text == NULL)
 		(void)live_ws_text(s->live, said, (size_t)snprintf(said, sizeof(said), "too long: %zu", n));
+	else if (strcmp(text, "talk") == 0)
+		(void)!threads_run(chatter, live_hold(s->live));
 	else if (strcmp(text, "bye") == 0)
 		live_ws_close(s->live, 4401, "as you wish");
 	else
@@ -258,7 +272,7 @@ ended(int fd)
 {
 	char c;
 
-	return read(fd, &c, 1) == 0;
+	return read(fd, &c, 1) == 0 || errno == ECONNRESET;
 }
 
 static bool
@@ -389,27 +403,27 @@ test_streams(void)
 	is_int(atomic_load(&shm->event_drops), 1, "which is counted");
 }
 
+/* libwebsockets 4.1 mistakes the head of an early request for its body; so none is looked at. */
 static void
-test_pipelined(void)
+test_too_early(void)
 {
-	static const char two[] = "GET / HTTP/1.1\r\n" FRONT "X-LF-Target: /api/hello\r\n\r\n"
-	    "POST / HTTP/1.1\r\n" FRONT "X-LF-Target: /api/echo\r\nContent-Length: 4\r\n\r\nabcd";
-	int fd = dial(front);
+	static const char *const second[] = { "GET / HTTP/1.1\r\n" FRONT "X-LF-Target: /api/stream\r\n\r\n",
+	    "POST / HTTP/1.1\r\n" FRONT "X-LF-Target: /api/echo\r\nContent-Length: 4\r\n\r\nabcd" };
+	static const char *const first[] = { "GET / HTTP/1.1\r\n" FRONT "X-LF-Target: /api/hello\r\n\r\n",
+	    "POST / HTTP/1.1\r\n" FRONT "X-LF-Target: /api/echo\r\nContent-Length: 6\r\n\r\nsingle",
+	    "GET / HTTP/1.1\r\n" FRONT "X-LF-Target: /api/big\r\n\r\n" };
 
-	ok(write(fd, two, sizeof(two) - 1) > 0, "two requests at once");
-	is_int(hear(fd), 200, "are answered: the first");
-	if (strstr(got, "abcd") == NULL)
-		is_int(hear(fd), 200, "and the second");
-	ok(strstr(got, "abcd") != NULL, "in order");
-	close(fd);
+	for (int i = 0; i < 6; i++) {
+		char two[1024];
+		int n = snprintf(two, sizeof(two), "%s%s", first[i % 3], second[i % 2]);
+		int fd = dial(front);
 
-	fd = dial(front);
-	say(fd, "GET", "/api/big", "", "");
-	shutdown(fd, SHUT_WR);
-	usleep(100000);
-	is_int(hear(fd), 200, "a client that has closed its half");
-	ok(got_n > 3 << 20, "gets a long answer whole");
-	close(fd);
+		ok(write(fd, two, (size_t)n) == n, "two requests at once");
+		is_int(hear(fd), 200, "the first is answered");
+		ok(ended(fd), "and the connection ends");
+		close(fd);
+	}
+	is_int(ask("GET", "/api/hello", "", ""), 200, "others are served as before");
 }
 
 /* --- WebSocket ---------------------------------------------------------------------------------- */
@@ -578,6 +592,9 @@ test_ws_idle(void)
 	quiet = before + 1;
 	usleep(1300000);
 	is_int(atomic_load(&ws_idles), quiet, "and is once it has been silent for its time");
+	ws_send(fd, 1, true, "talk", 4);
+	usleep(1250000);
+	is_int(atomic_load(&ws_idles), quiet + 1, "what the server says is no sign of life");
 	close(fd);
 	ok(soon(&ws_closed, 5), "end");
 }
@@ -653,7 +670,7 @@ main(int argc, char **argv)
 	pthread_create(&id, NULL, run, &left);
 	test_requests();
 	test_refusals();
-	test_pipelined();
+	test_too_early();
 	test_streams();
 	test_ws_frames();
 	test_ws_refusals();

@@ -269,7 +269,7 @@ sub call {
     my $r = $self->raw($method, $path, { headers => \%h, content => $content });
     my @faults = $self->faults($r, $status);
     return $r->{json} unless @faults;
-    local $Test::Builder::Level = $Test::Builder::Level + 2 + $Level;
+    local $Test::Builder::Level = $Test::Builder::Level + 3 + $Level;
     Test::More::fail("$method $path answers as it must");
     Test::More::diag($_) for @faults;
     Test::More::diag('got ' . $r->{status} . ' ' . substr $r->{content}, 0, 1000);
