@@ -66,7 +66,7 @@ struct conn {
 	struct source src;              /* first */
 	struct conn *prev, *next;       /* all connections */
 	enum phase phase;
-	bool control, raw, adopting, closing;
+	bool control, raw, adopting, closing, draining;
 	bool may_read;                  /* while its job runs: only to hear that it takes more */
 	lws_sorted_usec_list_t odd;
 	struct live *live;

@@ -22,7 +22,7 @@
 #include "lib/base/util.h"
 
 enum {
-	HEAD_BYTES = 49152,             /* of one request: nginx lets 4 x 8 KB through, and we add the target */
+	HEAD_BYTES = 36864,             /* of one request: nginx lets 4 x 8 KB through, and we add the target */
 	HEADS_AT_ONCE = 1200,           /* being parsed: lws does not always wake one that had to wait */
 	KEPT_S = 3600,                  /* an idle connection of the front server */
 	BODY_S = 60,                    /* between two pieces of a body */

@@ -207,7 +207,7 @@ job_from(struct conn *k, const char *method, const char *text, size_t n)
 
 /* --- answers of the loop's own ------------------------------------------------- */
 
-/* Ties request and connection together; from here on the library's headers are gone and the connection's end reaches the job. */
+/* Ties request and connection together; from here on the connection's end reaches the job. */
 static void
 attach(struct conn *k, struct job *j)
 {
@@ -216,8 +216,9 @@ attach(struct conn *k, struct job *j)
 	k->phase = IN_JOB;
 	lws_set_timeout(k->src.wsi, NO_PENDING_TIMEOUT, 0);
 	lws_rx_flow_control(k->src.wsi, 0);
-	if (!k->raw)
-		lws_http_headers_detach(k->src.wsi);    /* all is copied; others wait for the room */
+	/* all is copied and others wait for the room; but throwing a body away, the library needs them to the end */
+	if (!k->raw && !k->draining)
+		lws_http_headers_detach(k->src.wsi);
 }
 
 void
@@ -298,6 +299,7 @@ http_begin(struct conn *k)
 	int64_t n = body_length(wsi);
 
 	k->body_ends = 0;
+	k->draining = false;
 	if (j == NULL)
 		return -1;
 	if (n < 0 || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) {
@@ -307,7 +309,8 @@ http_begin(struct conn *k)
 		j->live->last = true;
 		refuse(k, j, ERR_BAD_REQUEST, 0, "This socket is for the front server");
 	} else if ((uint64_t)n > j->body.max) {
-		j->live->last = k->control || n > DRAINED_MAX;  /* else what comes is thrown away */
+		k->draining = !k->control && n <= DRAINED_MAX;
+		j->live->last = !k->draining;
 		refuse(k, j, ERR_TOO_LARGE, 0, "The request body is too large");
 	} else if (n > 0) {
 		k->job = j;

@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* Never freed: whoever handed a job over may signal late, when its thread has ended already. */
 struct worker {
-	struct worker *below;           /* in the stack of idle ones */
+	struct worker *below;           /* in the stack of idle ones, or of those without a thread */
 	pthread_cond_t wake;
 	void (*fn)(void *);
 	void *arg;
@@ -20,7 +21,7 @@ struct worker {
 static struct {
 	pthread_mutex_t mu;
 	pthread_cond_t fewer;           /* a thread ended; waits by the wall clock */
-	struct worker *idle;
+	struct worker *idle, *spare;
 	unsigned n, n_idle, cap;
 	bool stopping;
 } pool = { .mu = PTHREAD_MUTEX_INITIALIZER, .fewer = PTHREAD_COND_INITIALIZER, .cap = 64 };
@@ -85,6 +86,17 @@ next_job(struct worker *w)
 	return true;
 }
 
+/* With the lock. */
+static void
+thread_ended(struct worker *w)
+{
+	w->fn = NULL;
+	w->below = pool.spare;
+	pool.spare = w;
+	pool.n--;
+	pthread_cond_broadcast(&pool.fewer);
+}
+
 static void *
 worker_main(void *arg)
 {
@@ -101,26 +113,31 @@ worker_main(void *arg)
 		pthread_mutex_lock(&pool.mu);
 		w->fn = NULL;
 	} while (next_job(w));
-	pool.n--;
-	pthread_cond_broadcast(&pool.fewer);
+	thread_ended(w);
 	pthread_mutex_unlock(&pool.mu);
-	pthread_cond_destroy(&w->wake);
-	free(w);
 	return NULL;
+}
+
+static struct worker *
+worker_new(void)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+
+	if (w != NULL)
+		cond_init(&w->wake);
+	return w;
 }
 
 /* Called without the lock; the caller has counted the thread already. */
 static int
-spawn(void (*fn)(void *), void *arg)
+spawn(struct worker *w, void (*fn)(void *), void *arg)
 {
-	struct worker *w = calloc(1, sizeof(*w));
 	pthread_attr_t a;
 	pthread_t id;
 	int rc;
 
-	if (w == NULL)
+	if (w == NULL && (w = worker_new()) == NULL)
 		return -1;
-	cond_init(&w->wake);
 	w->fn = fn;
 	w->arg = arg;
 	pthread_attr_init(&a);
@@ -130,8 +147,11 @@ spawn(void (*fn)(void *), void *arg)
 	pthread_attr_destroy(&a);
 	if (rc == 0)
 		return 0;
-	pthread_cond_destroy(&w->wake);
-	free(w);
+	pthread_mutex_lock(&pool.mu);
+	w->fn = NULL;
+	w->below = pool.spare;
+	pool.spare = w;
+	pthread_mutex_unlock(&pool.mu);
 	return -1;
 }
 
@@ -156,8 +176,8 @@ threads_run(void (*fn)(void *), void *arg)
 		pool.n_idle--;
 		w->fn = fn;
 		w->arg = arg;
-		pthread_cond_signal(&w->wake);
 		pthread_mutex_unlock(&pool.mu);
+		pthread_cond_signal(&w->wake);  /* now, so that it finds the lock free */
 		return 0;
 	}
 	if (pool.stopping || pool.n >= pool.cap) {
@@ -165,8 +185,11 @@ threads_run(void (*fn)(void *), void *arg)
 		return -1;
 	}
 	pool.n++;
+	w = pool.spare;
+	if (w != NULL)
+		pool.spare = w->below;
 	pthread_mutex_unlock(&pool.mu);
-	if (spawn(fn, arg) == 0)
+	if (spawn(w, fn, arg) == 0)
 		return 0;
 	pthread_mutex_lock(&pool.mu);
 	pool.n--;

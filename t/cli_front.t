@@ -83,4 +83,5 @@ subtest 'the access log' => sub {
     unlike LF::slurp($log), qr/geheim/, 'without the query';
 };
 
+$api->down;
 done_testing;

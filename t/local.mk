@@ -28,6 +28,7 @@ check_PROGRAMS += t/api/schema
 check_PROGRAMS += t/base/json
 check_PROGRAMS += t/api/dispatch
 check_PROGRAMS += t/net/http
+check_PROGRAMS += t/net/tls
 check_PROGRAMS += t/llm/offline
 check_PROGRAMS += t/llm/openai
 check_PROGRAMS += t/daemon/queue

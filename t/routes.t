@@ -120,7 +120,8 @@ sub example {
 subtest "nginx sends the daemon's rows to the daemon" => sub {
     plan skip_all => 'the programs are not built here' unless -x LF::builddir() . '/librefang' && -x LF::builddir() . '/librefangd';
     my $api = eval { LF->start } or do { fail 'the server starts'; diag $@; return };
-    my ($file) = glob "$api->{dir}/run/*/nginx*.conf";
+    my ($file) = map { m{\Q$api->{home}\E} && /-c\0?\s*([^\0\s]+nginx\.conf)/ ? $1 : () }
+        map { eval { LF::slurp($_) } // '' } glob '/proc/[0-9]*/cmdline';
     my ($map) = LF::slurp($file // '') =~ /map "\$request_method:\$request_uri" \$lf_live \{(.*?)\n\t\}/s;
     ok $map, 'there is a map of live rows' or return;
     my @re = map { qr/$_/ } $map =~ /^\s*"~(.*)" 1;$/mg;

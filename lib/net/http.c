@@ -14,6 +14,7 @@
 
 #include "lib/base/util.h"
 #include "lib/net/guard.h"
+#include "lib/net/tls.h"
 #include "lib/net/transfer.h"
 
 #include <json-c/json.h>
@@ -49,6 +50,7 @@ void
 http_done(void)
 {
 	lines_done();
+	tls_done();
 	resolve_forget();
 	curl_global_cleanup();
 }

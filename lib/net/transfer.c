@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #include "lib/base/util.h"
+#include "lib/net/tls.h"
 
 enum {
 	DEFAULT_MAX = 64 * 1024 * 1024,
@@ -192,6 +193,26 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *sa)
 	return socket(sa->family, sa->socktype | SOCK_CLOEXEC, sa->protocol);
 }
 
+/* Connected, nothing sent yet: now the peer must prove who it is. */
+static int
+on_connected(void *arg, char *peer, char *local, int peer_port, int local_port)
+{
+	struct hop *h = arg;
+	const struct curl_tlssessioninfo *tls = NULL;
+
+	(void)peer;
+	(void)local;
+	(void)peer_port;
+	(void)local_port;
+	if (!h->to->https)
+		return CURL_PREREQFUNC_OK;
+	if (curl_easy_getinfo(h->line->easy, CURLINFO_TLS_SSL_PTR, &tls) == CURLE_OK && tls != NULL &&
+	    tls->backend == CURLSSLBACKEND_GNUTLS && tls_trusts(tls->internals, h->to->host))
+		return CURL_PREREQFUNC_OK;
+	h->how = UNTRUSTED;
+	return CURL_PREREQFUNC_ABORT;
+}
+
 /* --- options ------------------------------------------------------------- */
 
 static void
@@ -208,6 +229,14 @@ set_constant(CURL *e)
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	/* verified in on_connected */
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+	curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
+	curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L);   /* a resumed session may show no certificate */
+	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
 	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)LINE_IDLE_S);
 }
@@ -247,6 +276,7 @@ set_request(CURL *e, struct hop *h)
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, h);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, h);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, h);
+	curl_easy_setopt(e, CURLOPT_PREREQDATA, h);
 	if (curl_easy_setopt(e, CURLOPT_USERPWD, h->to->userpwd) != CURLE_OK ||
 	    curl_easy_setopt(e, CURLOPT_PROXY, call->proxy != NULL ? call->proxy : "") != CURLE_OK)
 		return false;
@@ -282,6 +312,8 @@ judge_stop(struct hop *h)
 		return say(h, ERR_CANCELLED, "the reader stopped");
 	case TOO_MUCH:
 		return say(h, ERR_TOO_LARGE, "the answer is too large");
+	case UNTRUSTED:
+		return say(h, ERR_UPSTREAM, "the certificate is not trusted");
 	case WRONG_ADDR:
 		return say(h, ERR_FORBIDDEN, "the host leads to an address that was not checked");
 	default:

@@ -27,7 +27,7 @@ struct hop {
 	size_t got;                     /* bytes of the answer so far */
 	int64_t last_us;                /* when the last byte came */
 	int64_t enough_us;              /* when on_bytes had enough; 0: not yet */
-	enum { GOING, STOPPED, TOO_MUCH, CUT, DROPPED, NO_MEMORY, WRONG_ADDR } how;
+	enum { GOING, STOPPED, TOO_MUCH, CUT, DROPPED, NO_MEMORY, WRONG_ADDR, UNTRUSTED } how;
 };
 
 /* Run it; the line is taken and given back. Errors as http_do. hop_done() in any case. */

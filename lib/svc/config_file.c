@@ -397,8 +397,12 @@ is_allowed(const struct resolved *v, const char *id)
 static bool
 is_candidate(struct resolved *v, const struct config *view, const char *id)
 {
-	return is_allowed(v, id) && (v->model != NULL || catalog_default_model(id) != NULL) &&
-	    note_provider(v, view, id);
+	const struct provider *p = catalog_provider(id);
+	bool key = note_provider(v, view, id);
+
+	/* only wire formats that this version speaks */
+	return key && p != NULL && p->api_format != NULL && strcmp(p->api_format, "openai") == 0 &&
+	    is_allowed(v, id) && (v->model != NULL || catalog_default_model(id) != NULL);
 }
 
 static const char *

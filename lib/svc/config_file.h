@@ -37,4 +37,10 @@ enum err config_file_unset(const struct run_paths *, const char *key, char *msg,
  * key[65]: the new key's text, "" when the file existed.
  */
 enum err config_file_init(const struct run_paths *, char key[static 65], char *msg, size_t cap) MUST_CHECK;
+
+/*
+ * KEY=value lines of <home>/secrets.env and <home>/.env into this process's environment; what stands there
+ * already stays. For a child that is about to become the daemon: not while other threads run.
+ */
+void config_env_load(const struct run_paths *);
 #endif

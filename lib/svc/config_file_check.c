@@ -127,31 +127,29 @@ config_warn_at(struct reading *r, const char *path, const char *fmt, ...)
 	va_end(ap);
 }
 
-static const struct key *
-key_find(const char *pattern)
-{
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (strcmp(keys[i].path, pattern) == 0)
-			return &keys[i];
-	return NULL;
-}
+/* What the table has at a path: a row of its own, and whether rows go on from it. */
+struct known {
+	const struct key *row;
+	char on;                        /* '.' a table, '[' an array of tables, 0 nothing */
+};
 
-/* The byte after pattern in the first row that goes on from it: '.', '['; 0: no such row. */
-static char
-goes_on(const char *pattern)
+static bool
+find(const char *pattern, struct known *ret)
 {
 	size_t n = strlen(pattern);
 
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (strncmp(keys[i].path, pattern, n) == 0 && (keys[i].path[n] == '.' || keys[i].path[n] == '['))
-			return keys[i].path[n];
-	return '\0';
-}
+	*ret = (struct known){ .row = NULL };
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const char *path = keys[i].path;
 
-static bool
-is_known(const char *pattern)
-{
-	return key_find(pattern) != NULL || goes_on(pattern) != '\0';
+		if (path[0] != pattern[0] || strncmp(path, pattern, n) != 0)
+			continue;
+		if (path[n] == '\0')
+			ret->row = &keys[i];
+		else if (ret->on == '\0' && (path[n] == '.' || path[n] == '['))
+			ret->on = path[n];
+	}
+	return ret->row != NULL || ret->on != '\0';
 }
 
 static const char *
@@ -337,17 +335,13 @@ elements(struct walk *w, struct json_object *a)
 	return ERR_OK;
 }
 
-/* The value at the two paths. */
+/* The value at the two paths, of which the table says k. */
 static enum err
-value(struct walk *w, struct json_object *v)
+value(struct walk *w, const struct known *k, struct json_object *v)
 {
-	const struct key *k = key_find(w->pattern.p);
-	char on;
-
-	if (k != NULL)
-		return check_leaf(w, k, v);
-	on = goes_on(w->pattern.p);
-	if (on == '.')
+	if (k->row != NULL)
+		return check_leaf(w, k->row, v);
+	if (k->on == '.')
 		return json_object_is_type(v, json_type_object) ? table(w, v)
 		    : config_say_at(w->r, w->path.p, "a table is expected");
 	return json_object_is_type(v, json_type_array) ? elements(w, v)
@@ -356,16 +350,16 @@ value(struct walk *w, struct json_object *v)
 
 /* Add a name to the table's path: as it is, or as any name of a map. false: unknown. */
 static bool
-pattern_add(struct walk *w, const char *name)
+pattern_add(struct walk *w, const char *name, struct known *k)
 {
 	size_t n = w->pattern.len;
 
 	buf_printf(&w->pattern, "%s%s", n > 0 ? "." : "", name);
-	if (!w->pattern.failed && is_known(w->pattern.p))
+	if (!w->pattern.failed && find(w->pattern.p, k))
 		return true;
 	cut(&w->pattern, n);
 	buf_str(&w->pattern, n > 0 ? ".*" : "*");
-	return !w->pattern.failed && is_known(w->pattern.p);
+	return !w->pattern.failed && find(w->pattern.p, k);
 }
 
 static enum err
@@ -375,11 +369,12 @@ table(struct walk *w, struct json_object *o)
 
 	json_object_object_foreach(o, name, v) {
 		const char *real = real_name(w->pattern.p, name);
+		struct known k;
 		enum err e = ERR_OK;
 
 		path_add_key(&w->path, name);
-		if (pattern_add(w, real))
-			e = value(w, v);
+		if (pattern_add(w, real, &k))
+			e = value(w, &k, v);
 		else if (w->path.failed || w->pattern.failed)
 			e = ERR_NOMEM;
 		else if (js_bool(w->r->doc, "strict_config", false))
@@ -448,20 +443,19 @@ bool
 config_key_is_text(const char *path)
 {
 	struct walk w = { .path = BUF_INIT(8192), .pattern = BUF_INIT(8192) };
-	const struct key *k = NULL;
+	struct known k = { .row = NULL };
 	enum path_part part;
 	size_t index;
-	bool known = true;
+	bool known;
 
 	buf_str(&w.pattern, "");
+	known = !w.pattern.failed;
 	while (known && ((part = path_next(&path, &w.path, &index)) == PART_KEY || part == PART_INDEX))
 		if (part == PART_INDEX)
 			buf_str(&w.pattern, "[]");
 		else
-			known = pattern_add(&w, real_name(w.pattern.p, w.path.p));
-	if (known && w.pattern.p != NULL)
-		k = key_find(w.pattern.p);
+			known = pattern_add(&w, real_name(w.pattern.p, w.path.p), &k);
 	buf_done(&w.path);
 	buf_done(&w.pattern);
-	return k != NULL && k->type == STR;
+	return known && k.row != NULL && k.row->type == STR;
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/arena.h"
 #include "lib/base/util.h"
 #include "lib/svc/config_file_parts.h"
 
@@ -165,6 +166,19 @@ config_load_env(struct reading *r, const struct run_paths *p)
 			(void)unsetenv(own[i].name);    /* fails only for bad names */
 	}
 	n_own = kept;
+}
+
+void
+config_env_load(const struct run_paths *p)
+{
+	struct ctx c = { .arena = arena_new(4096) };
+	struct reading r = { .c = &c, .file = "secrets.env" };
+
+	if (c.arena == NULL)
+		return;
+	r.warnings = json_keep(&c, json_object_new_array());    /* said by who made the snapshot */
+	config_load_env(&r, p);
+	arena_free(c.arena);
 }
 
 /* --- what may be shown ------------------------------------------------------ */
