@@ -114,17 +114,21 @@ anyone_left(const struct sup *s)
 	return false;
 }
 
+static bool
+late(const struct sup *s)
+{
+	return clock_mono_us() >= s->stage_us;
+}
+
 /* On to the next stage when this one's children are gone or its time is over. */
 static void
 stop_step(struct sup *s)
 {
-	bool late = clock_mono_us() >= s->stage_us;
-
-	if (s->stage == STAGE_STOP_FRONT && (late || s->child[SLOT_NGINX].pid == 0))
+	if (s->stage == STAGE_STOP_FRONT && (late(s) || s->child[SLOT_NGINX].pid == 0))
 		stop_daemon(s);
-	if (s->stage == STAGE_STOP_DAEMON && (late || s->child[SLOT_DAEMON].pid == 0))
+	if (s->stage == STAGE_STOP_DAEMON && (late(s) || s->child[SLOT_DAEMON].pid == 0))
 		stop_pool(s);
-	if (s->stage == STAGE_STOP_POOL && (late || !anyone_left(s)))
+	if (s->stage == STAGE_STOP_POOL && (late(s) || !anyone_left(s)))
 		s->stage = STAGE_OVER;
 }
 

@@ -684,10 +684,12 @@ loop_run(void)
 static void
 stop_timer(lws_sorted_usec_list_t *sul)
 {
-	if (all_answered() || clock_mono_us() >= loop.stop_at_us)
+	if (all_answered() || clock_mono_us() >= loop.stop_at_us) {
 		loop.done = true;
-	else
+		lws_cancel_service(loop.ctx);   /* or it would sleep once more before it looks */
+	} else {
 		lws_sul_schedule(loop.ctx, 0, sul, stop_timer, STOP_LOOK_US);
+	}
 }
 
 void

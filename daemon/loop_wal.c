@@ -14,7 +14,7 @@
 #include "daemon/conn.h"
 #include "daemon/threads.h"
 
-enum { LOOK_US = 200000, QUIET_LOOKS = 5, LONG_BYTES = 8 << 20, TOO_LONG_BYTES = 24 << 20 };
+enum { LOOK_US = 200000, QUIET_LOOKS = 5, LONG_BYTES = 8 << 20, TOO_LONG_BYTES = 16 << 20 };
 
 static struct {
 	char path[4096 + 64];

@@ -157,6 +157,24 @@ prepare(struct turn *t)
 	return choose_session(t);
 }
 
+/* The agent's own list is everybody's: the caller's tools go into a copy of it. */
+static enum err
+add_outer_tools(struct turn *t)
+{
+	struct json_object *all = NULL;
+
+	if (t->tools == NULL)
+		all = json_object_new_array();
+	else if (json_object_deep_copy(t->tools, &all, NULL) != 0)
+		all = NULL;
+	if (json_keep(t->c, all) == NULL)
+		return fail(t->c, ERR_NOMEM, "out of memory");
+	for (size_t i = 0, n = json_object_array_length(t->ask->outer_tools); i < n; i++)
+		json_object_array_add(all, json_object_get(json_object_array_get_idx(t->ask->outer_tools, i)));
+	t->tools = all;
+	return ERR_OK;
+}
+
 /* What the model is shown; after the session is ours. */
 static enum err
 assemble(struct turn *t)
@@ -173,11 +191,8 @@ assemble(struct turn *t)
 	e = prompt_system(t->c, &t->agent, t->workspace, t->ask->depth, t->tools, &prompt);
 	t->system = e == ERR_OK && prompt.p != NULL ? ctx_strndup(t->c, prompt.p, prompt.len) : "";
 	buf_done(&prompt);
-	for (size_t i = 0, n = t->ask->outer_tools == NULL ? 0 : json_object_array_length(t->ask->outer_tools); i < n; i++) {
-		if (t->tools == NULL)
-			t->tools = json_keep(t->c, json_object_new_array());
-		json_object_array_add(t->tools, json_object_get(json_object_array_get_idx(t->ask->outer_tools, i)));
-	}
+	if (e == ERR_OK && t->ask->outer_tools != NULL)
+		e = add_outer_tools(t);
 	limit = limit < 4 ? 4 : limit > HISTORY_MAX ? HISTORY_MAX : limit;
 	if (e == ERR_OK)
 		e = messages_load(t->c, t->session_id, limit, &t->history);
@@ -249,7 +264,10 @@ accept_now(struct turn *t)
 		e = insert_row(t, "running");
 	if (e == ERR_OK)
 		e = begin(t);
-	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
+	if (e == ERR_OK)
+		e = tx_commit(t->c, &tx);
+	t->accepted = e == ERR_OK;
+	return e;
 }
 
 static enum err
@@ -260,7 +278,10 @@ accept_later(struct turn *t)
 
 	if (e == ERR_OK)
 		e = insert_row(t, "queued");
-	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
+	if (e == ERR_OK)
+		e = tx_commit(t->c, &tx);
+	t->accepted = e == ERR_OK;
+	return e;
 }
 
 static enum err
@@ -426,6 +447,8 @@ leave(struct turn *t)
 static enum err
 finish_or_give_up(struct turn *t, enum err e)
 {
+	if (!t->accepted)
+		return e;               /* refused before there was a turn */
 	if (e == ERR_OK && t->out->outer_calls != NULL)
 		return bill(t);         /* it waits; each part of it is a line of the ledger */
 	if (e == ERR_OK)
@@ -526,6 +549,7 @@ turn_take_up(struct ctx *c, const struct turn_row *row, const struct turn_ask *a
 	if (t == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	memcpy(t->id, row->id, 37);
+	t->accepted = true;
 	e = prepare(t);
 	memcpy(t->session_id, row->session_id, 37);
 	if (e == ERR_OK && strcmp(row->state, "queued") == 0) {

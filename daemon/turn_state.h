@@ -34,6 +34,7 @@ struct turn {
 	bool keep;                      /* history is written (not ephemeral, not incognito) */
 	bool record;                    /* steps hold texts (not incognito) */
 	bool session_is_new;
+	bool accepted;                  /* its row is committed */
 	bool resumed;                   /* taken up again after a crash or a wait */
 	bool model_ended;               /* the newest model step's row is ended */
 	struct agent agent;
@@ -49,7 +50,7 @@ struct turn {
 	int64_t max_tokens;
 	int64_t llm_calls, tool_calls, cost_nanousd, started_us;
 	unsigned bad_batches;           /* batches in a row with hard errors only */
-	struct call calls[CALLS_MAX];
+	struct call *calls;             /* of the batch under way */
 	size_t n_calls;
 	struct json_object *content;    /* the assistant message under way */
 	struct buf said;                /* text of earlier iterations, for an empty last one */

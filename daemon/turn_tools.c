@@ -101,8 +101,13 @@ outer_results(struct turn *t)
 enum err
 calls_gather(struct turn *t)
 {
+	size_t blocks = json_object_array_length(t->content);
+
 	t->n_calls = 0;
-	for (size_t i = 0, n = json_object_array_length(t->content); i < n; i++) {
+	t->calls = ctx_alloc(t->c, (blocks < CALLS_MAX ? blocks : CALLS_MAX) * sizeof(*t->calls));
+	if (t->calls == NULL)
+		return fail(t->c, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < blocks; i++) {
 		struct json_object *b = json_object_array_get_idx(t->content, i);
 		struct call *k = &t->calls[t->n_calls];
 

@@ -143,14 +143,36 @@ db_checkpoint(struct db *db, bool truncate)
 	    truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
+/*
+ * Writers of one process stand in line here, where they are woken, instead
+ * of at the engine's lock, where they must look again and again.
+ */
+static pthread_mutex_t writer = PTHREAD_MUTEX_INITIALIZER;
+
+static bool
+writer_enter(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += BUSY_US / 1000000;
+	return pthread_mutex_clocklock(&writer, CLOCK_MONOTONIC, &until) == 0;
+}
+
 enum err
 tx_begin(struct ctx *c, struct tx *tx)
 {
+	*tx = (struct tx){ .db = c->db };
+	if (!writer_enter()) {
+		c->fault = (struct fault){ .err = ERR_BUSY, .msg = "Service unavailable", .retry_after_s = 1 };
+		return ERR_BUSY;
+	}
 	SCOPED_STMT st = db_prepare(c->db, SQL("BEGIN IMMEDIATE"));
 
-	*tx = (struct tx){ .db = c->db };
-	if (db_exec(st) != ERR_OK)
+	if (db_exec(st) != ERR_OK) {
+		pthread_mutex_unlock(&writer);
 		return fail_db(c, st);
+	}
 	tx->open = true;
 	return ERR_OK;
 }
@@ -163,6 +185,7 @@ tx_commit(struct ctx *c, struct tx *tx)
 	if (db_exec(st) != ERR_OK)
 		return fail_db(c, st);
 	tx->open = false;
+	pthread_mutex_unlock(&writer);
 	return ERR_OK;
 }
 
@@ -173,6 +196,7 @@ tx_end(struct tx *tx)
 		SCOPED_STMT st = db_prepare(tx->db, SQL("ROLLBACK"));
 
 		ignore_err(db_exec(st));      /* a failed engine has rolled back by itself */
+		pthread_mutex_unlock(&writer);
 	}
 	tx->open = false;
 }

@@ -251,8 +251,8 @@ subtest 'a locked database' => sub {
 
 # --- the disk -----------------------------------------------------------------------
 
-my $mounted;
-END { system 'umount', '-l', $mounted if $mounted && $$ == $api->{pid} }
+my ($mounted, $owner) = (undef, $$);
+END { system 'umount', '-l', $mounted if $mounted && $$ == $owner }
 
 sub fill {
     my ($path) = @_;
@@ -299,4 +299,5 @@ subtest 'a full disk' => sub {
     system('umount', $mounted) == 0 and undef $mounted;
 };
 
+undef $api;                     # stopped while everything else is still there
 done_testing;

@@ -27,6 +27,7 @@ check_PROGRAMS += t/api/match
 check_PROGRAMS += t/api/schema
 check_PROGRAMS += t/base/json
 check_PROGRAMS += t/api/dispatch
+check_PROGRAMS += t/api/reply
 check_PROGRAMS += t/net/http
 check_PROGRAMS += t/net/tls
 check_PROGRAMS += t/llm/offline
@@ -53,7 +54,7 @@ prove = cd $(srcdir) && LC_ALL=C.UTF-8 \
 	LF_SRCDIR=$(abs_top_srcdir) LF_BUILDDIR=$(abs_top_builddir) \
 	ASAN_OPTIONS=detect_leaks=1:$${ASAN_OPTIONS-} \
 	UBSAN_OPTIONS=print_stacktrace=1:$${UBSAN_OPTIONS-} \
-	$(PROVE) -I $(abs_top_srcdir)/t/lib $(PROVE_FLAGS)
+	$(PROVE) --exec t/limit $(PROVE_FLAGS)
 PROVE_FLAGS = -j2
 CHECK_T = t/*.t
 c_tests = $(check_PROGRAMS:%=$(abs_top_builddir)/%)

@@ -4,15 +4,18 @@
  * Granting follows the manifest: tools_disabled, then capabilities.tools
  * (patterns) or else the profile, then blocklist and allowlist, then the agent's
  * mode. The catalog is process-wide and read by many threads, so nothing here takes a
- * reference into it: json-c's counters are no atomics. Turns get copies.
+ * reference into it: json-c's counters are no atomics.
  */
 #include <ctype.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "lib/agent/tool.h"
 #include "lib/agent/tools/tools.h"
 #include "lib/base/json.h"
 #include "lib/svc/toolcat.h"
+
+enum { LISTS_MAX = 64 };
 
 static const struct tool tools[] = {
 	{ "agent_list", tool_agent_list, true },
@@ -259,22 +262,56 @@ definition(struct json_object *t)
 	return o;
 }
 
-struct json_object *
-tools_for(struct ctx *c, struct json_object *manifest, const char *mode)
+/*
+ * Lists that were asked for, by the tools in them. Made once and never
+ * changed or freed, so that a turn shares one without touching json-c's counters.
+ */
+static struct {
+	pthread_mutex_t mu;
+	struct { uint64_t set; struct json_object *list; } all[LISTS_MAX];
+	size_t n;
+} lists = { .mu = PTHREAD_MUTEX_INITIALIZER };
+
+static struct json_object *
+list_make(uint64_t set)
 {
-	struct json_object *all = tool_catalog(), *ret = json_keep(c, json_object_new_array());
+	struct json_object *all = tool_catalog(), *ret = json_object_new_array();
 
 	for (size_t i = 0, n = json_object_array_length(all); ret != NULL && i < n; i++) {
-		struct json_object *t = json_object_array_get_idx(all, i), *o;
-		const char *name = js_str_or(t, "name", "");
+		struct json_object *o;
 
-		if (find_exact(name) == NULL || !tool_granted(manifest, mode, name))
+		if ((set >> i & 1) == 0)
 			continue;
-		o = definition(t);
+		o = definition(json_object_array_get_idx(all, i));
 		if (o == NULL || json_object_array_add(ret, o) != 0) {
 			json_object_put(o);
+			json_object_put(ret);
 			return NULL;
 		}
 	}
 	return ret;
+}
+
+struct json_object *
+tools_for(struct ctx *c, struct json_object *manifest, const char *mode)
+{
+	struct json_object *all = tool_catalog(), *ret = NULL;
+	uint64_t set = 0;
+
+	for (size_t i = 0, n = json_object_array_length(all); i < n && i < 64; i++) {
+		const char *name = js_str_or(json_object_array_get_idx(all, i), "name", "");
+
+		if (find_exact(name) != NULL && tool_granted(manifest, mode, name))
+			set |= (uint64_t)1 << i;
+	}
+	pthread_mutex_lock(&lists.mu);
+	for (size_t i = 0; i < lists.n && ret == NULL; i++)
+		if (lists.all[i].set == set)
+			ret = lists.all[i].list;
+	if (ret == NULL && lists.n < LISTS_MAX && (ret = list_make(set)) != NULL) {
+		lists.all[lists.n].set = set;
+		lists.all[lists.n++].list = ret;
+	}
+	pthread_mutex_unlock(&lists.mu);
+	return ret != NULL ? ret : json_keep(c, list_make(set));
 }

@@ -14,7 +14,7 @@ package LF;
 #
 # raw(method, path, {headers, content}) expects nothing; wire(bytes) sends
 # bytes and returns (status, headers, body); stream(path, body) opens
-# an event stream (LF::Stream). LF->mock(...) is an upstream (LF::Mock).
+# an event stream (LF::Stream), later(path, body) does not even wait for its head. LF->mock(...) is an upstream (LF::Mock).
 use strict;
 use warnings;
 use File::Path ();
@@ -23,6 +23,7 @@ use HTTP::Tiny;
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
+use Scalar::Util ();
 use LF::Mock;
 use LF::Schema;
 use LF::Stream;
@@ -31,6 +32,7 @@ use Time::HiRes ();
 
 our $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 our $Level = 0;
+our %Alive;
 
 sub builddir { $ENV{LF_BUILDDIR} // '.' }
 sub srcdir   { $ENV{LF_SRCDIR}   // '.' }
@@ -68,9 +70,10 @@ sub mock { my ($class, @script) = @_; return LF::Mock->start(@script) }
 sub start {
     my ($class, %o) = @_;
     needed();
+    for my $sig (qw(INT TERM HUP)) { $SIG{$sig} = sub { exit 1 } if !$SIG{$sig} || $SIG{$sig} eq 'DEFAULT' }
     my $dir = File::Temp->newdir('lf-XXXXXXXX', TMPDIR => 1);
     my $home = $o{home} // "$dir/home";
-    my $self = bless { dir => $dir, home => $home, key => $o{key} // random_key(), opt => \%o, pid => $$ }, $class;
+    my $self = bless { tmp => $dir, dir => "$dir", home => $home, key => $o{key} // random_key(), opt => \%o, pid => $$ }, $class;
     File::Path::make_path($home, "$dir/run");
     chmod 0700, $home, "$dir/run";
     $self->write_config unless $o{home} && -e "$home/config.toml";
@@ -83,7 +86,14 @@ sub start {
         close $fh or die "$home/$name: $!";
     }
     $self->up;
+    Scalar::Util::weaken($Alive{ 0 + $self } = $self);
     return $self;
+}
+
+# A server in a variable of the whole file is stopped here, while everything still stands.
+END {
+    local ($@, $?, $!);
+    for my $self (grep { defined && $_->{pid} == $$ } values %Alive) { $self->finish }
 }
 
 sub random_key { return join '', map { sprintf '%02x', rand 256 } 1 .. 24 }
@@ -168,20 +178,24 @@ sub down {
 
 sub restart { my ($self) = @_; $self->down; return $self->up }
 
+sub finish {
+    my ($self) = @_;
+    return if !$self->{running};
+    eval { $self->down; 1 } or Test::More::diag("stopping: $@");
+    # what the sanitizers saw is nobody's success
+    if ($self->log_text =~ /(?:ERROR: (?:Address|Leak)Sanitizer|runtime error:)/) {
+        Test::More::fail('no program of the server was faulted by the sanitizers');
+        Test::More::diag($self->log_tail(200));
+    }
+    return;
+}
+
 sub DESTROY {
     my ($self) = @_;
     return if $self->{pid} != $$;               # a forked child owns nothing
     local ($@, $?, $!);
-    my @w = ();
-    if ($self->{running}) {
-        eval { $self->down; 1 } or Test::More::diag("stopping: $@");
-        my $log = slurp("$self->{home}/logs/librefang.log");
-        # what the sanitizers saw is nobody's success
-        if ($log =~ /(?:ERROR: (?:Address|Leak)Sanitizer|runtime error:)/) {
-            Test::More::fail('no program of the server was faulted by the sanitizers');
-            Test::More::diag($self->log_tail(200));
-        }
-    }
+    delete $Alive{ 0 + $self };
+    $self->finish;
     return;
 }
 
@@ -358,8 +372,8 @@ sub wire {
     return ($s->status, $s->headers, $s->rest);
 }
 
-# POST (or another method) and watch events: see LF::Stream.
-sub stream {
+# Send a POST (or another method) and do not wait: an LF::Stream whose head is not read.
+sub later {
     my ($self, $path, $body, %o) = @_;
     my $content = ref $body ? $JSON->encode($body) : $body // '';
     my %h = (Host => "127.0.0.1:$self->{port}", Authorization => "Bearer $self->{key}", Accept => 'text/event-stream',
@@ -368,6 +382,13 @@ sub stream {
     my $s = LF::Stream->new($self->connect, $o{timeout} // 20);
     $s->send_bytes(($o{method} // 'POST') . " $path HTTP/1.1\r\n"
         . join('', map {"$_: $h{$_}\r\n"} grep { defined $h{$_} } sort keys %h) . "\r\n$content");
+    return $s;
+}
+
+# The same, and watch events: see LF::Stream.
+sub stream {
+    my ($self, @ask) = @_;
+    my $s = $self->later(@ask);
     $s->read_head;
     return $s;
 }

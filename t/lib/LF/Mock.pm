@@ -35,7 +35,7 @@ sub start {
     my $listen = IO::Socket::INET->new(Listen => 128, LocalAddr => '127.0.0.1', LocalPort => $script{port} // 0,
         Proto => 'tcp', ReuseAddr => 1) // die "the mock upstream cannot listen: $!\n";
     pipe my $alive_r, my $alive_w or die "pipe: $!";
-    my $self = bless { dir => $dir, log => "$dir/requests", port => $listen->sockport, owner => $$, alive => $alive_w,
+    my $self = bless { tmp => $dir, log => "$dir/requests", port => $listen->sockport, owner => $$, alive => $alive_w,
         script => \%script }, $class;
     open my $fh, '>', $self->{log} or die "$self->{log}: $!";
     close $fh;
@@ -54,13 +54,20 @@ sub port { return $_[0]{port} }
 sub base { return "http://127.0.0.1:$_[0]{port}" }
 sub url  { return $_[0]->base . '/v1' }
 
-# What came, in order: {method, path, headers, body, json, at}.
+# What came, in order: {method, path, headers, body, json, at}. What was read once is not read again.
 sub requests {
     my ($self) = @_;
-    open my $fh, '<:raw', $self->{log} or return [];
+    my $all = $self->{seen} //= [];
+    open my $fh, '<:raw', $self->{log} or return $all;
     flock $fh, LOCK_SH;
-    my @all = map { my $r = $JSON->decode($_); $r->{json} = eval { $JSON->decode($r->{body}) }; $r } <$fh>;
-    return \@all;
+    seek $fh, $self->{read} // 0, 0;
+    while (my $line = <$fh>) {
+        my $r = $JSON->decode($line);
+        $r->{json} = eval { $JSON->decode($r->{body}) };
+        push @$all, $r;
+    }
+    $self->{read} = tell $fh;
+    return [@$all];
 }
 
 sub chats { my ($self) = @_; return [ grep { $_->{path} =~ m{/chat/completions} } @{ $self->requests } ] }
