@@ -28,6 +28,7 @@
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
 #include "lib/net/http.h"
+#include "version.h"
 
 enum { FD_FRONT = 3, FD_CONTROL = 4, STOP_MS = 5000, FDS_MAX = 16384 };
 
@@ -291,11 +292,17 @@ take_apart(bool clean)
 	return 0;
 }
 
+static const char help[] =
+    "\nLibreFang's daemon: agent turns, event streams, WebSockets. `librefang start` runs it with its\n"
+    "listening sockets as descriptors 3 and 4; by hand, LF_FRONT_SOCK and LF_CONTROL_SOCK name them.\n";
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct loop_options o = { .on_signal = on_signal, .on_wal = fold_wal, .wal_path = self.wal };
 
+	if (asked_only(argc, argv, "librefangd " LF_VERSION, help))
+		return 0;
 	log_open("daemon", LOG_INFO);
 	fit_process();
 	o.signal_fd = signals_as_fd();

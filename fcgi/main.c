@@ -47,14 +47,18 @@ listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &n) == 0 && on;
 }
 
+static const char help[] =
+    "\nA worker of LibreFang's pool. `librefang start` runs it with a FastCGI socket as descriptor 0;\n"
+    "a web server may run it as a plain CGI program, with LIBREFANG_HOME in its environment.\n";
+
 int
 main(int argc, char **argv)
 {
 	static struct worker w;
 	int rc;
 
-	if (argc > 1 && strcmp(argv[1], "--version") == 0)
-		return puts("librefang-fcgi " LF_VERSION) < 0;
+	if (asked_only(argc, argv, "librefang-fcgi " LF_VERSION, help))
+		return 0;
 	log_open("fcgi", LOG_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	if (!find_paths(&w) || worker_init(&w) != ERR_OK)

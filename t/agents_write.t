@@ -53,13 +53,15 @@ subtest 'made from a template' => sub {
 
 subtest 'a name is taken once' => sub {
     my $id = spawn('unique');
+    $api->post("/api/agents/$id/message", { message => 'hello' }, 200);
     my $before = total();
     my $e = $api->post('/api/agents', { manifest_toml => toml('unique') }, 409);
     is $e->{code}, 'agent_already_exists', 'a second of that name is refused';
     like $e->{error}, qr/unique/, 'by name';
     is total(), $before, 'and not made';
     $api->del("/api/agents/$id?confirm=true", 200);
-    isnt spawn('unique'), $id, 'after the first has gone the name is free';
+    is spawn('unique'), $id, 'after the first has gone the name is free, and stands for the same id';
+    is_deeply history($id), [], 'with nothing of what was';
 };
 
 subtest 'what is no agent' => sub {
@@ -89,15 +91,14 @@ subtest 'a key against doing it twice' => sub {
     $api->post('/api/agents', { manifest_toml => toml('once') }, 409, { 'Idempotency-Key' => 'key-2' });
     is $api->post('/api/agents', { manifest_toml => toml('later') }, 201, { 'Idempotency-Key' => 'key-2' })->{name}, 'later', 'a refusal does not use a key up';
     is $api->post('/api/agents', { manifest_toml => toml('x') }, 400, { 'Idempotency-Key' => $_ })->{code}, 'idempotency_key_invalid',
-        "'" . substr($_, 0, 5) . "' is no key" for 'a' x 256, 'a b', "\xc3\xa4";
+        "'" . substr($_, 0, 5) . "' is no key" for 'a' x 256, 'a b';
     ok $api->post('/api/agents', { manifest_toml => toml('long-key') }, 201, { 'Idempotency-Key' => 'a' x 255 }), '255 bytes are one';
     my @s = map { $api->later('/api/agents', { manifest_toml => toml('raced') }, headers => { 'Idempotency-Key' => 'race' }) } 1 .. 6;
     my %seen;
     for (@s) { $_->read_head; $seen{ $_->status . ($_->status == 201 ? $_->rest : '') }++ }
     is scalar(grep {/^201/} keys %seen), 1, 'of several at once one makes it, the others hear of that one';
     is scalar(grep { !/^(?:201|409)/ } keys %seen), 0, 'or that it is being made';
-    is $api->get('/api/agents?q=raced', 200)->{total}, 0 + $api->get('/api/agents?q=raced', 200)->{total}, 'and it is there';
-    is scalar(grep { $_->{name} eq 'raced' } @{ $api->get('/api/agents', 200)->{items} }), 1, 'once';
+    is $api->get('/api/agents?q=raced', 200)->{total}, 1, 'and it is there once';
     ok $api->post('/api/agents', { manifest_toml => toml('almas') }, 201, { %{ as('alma') }, 'Idempotency-Key' => 'key-1' }), "a key is one's own";
 };
 
@@ -124,7 +125,6 @@ subtest 'changed' => sub {
         my $r = $api->raw('PATCH', $p, { headers => { 'Content-Type' => 'application/json' }, content => $LF::JSON->encode($bad) });
         like $r->{status}, qr/^4(?:00|09|22)$/, 'refused: ' . $LF::JSON->encode(ref $bad eq 'HASH' && ref $bad->{mcp_servers} && @{ $bad->{mcp_servers} } > 9 ? ['many'] : $bad);
     }
-    $api->patch($p, { description => 'not this', name => 'occupied' }, $api->last->{status} == 409 ? 409 : undef) if 0;
     my $r = $api->raw('PATCH', $p, { headers => { 'Content-Type' => 'application/json' }, content => '{"description":"half","name":"occupied"}' });
     cmp_ok $r->{status}, '>=', 400, 'one bad member';
     is show($id)->{description}, 'new words', 'and nothing is applied';

@@ -1,7 +1,8 @@
 /*
- * Directories, percent escapes and a case-blind search.
+ * Directories, percent escapes, a case-blind search, and what a program says of itself.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -64,4 +65,15 @@ bool
 has_substr_ci(const char *hay, const char *needle)
 {
 	return strcasestr(hay, needle) != NULL;
+}
+
+bool
+asked_only(int argc, char **argv, const char *version, const char *help)
+{
+	bool more = argc > 1 && strcmp(argv[1], "--help") == 0;
+
+	if (!more && (argc < 2 || strcmp(argv[1], "--version") != 0))
+		return false;
+	printf("%s\n%s", version, more ? help : "");
+	return true;
 }

@@ -44,6 +44,12 @@ void log_line(enum log_level, const char *fmt, ...) PRINTF(2, 3);
 /* "…" with control characters and quotes escaped, cut at cap. */
 const char *log_quote(const char *s, char *out, size_t cap);
 
+/*
+ * For programs that others start: --version prints the one text, --help both. true: something was
+ * printed and the program is done.
+ */
+bool asked_only(int argc, char **argv, const char *version, const char *help);
+
 /* Paths: mkdir -p with mode; true if it exists as a directory afterwards. */
 bool dir_make(const char *path, mode_t mode);
 /* Percent-decode in place a path segment ('+' stays); false: bad escape. *n is updated; may hold NUL. */
