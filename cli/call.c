@@ -78,7 +78,7 @@ ask(struct cli *cli, struct uhttp *h, const char *verb, const char *target, cons
 		e = uhttp_head(h);
 	if (e != ERR_OK)
 		return complain(EXIT_FAILED, e == ERR_TIMEOUT ? "the daemon did not answer in time" :
-		    "the daemon broke off");
+		    "the daemon is not there just now; the log says why");
 	return EXIT_GOOD;
 }
 

@@ -13,6 +13,7 @@ librefang_SOURCES = \
 	cli/notify.c \
 	cli/proc.c \
 	cli/publish.c \
+	cli/reload.c \
 	cli/settings.c \
 	cli/sup.c \
 	cli/sup_boot.c \

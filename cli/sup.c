@@ -8,21 +8,16 @@
 #include "cli/sup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/base/buf.h"
-#include "lib/base/json.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
 #include "version.h"
@@ -31,8 +26,6 @@ enum {
 	SECOND_US = 1000000,
 	BOOT_US = 20 * SECOND_US,       /* a migration may take its time */
 	FRONT_US = SECOND_US, DAEMON_US = 5 * SECOND_US, POOL_US = 2 * SECOND_US,
-	RETIRED_US = 35 * SECOND_US,    /* longer than a short request may take */
-	FRONT_RETIRED_S = 3600,         /* as nginx's worker_shutdown_timeout */
 	BACKOFF_US = 50000, BACKOFF_MAX_US = 5 * SECOND_US,
 	PROBE_AGAIN_US = 5000, PROBE_AGAIN_MAX_US = SECOND_US / 2,
 };
@@ -64,8 +57,8 @@ enter(struct sup *s, enum stage stage, int64_t patience_us)
 	s->stage_us = clock_mono_us() + patience_us;
 }
 
-static void
-signal_slot(const struct sup *s, int slot, int sig)
+void
+sup_signal(const struct sup *s, int slot, int sig)
 {
 	if (s->child[slot].pid > 0)
 		kill(s->child[slot].pid, sig);
@@ -82,26 +75,26 @@ stop_begin(struct sup *s)
 		s->child[i].due_us = 0;
 	}
 	listen_close(s);
-	signal_slot(s, SLOT_NGINX, SIGQUIT);
+	sup_signal(s, SLOT_NGINX, SIGQUIT);
 	for (int i = SLOT_RETIRED; i < CHILD_MAX; i++)
-		signal_slot(s, i, SIGTERM);
+		sup_signal(s, i, SIGTERM);
 	enter(s, STAGE_STOP_FRONT, FRONT_US);
 }
 
 static void
 stop_daemon(struct sup *s)
 {
-	signal_slot(s, SLOT_DAEMON, SIGTERM);
+	sup_signal(s, SLOT_DAEMON, SIGTERM);
 	enter(s, STAGE_STOP_DAEMON, DAEMON_US);
 }
 
 static void
 stop_pool(struct sup *s)
 {
-	signal_slot(s, SLOT_NGINX, SIGTERM);
-	signal_slot(s, SLOT_DAEMON, SIGKILL);
+	sup_signal(s, SLOT_NGINX, SIGTERM);
+	sup_signal(s, SLOT_DAEMON, SIGKILL);
 	for (int i = 0; i < POOL_MAX; i++)
-		signal_slot(s, i, SIGTERM);
+		sup_signal(s, i, SIGTERM);
 	enter(s, STAGE_STOP_POOL, POOL_US);
 }
 
@@ -142,7 +135,7 @@ clean_up(struct sup *s)
 	if (s->pgid > 1)
 		kill(-s->pgid, SIGKILL);
 	for (int i = 0; i < CHILD_MAX; i++)
-		signal_slot(s, i, SIGKILL);
+		sup_signal(s, i, SIGKILL);
 	kill_orphans(s);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		;
@@ -256,155 +249,14 @@ start_due(struct sup *s, int64_t now)
 	}
 	for (int i = SLOT_RETIRED; i < CHILD_MAX; i++)
 		if (s->child[i].pid > 0 && s->child[i].kill_us <= now) {
-			signal_slot(s, i, SIGKILL);
+			sup_signal(s, i, SIGKILL);
 			s->child[i].kill_us = now + SECOND_US;
 		}
 	if (s->child[SLOT_WATCHER].pid == 0 && s->stage <= STAGE_RUN)
 		watcher_start(s);
 }
 
-/* --- reload and logs -------------------------------------------------------------------- */
-
-/* Let a child finish on its own while a successor takes its place. */
-static bool
-retire(struct sup *s, int slot, int sig, int64_t patience_us)
-{
-	struct child *old = &s->child[slot];
-
-	for (int i = SLOT_RETIRED; old->pid > 0 && i < CHILD_MAX; i++) {
-		if (s->child[i].pid != 0)
-			continue;
-		s->child[i] = *old;
-		s->child[i].kill_us = clock_mono_us() + patience_us;
-		s->child[i].wanted = false;
-		old->pid = 0;
-		if (!child_start(s, slot))
-			old->due_us = clock_mono_us() + BACKOFF_US;
-		kill(s->child[i].pid, sig);
-		return true;
-	}
-	return false;
-}
-
-static void
-replace_pool(struct sup *s)
-{
-	for (int i = 0; i < POOL_MAX; i++)
-		if (s->child[i].wanted && s->child[i].pid > 0 && !retire(s, i, SIGTERM, RETIRED_US))
-			log_line(LOG_WARN, "msg=\"too many workers are finishing; one keeps its old state\"");
-}
-
-static bool
-bind_new(struct sup *s, const struct published *p)
-{
-	return listen_tcp(s, p, s->why, sizeof(s->why)) == ERR_OK;
-}
-
-static bool
-same_addresses(const struct published *a, const struct published *b)
-{
-	if (a->n_addr != b->n_addr)
-		return false;
-	for (unsigned i = 0; i < a->n_addr; i++)
-		if (strcmp(a->addr[i].text, b->addr[i].text) != 0)
-			return false;
-	return true;
-}
-
-/* librefang.ini may ask for more or fewer workers now. */
-static void
-resettle(struct sup *s)
-{
-	struct settings fresh;
-	struct run_paths paths;
-	char msg[600], q[700];
-
-	if (settings_load(&fresh, &paths, s->paths.home, false, msg, sizeof(msg)) != ERR_OK) {
-		log_line(LOG_ERROR, "msg=\"settings not taken\" why=%s", log_quote(msg, q, sizeof(q)));
-		return;
-	}
-	if (s->workers_over != 0)
-		fresh.pool_size = s->workers_over;
-	for (unsigned i = 0; i < POOL_MAX; i++) {
-		bool want = i < fresh.pool_size;
-
-		if (!want)
-			signal_slot(s, (int)i, SIGTERM);
-		else if (!s->child[i].wanted)
-			s->child[i].due_us = 1;
-		s->child[i].wanted = want;
-	}
-	s->set = fresh;
-}
-
-static void daemon_json(const struct sup *s);
-
-static void
-reload(struct sup *s)
-{
-	struct published before = s->pub;
-	uint32_t generation = atomic_load(&shm->generation) + 1;
-
-	notify("RELOADING=1");
-	resettle(s);
-	if (publish(s, generation, bind_new) != ERR_OK) {
-		char q[700];
-
-		log_line(LOG_ERROR, "msg=\"configuration not taken, the last good one stays\" why=%s",
-		    log_quote(s->why, q, sizeof(q)));
-		s->why[0] = '\0';
-		notify("READY=1");
-		return;
-	}
-	log_set_level(log_level_of(s->pub.log_level));
-	atomic_store(&shm->generation, generation);
-	signal_slot(s, SLOT_DAEMON, SIGHUP);
-	replace_pool(s);
-	if (!same_addresses(&before, &s->pub))
-		(void)retire(s, SLOT_NGINX, SIGQUIT, (int64_t)FRONT_RETIRED_S * SECOND_US);
-	else if (s->nginx_changed)
-		signal_slot(s, SLOT_NGINX, SIGHUP);
-	daemon_json(s);
-	log_line(LOG_INFO, "msg=\"configuration loaded\" generation=%u listen=%s", generation, s->pub.listen);
-	notify("READY=1");
-}
-
-static void
-reopen_logs(struct sup *s)
-{
-	if (s->log_path[0] != '\0') {
-		SCOPED_FD fd = open(s->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-		if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
-			log_line(LOG_ERROR, "msg=\"cannot reopen the log\" errno=%d", errno);
-		(void)dup2(STDERR_FILENO, STDOUT_FILENO);       /* as before if this fails */
-	}
-	signal_slot(s, SLOT_NGINX, SIGUSR1);
-	signal_slot(s, SLOT_DAEMON, SIGUSR1);
-	replace_pool(s);
-}
-
 /* --- the start's end ----------------------------------------------------------------------- */
-
-/* <home>/daemon.json: for people and for clients that look for us. */
-static void
-daemon_json(const struct sup *s)
-{
-	SCOPED_BUF b = BUF_INIT(4096);
-	struct jw w = JW_INIT(&b);
-	char path[4352];
-
-	jw_object(&w, NULL);
-	jw_i64(&w, "pid", getpid());
-	jw_str(&w, "listen_addr", s->pub.listen);
-	jw_time(&w, "started_at", atomic_load(&shm->started_ms));
-	jw_str(&w, "version", LF_VERSION);
-	jw_str(&w, "platform", "linux");
-	jw_end(&w);
-	snprintf(path, sizeof(path), "%s/daemon.json", s->paths.home);
-	if (b.failed || file_replace(path, b.p, b.len, 0600) != ERR_OK)
-		log_line(LOG_ERROR, "msg=\"cannot write daemon.json\"");
-}
 
 /* Tell who waits for the start: the exit code, then the words. */
 static void
@@ -427,7 +279,7 @@ booted(struct loop *l)
 	struct sup *s = l->s;
 
 	s->stage = STAGE_RUN;
-	daemon_json(s);
+	sup_daemon_json(s);
 	notify("READY=1");
 	log_line(LOG_INFO, "msg=\"serving\" listen=%s boot_ms=%lld version=%s", s->pub.listen,
 	    (long long)(clock_ms() - atomic_load(&shm->started_ms)), LF_VERSION);
@@ -498,11 +350,11 @@ read_signals(struct loop *l)
 		on_signal(l, (int)si[i].ssi_signo);
 	if (l->s->stage == STAGE_RUN && l->hup) {
 		l->hup = false;
-		reload(l->s);
+		sup_reload(l->s);
 	}
 	if (l->s->stage == STAGE_RUN && l->usr1) {
 		l->usr1 = false;
-		reopen_logs(l->s);
+		sup_reopen_logs(l->s);
 	}
 }
 
@@ -654,7 +506,7 @@ prepare(struct sup *s)
 	raise_limits();
 	if (shm_open_segment(s->paths.shm, true, &made) != ERR_OK)
 		return sup_fail(s, "cannot make shared memory %s", s->paths.shm), ERR_IO;
-	if (publish(s, 1, bind_new) != ERR_OK)
+	if (publish(s, 1, sup_bind) != ERR_OK)
 		return ERR_INVALID;
 	atomic_store(&shm->generation, 1);
 	log_set_level(log_level_of(s->pub.log_level));

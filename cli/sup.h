@@ -3,6 +3,7 @@
  *
  * sup.c       the loop: signals, deaths, the end
  * sup_boot.c  from the command line to the first answer
+ * reload.c    a new configuration, while requests go on
  * child.c     making one child: descriptors, environment, process group
  * publish.c   config.toml to snapshot and nginx.conf, in a helper process
  * listen.c    sockets that outlive the children
@@ -74,6 +75,13 @@ struct sup {
 /* sup.c */
 int sup_run(struct sup *, int report_fd);
 void sup_fail(struct sup *, const char *fmt, ...) PRINTF(2, 3);
+void sup_signal(const struct sup *, int slot, int sig);         /* nothing if nobody is there */
+
+/* reload.c */
+void sup_reload(struct sup *);
+void sup_reopen_logs(struct sup *);
+bool sup_bind(struct sup *, const struct published *);          /* for publish() */
+void sup_daemon_json(const struct sup *);                       /* <home>/daemon.json, while we run */
 
 /* sup_boot.c: hold the lock and know the paths, then run (in the background unless foreground). Exit code. */
 struct start_options { const char *home, *listen; unsigned workers; bool foreground, json; };

@@ -2,8 +2,8 @@
  * From "librefang start" to the supervisor, and back with its answer.
  *
  * The lock on the home is taken before the process goes to the background, so two
- * starts cannot both believe they are the first; the lock's file holds the pid. The command then waits on a pipe
- * until everything answers, or says why it does not.
+ * starts cannot both believe they are the first; the lock's file holds the pid.
+ * The command then waits on a pipe until everything answers, or says why it does not.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -68,7 +68,7 @@ struct conn {
 	enum phase phase;
 	bool control, raw, adopting, closing, draining;
 	bool may_read;                  /* while its job runs: only to hear that it takes more */
-	lws_sorted_usec_list_t odd;
+	lws_sorted_usec_list_t slow;
 	struct live *live;
 	struct job *job;                /* while its body comes in */
 	size_t body_left;

@@ -29,6 +29,7 @@ enum {
 	SERVICE_BYTES = 16384,
 	STOP_LOOK_US = 20000,
 	ODD_US = 10000,
+	SLOW_US = 200000,
 };
 
 static struct {
@@ -190,11 +191,42 @@ conn_close_soon(struct conn *k)
 	lws_set_timeout(k->src.wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
-static void
-odd_timer(lws_sorted_usec_list_t *sul)
+/* Has the client sent more than its request, or closed its half? */
+static bool
+more_to_read(struct conn *k)
 {
-	struct conn *k = lws_container_of(sul, struct conn, odd);
+	char c;
 
+	return recv((int)lws_get_socket_fd(k->src.wsi), &c, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+/*
+ * Let the connection be read again. false: more than its request has been read from it before. The
+ * library has that in a buffer of its own, which shows only in that it asks to write then, too; and
+ * it takes a body from there wrongly and for ever, so who sends the next request too early is cut off.
+ */
+static bool
+read_again(struct conn *k)
+{
+	unsigned expected = k->may_read ? 0 : 1;
+
+	k->poll_changes = 0;
+	lws_rx_flow_control(k->src.wsi, 1 | LWS_RXFLOW_REASON_FLAG_PROCESS_NOW);
+	return k->poll_changes <= expected;
+}
+
+static void
+slow_timer(lws_sorted_usec_list_t *sul)
+{
+	struct conn *k = lws_container_of(sul, struct conn, slow);
+
+	if (k->may_read) {
+		if (more_to_read(k))
+			conn_close_soon(k);
+		else
+			lws_sul_schedule(loop.ctx, 0, sul, slow_timer, SLOW_US);
+		return;
+	}
 	if ((lws_partial_buffered(k->src.wsi) && lws_write(k->src.wsi, NULL, 0, LWS_WRITE_HTTP) < 0) ||
 	    conn_pump(k, false) != 0)
 		conn_close_soon(k);
@@ -202,22 +234,25 @@ odd_timer(lws_sorted_usec_list_t *sul)
 
 /*
  * Come back when the connection takes more. The library tells of that only while it may
- * also read, and reading a connection whose request runs makes it spin: so reading is allowed
- * just for the wait, and a client that has sent more already (or half closed) is looked after by a timer.
+ * also read, and a connection that has something to read while its request runs makes it spin. So
+ * reading is allowed just for the wait; a client that has closed its half is served by
+ * a timer instead, and one that sends more while it does not read is cut off.
  */
 static void
 ask_writable(struct conn *k)
 {
-	char c;
-
 	k->ws_asked = true;
-	if (k->phase == IN_JOB) {
-		if (recv((int)lws_get_socket_fd(k->src.wsi), &c, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) {
-			lws_sul_schedule(loop.ctx, 0, &k->odd, odd_timer, ODD_US);
+	if (k->phase == IN_JOB && !k->may_read) {
+		if (more_to_read(k)) {
+			lws_sul_schedule(loop.ctx, 0, &k->slow, slow_timer, ODD_US);
 			return;
 		}
-		lws_rx_flow_control(k->src.wsi, 1);
+		if (!read_again(k)) {
+			conn_close_soon(k);
+			return;
+		}
 		k->may_read = true;
+		lws_sul_schedule(loop.ctx, 0, &k->slow, slow_timer, SLOW_US);
 	}
 	lws_callback_on_writable(k->src.wsi);
 }
@@ -270,21 +305,6 @@ write_some(struct conn *k)
 	return (ssize_t)n;
 }
 
-/*
- * Let the connection be read again. false: more than its request has been read from it before. The
- * library has that in a buffer of its own, which shows only in that it asks to write then, too; and
- * it takes a body from there wrongly and for ever, so who sends the next request too early is cut off.
- */
-static bool
-read_again(struct conn *k)
-{
-	unsigned expected = k->may_read ? 0 : 1;
-
-	k->poll_changes = 0;
-	lws_rx_flow_control(k->src.wsi, 1 | LWS_RXFLOW_REASON_FLAG_PROCESS_NOW);
-	return k->poll_changes <= expected;
-}
-
 /* The answer is out: the connection rests until its next request, or ends. */
 static int
 answered(struct conn *k)
@@ -298,6 +318,7 @@ answered(struct conn *k)
 	k->live = NULL;
 	l->conn = NULL;
 	live_drop(l);
+	lws_sul_cancel(&k->slow);
 	if (last || !read_again(k))
 		return -1;
 	k->phase = AT_REST;
@@ -349,6 +370,7 @@ conn_pump(struct conn *k, bool inside)
 		return answered(k);
 	if (k->may_read && k->phase == IN_JOB) {
 		lws_rx_flow_control(k->src.wsi, 0);
+		lws_sul_cancel(&k->slow);
 		k->may_read = false;
 	}
 	return 0;
@@ -384,7 +406,7 @@ conn_free(struct conn *k)
 	if (k->in_streams && shm != NULL)
 		atomic_fetch_sub(&shm->sse_open, 1);
 	stream_leave(k);
-	lws_sul_cancel(&k->odd);
+	lws_sul_cancel(&k->slow);
 	ws_gone(k);
 	if (k->live != NULL) {
 		k->live->conn = NULL;

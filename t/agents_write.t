@@ -157,7 +157,8 @@ subtest 'its mode' => sub {
 subtest 'its model' => sub {
     my $id = spawn();
     my $p = "/api/agents/$id/model";
-    is_deeply $api->put($p, { model => 'gpt-4o-mini' }, 200), { status => 'ok', model => 'gpt-4o-mini', provider => 'openai' }, 'a model of the catalog brings its provider';
+    my ($known) = grep { $_->{provider} ne 'openai' } @{ $api->get('/api/models?limit=100', 200)->{models} };
+    is_deeply $api->put($p, { model => $known->{id} }, 200), { status => 'ok', model => $known->{id}, provider => $known->{provider} }, 'a model of the catalog brings its provider';
     is_deeply $api->put($p, { model => 'openai/gpt-4o' }, 200), { status => 'ok', model => 'gpt-4o', provider => 'openai' }, 'a prefix is taken off';
     is_deeply $api->put($p, { model => 'own-model', provider => 'own' }, 200), { status => 'ok', model => 'own-model', provider => 'own' }, 'others may be named';
     is show($id)->{model}{model}, 'own-model', 'and it is so';
@@ -289,8 +290,8 @@ refuses($api, POST => '/api/agents', body => { manifest_toml => toml('refusing')
 refuses($api, PATCH => "/api/agents/$id", body => { description => 'x' });
 refuses($api, DELETE => "/api/agents/$nobody");
 refuses($api, PUT => "/api/agents/$id/mode", body => { mode => 'full' });
-refuses($api, PUT => "/api/agents/$id/model", body => { model => 'x' });
-refuses($api, POST => "/api/agents/$id/sessions", body => { label => 'x' }, optional => 1);
+refuses($api, PUT => "/api/agents/$id/model", body => { model => 'x' }, lenient => 1);
+refuses($api, POST => "/api/agents/$id/sessions", body => { label => 'x' }, optional => 1, lenient => 1);
 refuses($api, POST => "/api/agents/$id/sessions/$nobody/switch");
 refuses($api, DELETE => "/api/agents/$id/history");
 refuses($api, POST => "/api/agents/$id/session/reset");

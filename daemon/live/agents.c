@@ -289,8 +289,8 @@ agents_model_set(struct ctx *c, const struct request *rq)
 	else if (blank(provider) && slash != NULL &&
 	    catalog_provider_alias(ctx_strndup(c, model, (size_t)(slash - model))) != NULL)
 		provider = ctx_strndup(c, model, (size_t)(slash - model));
-	if (blank(provider))
-		provider = js_str_or(mm, "provider", "default");
+	if (blank(provider))            /* a copy: what it points into is replaced below */
+		provider = ctx_strdup(c, js_str_or(mm, "provider", "default"));
 	if (slash != NULL && strncmp(model, provider, (size_t)(slash - model)) == 0 &&
 	    provider[slash - model] == '\0')
 		model = slash + 1;
