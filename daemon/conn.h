@@ -93,10 +93,14 @@ struct lws_context *loop_context(void);
 struct lws *loop_watch(struct source *, enum source_kind, int fd);      /* wake on readable; takes the fd */
 bool loop_stopping(void);
 void loop_wake(void);                           /* any thread: look at the woken ones */
+
+/* loop_write.c */
+/* From outside the connection's own callbacks: close it at the next round. */
 void conn_close_soon(struct conn *);
-void stream_touch(struct conn *);               /* it has just been written to */
 /* Write what is queued. -1: close now (from a callback). inside: called from the connection's own writeable callback. */
 int conn_pump(struct conn *, bool inside);
+void conn_writes_no_more(struct conn *);
+void streams_stop(void);
 
 /* loop_http.c */
 int http_begin(struct conn *);

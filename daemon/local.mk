@@ -16,6 +16,7 @@ libdaemon_a_SOURCES = \
 	daemon/loop.c \
 	daemon/loop_http.c \
 	daemon/loop_wal.c \
+	daemon/loop_write.c \
 	daemon/loop_ws.c \
 	daemon/model_route.c \
 	daemon/queue.c \

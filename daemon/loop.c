@@ -1,6 +1,6 @@
 /*
  * The event loop on libwebsockets: context, listening sockets, signals,
- * the list of woken requests, and writing.
+ * and the list of woken requests.
  *
  * The library's own listener would neither inherit a socket nor show who is at the
  * other end, so we accept ourselves and hand it connections. Closing from
@@ -28,8 +28,6 @@ enum {
 	BODY_S = 60,                    /* between two pieces of a body */
 	SERVICE_BYTES = 16384,
 	STOP_LOOK_US = 20000,
-	ODD_US = 10000,
-	SLOW_US = 200000,
 };
 
 static struct {
@@ -40,9 +38,7 @@ static struct {
 	int spare_fd;                   /* given up for a moment when descriptors run out */
 	struct conn *conns;
 	unsigned n_conns;
-	/* event streams, longest silent first */
-	struct conn *stream_old, *stream_new;
-	lws_sorted_usec_list_t stream_timer, stop_timer;
+	lws_sorted_usec_list_t stop_timer;
 	bool stopping, done;
 	int64_t stop_at_us;
 } loop = { .spare_fd = -1 };
@@ -123,259 +119,6 @@ serve_woken(void)
 	}
 }
 
-/* --- streams: a comment after silence ------------------------------------------ */
-
-static void
-stream_leave(struct conn *k)
-{
-	if (!k->in_streams)
-		return;
-	*(k->older != NULL ? &k->older->newer : &loop.stream_old) = k->newer;
-	*(k->newer != NULL ? &k->newer->older : &loop.stream_new) = k->older;
-	k->older = k->newer = NULL;
-	k->in_streams = false;
-}
-
-static void
-stream_comment(struct conn *k)
-{
-	static const char comment[] = ": keep-alive\n\n";
-	unsigned char text[LWS_PRE + sizeof(comment)];
-
-	memcpy(text + LWS_PRE, comment, sizeof(comment));
-	if (k->out == NULL && !lws_partial_buffered(k->src.wsi) &&
-	    lws_write(k->src.wsi, text + LWS_PRE, sizeof(comment) - 1, LWS_WRITE_HTTP) < 0)
-		conn_close_soon(k);
-}
-
-static void
-stream_timer(lws_sorted_usec_list_t *sul)
-{
-	int64_t now = clock_mono_us();
-	struct conn *k;
-
-	while ((k = loop.stream_old) != NULL && now - k->wrote_us >= KEEP_ALIVE_US) {
-		stream_comment(k);
-		stream_touch(k);
-	}
-	if (k != NULL)
-		lws_sul_schedule(loop.ctx, 0, sul, stream_timer, k->wrote_us + KEEP_ALIVE_US - now);
-}
-
-/* All streams are silent for the same time, so the one written to last goes to the end: no search. */
-void
-stream_touch(struct conn *k)
-{
-	bool first = loop.stream_old == NULL;
-
-	stream_leave(k);
-	k->wrote_us = clock_mono_us();
-	k->in_streams = true;
-	k->older = loop.stream_new;
-	*(k->older != NULL ? &k->older->newer : &loop.stream_old) = k;
-	loop.stream_new = k;
-	if (first && lws_dll2_is_detached(&loop.stream_timer.list))
-		lws_sul_schedule(loop.ctx, 0, &loop.stream_timer, stream_timer, KEEP_ALIVE_US);
-}
-
-/* --- writing -------------------------------------------------------------------- */
-
-/*
- * From outside the connection's own callbacks. What was written is with the kernel by then, or
- * is not worth waiting for.
- */
-void
-conn_close_soon(struct conn *k)
-{
-	k->closing = true;
-	lws_set_timeout(k->src.wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
-}
-
-/* Has the client sent more than its request, or closed its half? */
-static bool
-more_to_read(struct conn *k)
-{
-	char c;
-
-	return recv((int)lws_get_socket_fd(k->src.wsi), &c, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
-}
-
-/*
- * Let the connection be read again. false: more than its request has been read from it before. The
- * library has that in a buffer of its own, which shows only in that it asks to write then, too; and
- * it takes a body from there wrongly and for ever, so who sends the next request too early is cut off.
- */
-static bool
-read_again(struct conn *k)
-{
-	unsigned expected = k->may_read ? 0 : 1;
-
-	k->poll_changes = 0;
-	lws_rx_flow_control(k->src.wsi, 1 | LWS_RXFLOW_REASON_FLAG_PROCESS_NOW);
-	return k->poll_changes <= expected;
-}
-
-static void
-slow_timer(lws_sorted_usec_list_t *sul)
-{
-	struct conn *k = lws_container_of(sul, struct conn, slow);
-
-	if (k->may_read) {
-		if (more_to_read(k))
-			conn_close_soon(k);
-		else
-			lws_sul_schedule(loop.ctx, 0, sul, slow_timer, SLOW_US);
-		return;
-	}
-	if ((lws_partial_buffered(k->src.wsi) && lws_write(k->src.wsi, NULL, 0, LWS_WRITE_HTTP) < 0) ||
-	    conn_pump(k, false) != 0)
-		conn_close_soon(k);
-}
-
-/*
- * Come back when the connection takes more. The library tells of that only while it may
- * also read, and a connection that has something to read while its request runs makes it spin. So
- * reading is allowed just for the wait; a client that has closed its half is served by
- * a timer instead, and one that sends more while it does not read is cut off.
- */
-static void
-ask_writable(struct conn *k)
-{
-	k->ws_asked = true;
-	if (k->phase == IN_JOB && !k->may_read) {
-		if (more_to_read(k)) {
-			lws_sul_schedule(loop.ctx, 0, &k->slow, slow_timer, ODD_US);
-			return;
-		}
-		if (!read_again(k)) {
-			conn_close_soon(k);
-			return;
-		}
-		k->may_read = true;
-		lws_sul_schedule(loop.ctx, 0, &k->slow, slow_timer, SLOW_US);
-	}
-	lws_callback_on_writable(k->src.wsi);
-}
-
-/* What the thread has queued becomes the connection's. Returns whether that is all there will be. */
-static bool
-take_output(struct conn *k, bool *dropped)
-{
-	struct live *l = k->live;
-	bool ended;
-
-	pthread_mutex_lock(&l->mu);
-	if (k->out == NULL)
-		k->out = queue_take(&l->q);
-	ended = l->ended;
-	*dropped = l->too_slow;
-	if (l->sse && !k->in_streams && l->begun && shm != NULL)
-		atomic_fetch_add(&shm->sse_open, 1);
-	if (l->sse && !k->in_streams)
-		stream_touch(k);
-	pthread_mutex_unlock(&l->mu);
-	return ended;
-}
-
-static void
-out_shift(struct conn *k)
-{
-	struct chunk *first = k->out;
-
-	k->out = first->next;
-	first->next = NULL;
-	chunks_free(first);
-}
-
-/* One chunk, or as much of it as one write may be. -1: the connection is broken. */
-static ssize_t
-write_some(struct conn *k)
-{
-	struct chunk *c = k->out;
-	size_t n = c->len - c->at;
-
-	if (k->phase != AS_WS && n > WRITE_MAX)
-		n = WRITE_MAX;
-	if (lws_write(k->src.wsi, c->bytes + c->at, n, k->phase == AS_WS ? LWS_WRITE_TEXT : LWS_WRITE_HTTP) < 0)
-		return -1;
-	c->at += n;
-	queue_eaten(&k->live->q, n);
-	if (c->at == c->len)
-		out_shift(k);
-	return (ssize_t)n;
-}
-
-/* The answer is out: the connection rests until its next request, or ends. */
-static int
-answered(struct conn *k)
-{
-	struct live *l = k->live;
-	bool last = l->last || k->raw;
-
-	stream_leave(k);
-	if (l->sse && shm != NULL)
-		atomic_fetch_sub(&shm->sse_open, 1);
-	k->live = NULL;
-	l->conn = NULL;
-	live_drop(l);
-	lws_sul_cancel(&k->slow);
-	if (last || !read_again(k))
-		return -1;
-	k->phase = AT_REST;
-	k->may_read = false;
-	return lws_http_transaction_completed(k->src.wsi) != 0 ? -1 : 0;
-}
-
-static int
-farewell(struct conn *k)
-{
-	lws_close_reason(k->src.wsi, (enum lws_close_status)k->out->close_code,
-	    k->out->bytes, k->out->len);
-	return -1;
-}
-
-int
-conn_pump(struct conn *k, bool inside)
-{
-	bool ended, dropped;
-	ssize_t n, written = 0;
-
-	if (k->closing)
-		return -1;
-	if (k->live == NULL)
-		return 0;
-	ended = take_output(k, &dropped);
-	if (dropped)
-		return -1;
-	if (!inside && (k->phase == AS_WS || lws_partial_buffered(k->src.wsi))) {
-		if (k->out != NULL || lws_partial_buffered(k->src.wsi))
-			ask_writable(k);
-		return 0;
-	}
-	while (k->out != NULL && written < WRITE_MAX && !lws_partial_buffered(k->src.wsi)) {
-		if (k->out->close_code != 0)
-			return farewell(k);
-		n = write_some(k);
-		if (n < 0)
-			return -1;
-		written += n;
-	}
-	if (written > 0 && k->in_streams)
-		stream_touch(k);
-	if (k->out != NULL || lws_partial_buffered(k->src.wsi)) {
-		ask_writable(k);
-		return 0;
-	}
-	if (ended && k->phase == IN_JOB)
-		return answered(k);
-	if (k->may_read && k->phase == IN_JOB) {
-		lws_rx_flow_control(k->src.wsi, 0);
-		lws_sul_cancel(&k->slow);
-		k->may_read = false;
-	}
-	return 0;
-}
-
 /* --- connections come and go ------------------------------------------------------ */
 
 static struct conn *
@@ -403,10 +146,7 @@ conn_free(struct conn *k)
 	if (k->next != NULL)
 		k->next->prev = k->prev;
 	loop.n_conns--;
-	if (k->in_streams && shm != NULL)
-		atomic_fetch_sub(&shm->sse_open, 1);
-	stream_leave(k);
-	lws_sul_cancel(&k->slow);
+	conn_writes_no_more(k);
 	ws_gone(k);
 	if (k->live != NULL) {
 		k->live->conn = NULL;
@@ -739,7 +479,7 @@ loop_close(void)
 
 	wal_stop();
 	ws_db_close();
-	lws_sul_cancel(&loop.stream_timer);
+	streams_stop();
 	lws_sul_cancel(&loop.stop_timer);
 	lws_context_destroy(loop.ctx);
 	loop.ctx = NULL;

@@ -366,9 +366,9 @@ line_up(struct ws_session *s, const char *text, size_t n)
 static void
 do_command(struct ws_session *s, struct ctx *c, const char *line)
 {
-	size_t n = strcspn(line, " ");
+	size_t n = strcspn(line, " \n");
 
-	ws_command(s, c, ctx_strndup(c, line, n), line[n] == ' ' ? line + n + 1 : "");
+	ws_command(s, c, ctx_strndup(c, line, n), line[n] != '\0' ? line + n + 1 : "");
 }
 
 static bool
@@ -394,11 +394,12 @@ sort_frame(struct ws_session *s, struct ctx *c, const char *text, size_t n)
 	const char *type, *content;
 
 	if (json_read(c, text, n, &f) != ERR_OK || !json_object_is_type(f, json_type_object)) {
-		line_up(s, text, n);
-		return;
+		type = "message";       /* a text that is no frame is what one says */
+		content = text;
+	} else {
+		type = js_str_or(f, "type", "message");
+		content = js_str_or(f, "content", "");
 	}
-	type = js_str_or(f, "type", "message");
-	content = js_str_or(f, "content", "");
 	if (strcmp(type, "ping") == 0) {
 		(void)live_ws_text(s->live, "{\"type\":\"pong\"}", 15);
 	} else if (strcmp(type, "command") == 0) {

@@ -65,7 +65,7 @@ sub mock { my ($class, @script) = @_; return LF::Mock->start(@script) }
 
 # config: further TOML, after the parts made here; top: TOML before the first
 # table. key => '': none (open mode). model: {provider, model, base_url, api_key_env} or an LF::Mock.
-# rate: requests a minute. env: more environment. home: a directory to use again.
+# rate: requests a minute. limits: further lines of [rate_limit]. env: more environment. home: a directory to use again.
 # args: more words for `librefang start`. files: {name in home => text}.
 sub start {
     my ($class, %o) = @_;
@@ -107,7 +107,7 @@ sub write_config {
     }
     my $text = defined $self->{key} && length $self->{key} ? qq(api_key = "$self->{key}"\n) : qq(api_key = ""\n);
     $text .= "$o{top}\n" if defined $o{top};
-    $text .= "\n[rate_limit]\napi_requests_per_minute = " . ($o{rate} // 4000000000) . "\n";
+    $text .= "\n[rate_limit]\napi_requests_per_minute = " . ($o{rate} // 4000000000) . "\n" . ($o{limits} // '');
     $text .= "\n[default_model]\n" . join '', map { qq($_ = "$m->{$_}"\n) } sort keys %$m;
     $text .= "\n$o{config}\n" if defined $o{config};
     open my $fh, '>', "$self->{home}/config.toml" or die "config.toml: $!";
