@@ -1,12 +1,12 @@
 /*
- * The daemon's database connections: at most eight, opened when wanted, lent
+ * The daemon's database connections: at most four, opened when wanted, lent
  * to one thread at a time. Nobody holds one while waiting for anything but the store.
  */
 #ifndef LF_DBPOOL_H
 #define LF_DBPOOL_H
 #include "lib/base/base.h"
 
-enum { DBPOOL_MAX = 8 };
+enum { DBPOOL_MAX = 4 };
 
 /* Opens the first one; it stays, so that taking one cannot fail. Errors: those of db_open(). */
 enum err dbpool_init(const char *path) MUST_CHECK;

@@ -25,6 +25,7 @@ libdaemon_a_SOURCES = \
 	daemon/threads.c \
 	daemon/turn.c \
 	daemon/turn_boot.c \
+	daemon/turn_end.c \
 	daemon/turn_loop.c \
 	daemon/turn_text.c \
 	daemon/turn_tools.c \

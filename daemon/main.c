@@ -35,6 +35,7 @@ enum { FD_FRONT = 3, FD_CONTROL = 4, STOP_MS = 5000, FDS_MAX = 16384 };
 static struct {
 	struct run_paths paths;
 	struct db *db;                  /* migrates, and folds the write-ahead log back */
+	struct db *writer;              /* every transaction's */
 	char wal[4096 + 64];
 } self;
 
@@ -151,11 +152,13 @@ open_store(void)
 
 	good = db_open(&self.db, conf_of(k)->db_path, true) == ERR_OK &&
 	    db_migrate(self.db, why, sizeof(why)) == ERR_OK &&
+	    db_open(&self.writer, conf_of(k)->db_path, false) == ERR_OK && db_flush_open(conf_of(k)->db_path) &&
 	    dbpool_init(conf_of(k)->db_path) == ERR_OK;
 	snprintf(self.wal, sizeof(self.wal), "%s-wal", conf_of(k)->db_path);
 	conf_drop(k);
 	if (!good)
 		return give_up("store", why) == 0;
+	db_set_writer(self.writer);
 	atomic_store(&shm->schema_version, (uint32_t)db_schema_version(self.db));
 	return true;
 }
@@ -284,6 +287,8 @@ take_apart(bool clean)
 	}
 	loop_close();
 	dbpool_done();
+	db_set_writer(NULL);
+	db_close(self.writer);
 	db_checkpoint(self.db, true);
 	db_close(self.db);
 	http_done();

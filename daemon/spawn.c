@@ -102,7 +102,7 @@ agent_update(struct ctx *c, const struct agent *a, struct json_object *m)
 enum err
 agent_replace(struct ctx *c, const struct agent *a, const char *toml, size_t n)
 {
-	struct json_object *m = NULL, *tags = js_arr(a->manifest, "tags"), *place = js_get(a->manifest, "workspace");
+	struct json_object *m = NULL, *tags = NULL, *place = NULL;
 	enum err e;
 
 	if (n > MANIFEST_BYTES_MAX)
@@ -110,11 +110,12 @@ agent_replace(struct ctx *c, const struct agent *a, const char *toml, size_t n)
 	if ((e = manifest_parse(c, toml, n, &m)) != ERR_OK)
 		return e;
 	set_text(m, "name", a->name);
-	if (tags != NULL)
-		json_object_object_add(m, "tags", json_object_get(tags));
+	if (js_arr(a->manifest, "tags") != NULL && json_object_deep_copy(js_arr(a->manifest, "tags"), &tags, NULL) == 0)
+		json_object_object_add(m, "tags", tags);
 	json_object_object_del(m, "workspace");
-	if (place != NULL)
-		json_object_object_add(m, "workspace", json_object_get(place));
+	if (js_get(a->manifest, "workspace") != NULL &&
+	    json_object_deep_copy(js_get(a->manifest, "workspace"), &place, NULL) == 0)
+		json_object_object_add(m, "workspace", place);
 	return agent_update(c, a, m);
 }
 

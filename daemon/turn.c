@@ -138,8 +138,12 @@ prepare(struct turn *t)
 	const struct config *cfg = t->c->cfg;
 	struct json_object *mm, *autonomous;
 	const char *provider, *model;
-	enum err e = agent_load(t->c, t->ask->agent_id, &t->agent);
+	enum err e = ERR_OK;
 
+	if (t->ask->agent != NULL)
+		t->agent = *t->ask->agent;
+	else
+		e = agent_load(t->c, t->ask->agent_id, &t->agent);
 	if (e != ERR_OK)
 		return e;
 	t->keep = !t->ask->ephemeral && !t->ask->incognito;
@@ -180,6 +184,7 @@ static enum err
 assemble(struct turn *t)
 {
 	struct buf prompt = BUF_INIT(1 << 20);
+	const struct history *h = NULL;
 	int64_t limit = js_i64(t->agent.manifest, "max_history_messages",
 	    t->c->cfg->max_history_messages > 0 ? t->c->cfg->max_history_messages : HISTORY_DEFAULT);
 	enum err e;
@@ -197,8 +202,10 @@ assemble(struct turn *t)
 	if (e == ERR_OK)
 		e = messages_load(t->c, t->session_id, limit, &t->history);
 	if (e == ERR_OK)
-		t->history = history_for_model(t->c, t->history, (unsigned)limit);
-	return e == ERR_OK && (t->history == NULL || t->guard == NULL) ? fail(t->c, ERR_NOMEM, "out of memory") : e;
+		h = history_for_model(t->c, &t->history, (unsigned)limit);
+	if (h != NULL)
+		t->history = *h;
+	return e == ERR_OK && (h == NULL || t->guard == NULL) ? fail(t->c, ERR_NOMEM, "out of memory") : e;
 }
 
 /* --- the first transaction ------------------------------------------------------------------ */
@@ -248,24 +255,40 @@ begin(struct turn *t)
 	if (e == ERR_OK)
 		e = step_start(t->c, t->id, t->epoch, t->step + 1, "model", t->route.model, NULL, NULL);
 	t->step += e == ERR_OK;
-	if (e == ERR_OK)
-		json_object_array_add(t->history, json_object_get(json_stored(t->c,
-		    ctx_printf(t->c, "{\"role\":\"user\",\"content\":%s}", content))));
+	if (e == ERR_OK && !history_add(t->c, &t->history, message_of(t->c, BY_USER, content, n)))
+		e = fail(t->c, ERR_NOMEM, "out of memory");
 	return e;
+}
+
+/* Whoever stands in line to write keeps no connection from those who read. */
+enum err
+turn_tx(struct turn *t, struct tx *tx)
+{
+	job_db_release(t->c);
+	return tx_begin(t->c, tx);
+}
+
+/* What was accepted, and what was spent, survives the plug if that is wanted. */
+enum err
+turn_commit(struct turn *t, struct tx *tx)
+{
+	enum err e = tx_commit(t->c, tx);
+
+	return e == ERR_OK && t->c->cfg->durability_power ? db_flush(t->c) : e;
 }
 
 static enum err
 accept_now(struct turn *t)
 {
 	SCOPED_TX tx = { 0 };
-	enum err e = tx_begin(t->c, &tx);
+	enum err e = turn_tx(t, &tx);
 
 	if (e == ERR_OK)
 		e = insert_row(t, "running");
 	if (e == ERR_OK)
 		e = begin(t);
 	if (e == ERR_OK)
-		e = tx_commit(t->c, &tx);
+		e = turn_commit(t, &tx);
 	t->accepted = e == ERR_OK;
 	return e;
 }
@@ -274,12 +297,12 @@ static enum err
 accept_later(struct turn *t)
 {
 	SCOPED_TX tx = { 0 };
-	enum err e = tx_begin(t->c, &tx);
+	enum err e = turn_tx(t, &tx);
 
 	if (e == ERR_OK)
 		e = insert_row(t, "queued");
 	if (e == ERR_OK)
-		e = tx_commit(t->c, &tx);
+		e = turn_commit(t, &tx);
 	t->accepted = e == ERR_OK;
 	return e;
 }
@@ -293,12 +316,12 @@ begin_queued(struct turn *t)
 
 	if (t->session_is_new)          /* another of the line may have made it */
 		t->session_is_new = session_load(t->c, t->session_id, &s) == ERR_NOT_FOUND;
-	e = tx_begin(t->c, &tx);
+	e = turn_tx(t, &tx);
 	if (e == ERR_OK)
 		e = turn_set_state(t->c, t->id, t->epoch, "running");
 	if (e == ERR_OK)
 		e = begin(t);
-	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
+	return e == ERR_OK ? turn_commit(t, &tx) : e;
 }
 
 static enum err
@@ -341,98 +364,7 @@ enter(struct turn *t)
 	return e == ERR_OK ? begin_queued(t) : e;
 }
 
-/* --- the last transaction ---------------------------------------------------------------------- */
-
-static enum err
-touch_agent(struct turn *t)
-{
-	SCOPED_STMT st = db_prepare(t->c->db, SQL("UPDATE agent SET last_active_ms = ?, has_processed = 1 WHERE id = ?"));
-
-	bind_i64(st, clock_ms());
-	bind_text(st, t->agent.id);
-	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(t->c, st);
-}
-
-static enum err
-bill(struct turn *t)
-{
-	struct usage u = {
-		.agent_id = t->agent.id, .provider = t->route.provider, .model = t->route.model,
-		.user_id = t->c->who != NULL ? t->c->who->user_id : NULL, .channel = t->ask->channel,
-		.session_id = t->session_id, .turn_id = t->id, .input_tokens = t->out->input_tokens,
-		.output_tokens = t->out->output_tokens, .cost_nanousd = t->cost_nanousd,
-		.tool_calls = t->tool_calls, .llm_calls = t->llm_calls,
-		.latency_ms = (clock_mono_us() - t->started_us) / 1000,
-	};
-	enum err e = t->llm_calls > 0 ? usage_insert(t->c, &u) : ERR_OK;
-
-	return e == ERR_OK ? budget_release(t->c, t->id) : e;
-}
-
-static const char *
-result_json(struct turn *t)
-{
-	struct buf b = BUF_INIT(16 << 20);
-	struct jw w = JW_INIT(&b);
-	char *s;
-
-	jw_object(&w, NULL);
-	jw_i64(&w, "input_tokens", t->out->input_tokens);
-	jw_i64(&w, "output_tokens", t->out->output_tokens);
-	jw_i64(&w, "iterations", t->out->iterations);
-	jw_usd(&w, "cost_usd", t->cost_nanousd);
-	jw_bool(&w, "silent", t->out->silent);
-	jw_end(&w);
-	s = b.failed ? NULL : ctx_strndup(t->c, b.p, b.len);
-	buf_done(&b);
-	return s;
-}
-
-static enum err
-finish(struct turn *t)
-{
-	SCOPED_TX tx = { 0 };
-	size_t n;
-	const char *said = content_json(t->c, t->content, &n);
-	enum err e = said == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : tx_begin(t->c, &tx);
-
-	if (e == ERR_OK)
-		e = step_end(t->c, t->id, t->epoch, t->step, "done", NULL, 0);
-	if (e == ERR_OK && t->keep && json_object_array_length(t->content) > 0)
-		e = message_append(t->c, t->session_id, "assistant", said, n, t->id, NULL);
-	if (e == ERR_OK)
-		e = turn_end(t->c, t->id, t->epoch, "done", result_json(t), NULL, NULL);
-	if (e == ERR_OK)
-		e = bill(t);
-	if (e == ERR_OK)
-		e = touch_agent(t);
-	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
-}
-
-/* The row of a turn that failed or was cancelled; what was spent is billed. */
-static enum err
-give_up(struct turn *t, enum err why)
-{
-	SCOPED_TX tx = { 0 };
-	struct fault f = t->c->fault;
-	enum err e;
-
-	if (atomic_load(&t->ask->cancel->why) == CANCEL_SHUTDOWN)
-		return why;             /* the row stays open: the next daemon takes it up */
-	e = tx_begin(t->c, &tx);
-	if (e == ERR_OK)
-		e = turn_end(t->c, t->id, t->epoch, why == ERR_CANCELLED ? "cancelled" : "failed", NULL,
-		    f.code != NULL ? f.code : err_code(why), f.msg);
-	if (e == ERR_OK)
-		e = bill(t);
-	if (e == ERR_OK)
-		e = tx_commit(t->c, &tx);
-	if (e != ERR_OK && e != ERR_CONFLICT)
-		log_line(LOG_WARN, "rid=%s turn=%s err=%s what=\"the end of a turn could not be written\"",
-		    t->c->rid, t->id, err_code(e));
-	t->c->fault = f;
-	return why;
-}
+/* --- the end ------------------------------------------------------------------------------------------- */
 
 static void
 leave(struct turn *t)
@@ -450,11 +382,11 @@ finish_or_give_up(struct turn *t, enum err e)
 	if (!t->accepted)
 		return e;               /* refused before there was a turn */
 	if (e == ERR_OK && t->out->outer_calls != NULL)
-		return bill(t);         /* it waits; each part of it is a line of the ledger */
+		return turn_bill_part(t);
 	if (e == ERR_OK)
-		e = finish(t);
+		e = turn_finish(t);
 	else
-		e = give_up(t, e);
+		e = turn_give_up(t, e);
 	turn_emit(t, TURN_PHASE, e == ERR_OK ? "done" : "error", NULL, NULL, 0, false);
 	return e;
 }
@@ -591,7 +523,7 @@ turn_run(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 	t = turn_new(c, ask, out);
 	if (t == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	uuid4(t->id);
+	uuid7(t->id);
 	if ((e = prepare(t)) != ERR_OK || suspended(t))
 		return e;
 	e = enter(t);

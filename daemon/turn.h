@@ -45,6 +45,7 @@ struct turn_ask {
 	const char *origin;             /* api stream ws openai agent */
 	const char *channel;            /* for the ledger */
 	const char *sender_id, *sender_name;
+	const struct agent *agent;      /* if the caller has it already */
 	bool ephemeral;                 /* a side question: no tools, no history */
 	bool incognito;                 /* nothing written to history or memory */
 	int64_t max_tokens;             /* 0: the manifest's */
@@ -74,8 +75,8 @@ struct turn_answer {
 };
 
 /*
- * Run one turn on this thread. c->db is given back while waiting and borrowed
- * again before return. Errors (with code and sentence for the user):
+ * Run one turn on this thread. c->db is given back while waiting, and may
+ * be NULL on return: job_db_acquire() before the store is used again. Errors (with code and sentence for the user):
  * NOT_FOUND agent_not_found; BAD_REQUEST session_agent_mismatch; PRECONDITION provider_auth_missing;
  * RATE_LIMITED budget_exceeded, rate_limited; UNAVAILABLE; INTERNAL with a class of llm_error; CANCELLED.
  */

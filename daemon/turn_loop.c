@@ -142,7 +142,7 @@ call_model(struct turn *t)
 	struct llm_request rq = {
 		.provider = t->route.provider, .model = t->route.model, .format = t->route.format,
 		.base_url = t->route.base_url, .api_key = t->route.api_key, .system = t->system,
-		.messages = session_repair(t->c, t->history, NULL), .tools = t->tools, .extra = t->ask->extra,
+		.messages = session_repair(t->c, &t->history, NULL), .tools = t->tools, .extra = t->ask->extra,
 		.max_tokens = t->max_tokens, .stream = t->ask->sink.on != NULL,
 		.has_temperature = true,
 		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(mm, "temperature", 0.7),
@@ -157,7 +157,6 @@ call_model(struct turn *t)
 	t->head.open = false;
 	job_db_release(t->c);
 	e = llm_call(&rq, &sink, RETRIES, &t->answer);
-	job_db_acquire(t->c);
 	count_call(clock_mono_us() - since);
 	if (e != ERR_OK)
 		return model_failed(t);
@@ -169,14 +168,10 @@ call_model(struct turn *t)
 
 /* --- history ------------------------------------------------------------------------- */
 
-static void
-remember(struct turn *t, const char *role, struct json_object *content)
+static enum err
+remember(struct turn *t, struct message m)
 {
-	struct json_object *m = json_object_new_object();
-
-	json_object_object_add(m, "role", json_object_new_string(role));
-	json_object_object_add(m, "content", content);
-	json_object_array_add(t->history, m);
+	return history_add(t->c, &t->history, m) ? ERR_OK : fail(t->c, ERR_NOMEM, "out of memory");
 }
 
 static enum err
@@ -195,7 +190,7 @@ commit_batch(struct turn *t, bool goes_on)
 	SCOPED_TX tx = { 0 };
 	size_t an, un;
 	const char *said = content_json(t->c, t->content, &an), *answered = calls_message(t, &un);
-	enum err e = said == NULL || answered == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : tx_begin(t->c, &tx);
+	enum err e = said == NULL || answered == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_tx(t, &tx);
 
 	if (e == ERR_OK && !t->model_ended)
 		e = step_end(t->c, t->id, t->epoch, t->step, "done", "[]", 2);
@@ -209,13 +204,13 @@ commit_batch(struct turn *t, bool goes_on)
 		e = begin_model_step(t);
 	if (e == ERR_OK)
 		e = tx_commit(t->c, &tx);
-	if (e != ERR_OK)
-		return e;
-	remember(t, "assistant", json_object_get(t->content));
-	remember(t, "user", json_object_get(json_stored(t->c, answered)));
+	if (e == ERR_OK)
+		e = remember(t, message_of(t->c, BY_ASSISTANT, said, an));
+	if (e == ERR_OK)
+		e = remember(t, message_of(t->c, BY_USER, answered, un));
 	t->n_calls = 0;
 	t->resumed = false;
-	return ERR_OK;
+	return e;
 }
 
 static bool
@@ -257,6 +252,7 @@ tools(struct turn *t, bool *ret_wait)
 		e = calls_run(t, ret_wait);
 	if (e == ERR_OK && *ret_wait) {
 		report_outer(t);
+		job_db_acquire(t->c);
 		return turn_set_state(t->c, t->id, t->epoch, "waiting");
 	}
 	if ((e == ERR_CANCELLED || e == ERR_INTERNAL) && atomic_load(&t->ask->cancel->why) != CANCEL_SHUTDOWN) {
@@ -323,11 +319,17 @@ says_nothing(struct turn *t)
 static enum err
 nudge(struct turn *t)
 {
-	enum err e;
+	static const char please[] = "\"Please answer the last message.\"";
+	SCOPED_TX tx = { 0 };
+	enum err e = remember(t, message_of(t->c, BY_USER, please, sizeof(please) - 1));
 
-	remember(t, "user", json_object_new_string("Please answer the last message."));
-	e = step_end(t->c, t->id, t->epoch, t->step, "done", "[]", 2);
-	return e == ERR_OK ? begin_model_step(t) : e;
+	if (e == ERR_OK)
+		e = turn_tx(t, &tx);
+	if (e == ERR_OK)
+		e = step_end(t->c, t->id, t->epoch, t->step, "done", "[]", 2);
+	if (e == ERR_OK)
+		e = begin_model_step(t);
+	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
 }
 
 /* Tools were asked for; a call whose arguments were cut off says so itself. */

@@ -5,6 +5,7 @@
 #define LF_TURN_STATE_H
 #include "daemon/running.h"
 #include "daemon/turn.h"
+#include "db/db.h"
 #include "lib/agent/guard.h"
 #include "lib/svc/history.h"
 #include "lib/svc/turn_store.h"
@@ -41,7 +42,7 @@ struct turn {
 	struct model_route route;
 	const char *workspace;
 	const char *system;             /* the prompt */
-	struct json_object *history;    /* array of Message, grows as the turn goes */
+	struct history history;         /* grows as the turn goes */
 	struct json_object *tools;      /* array for the model, or NULL */
 	struct loop_guard *guard;
 	struct running run;
@@ -63,6 +64,18 @@ struct turn {
 /* Go on with a turn that has a row: one that was interrupted, or that waited for its caller. */
 enum err turn_take_up(struct ctx *, const struct turn_row *, const struct turn_ask *, struct turn_answer *) MUST_CHECK;
 void turns_set_epoch(int64_t);
+/* tx_begin() for a turn: on the writer's connection, its own given back. */
+enum err turn_tx(struct turn *, struct tx *) MUST_CHECK;
+
+/* Commit; with durability = "power", also wait for the disk. */
+enum err turn_commit(struct turn *, struct tx *) MUST_CHECK;
+
+/* --- turn_end.c --- */
+enum err turn_finish(struct turn *) MUST_CHECK;
+/* The row of a turn that failed or was cancelled; what was spent is billed. Returns why. */
+enum err turn_give_up(struct turn *, enum err why) MUST_CHECK;
+/* A turn that waits for its caller: what it spent until now. */
+enum err turn_bill_part(struct turn *) MUST_CHECK;
 
 /* --- turn_loop.c --- */
 enum err turn_loop(struct turn *) MUST_CHECK;
@@ -85,4 +98,6 @@ const char *content_text(struct ctx *, struct json_object *content, const char *
 /* Strip reply directives; true: the whole says that nothing is to be said. */
 bool text_is_silent(char *text);
 const char *content_json(struct ctx *, struct json_object *content, size_t *n);
+/* The same as the store keeps a message: a single text as a string. */
+const char *message_json(struct ctx *, struct json_object *content, size_t *n);
 #endif

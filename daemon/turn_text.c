@@ -59,6 +59,16 @@ content_json(struct ctx *c, struct json_object *content, size_t *n)
 	return b->p;
 }
 
+const char *
+message_json(struct ctx *c, struct json_object *content, size_t *n)
+{
+	struct json_object *one = json_object_array_length(content) == 1 ? json_object_array_get_idx(content, 0) : NULL;
+	bool plain = one != NULL && json_object_object_length(one) == 2 && js_str(one, "text") != NULL &&
+	    strcmp(js_str_or(one, "type", ""), "text") == 0;
+
+	return content_json(c, plain ? js_get(one, "text") : content, n);
+}
+
 /* "[[reply:x]]", "[[@current]]", "[[silent]]" are for the channel, not for the reader. */
 static bool
 strip_directives(char *text)

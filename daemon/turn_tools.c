@@ -319,7 +319,7 @@ static enum err
 before(struct turn *t, struct call *k)
 {
 	SCOPED_TX tx = { 0 };
-	enum err e = tx_begin(t->c, &tx);
+	enum err e = turn_tx(t, &tx);
 
 	if (e == ERR_OK && !t->model_ended) {
 		size_t n = 2;
@@ -386,7 +386,6 @@ perform(struct turn *t, struct call *k, bool skip)
 		call_result(k, "skipped", true, no, strlen(no));
 	else
 		run_one(t, k, advice);
-	job_db_acquire(t->c);
 	tell(t, k);
 	trace(t, k);
 	if (cancelled(t->ask->cancel))

@@ -326,6 +326,7 @@ work_through(struct ws_session *s, struct ctx *c, const char *unused)
 	while ((m = next_pending(s)) != NULL) {
 		c->now_ms = clock_ms();
 		uuid4(c->rid);
+		job_db_acquire(c);      /* the turn before gave it back */
 		one_message(s, c, m->text);
 		free(m);
 		arena_reset(c->arena);

@@ -148,6 +148,17 @@ db_checkpoint(struct db *db, bool truncate)
  * of at the engine's lock, where they must look again and again.
  */
 static pthread_mutex_t writer = PTHREAD_MUTEX_INITIALIZER;
+static struct db *writer_db;
+
+void
+db_set_writer(struct db *db)
+{
+	pthread_mutex_lock(&writer);
+	if (db != NULL)
+		(void)sqlite3_exec(db->h, "PRAGMA cache_size = -4096", NULL, NULL, NULL);
+	writer_db = db;
+	pthread_mutex_unlock(&writer);
+}
 
 static bool
 writer_enter(void)
@@ -159,44 +170,64 @@ writer_enter(void)
 	return pthread_mutex_clocklock(&writer, CLOCK_MONOTONIC, &until) == 0;
 }
 
+/* Back to the caller's own connection. No statement of the writer's may be in use any more. */
+static void
+leave(struct tx *tx)
+{
+	tx->open = false;
+	tx->c->db = tx->own;
+	pthread_mutex_unlock(&writer);
+}
+
+static enum err
+run(struct ctx *c, const char *sql)
+{
+	SCOPED_STMT st = db_prepare(c->db, sql);
+
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+static void
+rollback(struct db *db)
+{
+	SCOPED_STMT st = db_prepare(db, SQL("ROLLBACK"));
+
+	ignore_err(db_exec(st));        /* a failed engine has rolled back by itself */
+}
+
 enum err
 tx_begin(struct ctx *c, struct tx *tx)
 {
-	*tx = (struct tx){ .db = c->db };
+	enum err e;
+
+	*tx = (struct tx){ 0 };
 	if (!writer_enter()) {
 		c->fault = (struct fault){ .err = ERR_BUSY, .msg = "Service unavailable", .retry_after_s = 1 };
 		return ERR_BUSY;
 	}
-	SCOPED_STMT st = db_prepare(c->db, SQL("BEGIN IMMEDIATE"));
-
-	if (db_exec(st) != ERR_OK) {
-		pthread_mutex_unlock(&writer);
-		return fail_db(c, st);
-	}
-	tx->open = true;
-	return ERR_OK;
+	*tx = (struct tx){ .c = c, .db = writer_db != NULL ? writer_db : c->db, .own = c->db };
+	c->db = tx->db;
+	if ((e = run(c, SQL("BEGIN IMMEDIATE"))) != ERR_OK)
+		leave(tx);
+	tx->open = e == ERR_OK;
+	return e;
 }
 
 enum err
 tx_commit(struct ctx *c, struct tx *tx)
 {
-	SCOPED_STMT st = db_prepare(tx->db, SQL("COMMIT"));
+	enum err e = run(c, SQL("COMMIT"));
 
-	if (db_exec(st) != ERR_OK)
-		return fail_db(c, st);
-	tx->open = false;
-	pthread_mutex_unlock(&writer);
-	return ERR_OK;
+	if (e == ERR_OK)
+		leave(tx);
+	return e;
 }
 
 void
 tx_end(struct tx *tx)
 {
-	if (tx->open) {
-		SCOPED_STMT st = db_prepare(tx->db, SQL("ROLLBACK"));
-
-		ignore_err(db_exec(st));      /* a failed engine has rolled back by itself */
-		pthread_mutex_unlock(&writer);
-	}
-	tx->open = false;
+	if (!tx->open)
+		return;
+	rollback(tx->db);
+	leave(tx);
 }

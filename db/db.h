@@ -58,10 +58,23 @@ const char *col_peek(struct stmt *, const char *name, size_t *n);
 /* fail() with the error of a statement or connection: BUSY and full disk become 503. */
 enum err fail_db(struct ctx *, struct stmt *);
 
-/* BEGIN IMMEDIATE; rolled back at the end of the scope unless committed. Nesting is not allowed. */
-struct tx { struct db *db; bool open; };
+/* BEGIN IMMEDIATE; rolled back at the end of the scope unless committed. Nesting is not allowed. Statements
+ * that were prepared before it do not belong to it. */
+struct tx { struct ctx *c; struct db *db, *own; bool open; };
+/*
+ * A process of many threads: transactions run on this connection, whose page cache stays warm since
+ * nobody else of the process writes; c->db is it until the transaction ends. NULL: on c's own again.
+ */
+void db_set_writer(struct db *);
 enum err tx_begin(struct ctx *, struct tx *) MUST_CHECK;
 enum err tx_commit(struct ctx *, struct tx *) MUST_CHECK;
+/*
+ * For what must survive the plug: after the commit, wait until the write-ahead log is on the disk; those
+ * who wait together share one flush. UNAVAILABLE: it is committed, and may be lost. db_flush_open() once
+ * the log exists.
+ */
+bool db_flush_open(const char *db_path);
+enum err db_flush(struct ctx *) MUST_CHECK;
 void tx_end(struct tx *);
 #define SCOPED_TX __attribute__((cleanup(tx_end))) struct tx
 #endif

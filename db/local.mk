@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libdb.a
 libdb_a_SOURCES = \
 	db/conn.c \
+	db/flush.c \
 	db/mark.c \
 	db/migrate.c \
 	db/stmt.c

@@ -69,19 +69,19 @@ ask_from(struct ctx *c, const struct request *rq, struct turn_ask *ask, struct c
 {
 	const struct message_request *in = rq->body_struct;
 	char *id = ctx_alloc(c, 37), *session = ctx_alloc(c, 37);
-	struct agent a;
-	enum err e = request_agent_id(c, rq, id);
+	struct agent *a = ctx_alloc(c, sizeof(*a));
+	enum err e = a == NULL ? fail(c, ERR_NOMEM, "out of memory") : request_agent_id(c, rq, id);
 
 	if (e == ERR_OK)
 		e = check_text(c, in);
 	if (e == ERR_OK)
-		e = agent_load(c, id, &a);
+		e = agent_load(c, id, a);
 	if (e == ERR_OK && in->session_id != NULL && !uuid_parse(in->session_id, session))
 		e = fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "invalid session_id: must be a UUID");
 	if (e != ERR_OK)
 		return e;
 	*ask = (struct turn_ask){
-		.agent_id = id, .session_id = in->session_id != NULL ? session : NULL, .text = in->message,
+		.agent_id = id, .agent = a, .session_id = in->session_id != NULL ? session : NULL, .text = in->message,
 		.channel = channel_of(c, in->channel_type), .sender_id = in->sender_id,
 		.sender_name = in->sender_id == NULL ? NULL : in->sender_name != NULL ? in->sender_name : in->sender_id,
 		.ephemeral = in->ephemeral, .incognito = in->incognito, .cancel = k,

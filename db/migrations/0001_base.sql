@@ -51,11 +51,11 @@ CREATE TABLE message (
     turn_id    TEXT,
     created_ms BIGINT NOT NULL,
     PRIMARY KEY (session_id, seq)
-);
+) WITHOUT ROWID;                                  -- a session's messages lie side by side
 
 -- One turn of an agent. A row exists before anything happens for it.
 CREATE TABLE turn (
-    id            TEXT NOT NULL PRIMARY KEY,
+    id            TEXT NOT NULL PRIMARY KEY,      -- UUIDv7: new rows lie side by side
     agent_id      TEXT NOT NULL REFERENCES agent(id) ON DELETE CASCADE,
     session_id    TEXT NOT NULL,
     epoch         BIGINT NOT NULL,                -- of the daemon that runs it; every write is conditional on it
@@ -68,9 +68,8 @@ CREATE TABLE turn (
     error         TEXT,
     started_ms    BIGINT NOT NULL,
     ended_ms      BIGINT
-);
+) WITHOUT ROWID;
 CREATE INDEX turn_open ON turn(state) WHERE state IN ('queued', 'running', 'waiting');
-CREATE INDEX turn_session ON turn(session_id, started_ms);
 CREATE INDEX turn_agent ON turn(agent_id, started_ms);
 
 -- Each effect of a turn: committed as started before it happens.
@@ -86,8 +85,8 @@ CREATE TABLE turn_step (
     started_ms BIGINT NOT NULL,
     ended_ms   BIGINT,
     PRIMARY KEY (turn_id, n)
-);
-CREATE INDEX turn_step_call ON turn_step(call_id);
+) WITHOUT ROWID;
+CREATE INDEX turn_step_call ON turn_step(call_id) WHERE call_id IS NOT NULL;
 
 CREATE TABLE kv (
     agent_id   TEXT NOT NULL,                     -- need not exist in agent
@@ -95,10 +94,10 @@ CREATE TABLE kv (
     value      TEXT NOT NULL,                     -- JSON
     updated_ms BIGINT NOT NULL,
     PRIMARY KEY (agent_id, key)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE usage_event (
-    id            TEXT NOT NULL PRIMARY KEY,
+    id            TEXT NOT NULL,
     agent_id      TEXT NOT NULL,
     ts_ms         BIGINT NOT NULL,
     provider      TEXT NOT NULL,
@@ -112,9 +111,9 @@ CREATE TABLE usage_event (
     user_id       TEXT,
     channel       TEXT,
     session_id    TEXT,
-    turn_id       TEXT
-);
-CREATE INDEX usage_ts ON usage_event(ts_ms);
+    turn_id       TEXT,
+    PRIMARY KEY (ts_ms, id)
+) WITHOUT ROWID;
 CREATE INDEX usage_agent ON usage_event(agent_id, ts_ms);
 
 -- Money put aside for calls under way; settled into usage_event.

@@ -12,28 +12,20 @@ block_is(const struct json_object *block, const char *type)
 	return strcmp(js_str_or(block, "type", ""), type) == 0;
 }
 
-bool
-message_is(const struct json_object *m, const char *role)
-{
-	return strcmp(js_str_or(m, "role", ""), role) == 0;
-}
-
 size_t
-message_blocks(const struct json_object *m)
+message_blocks(const struct message *m)
 {
-	struct json_object *a = js_arr(m, "content");
-
-	return a != NULL ? json_object_array_length(a) : 0;
+	return m->blocks != NULL ? json_object_array_length(m->blocks) : 0;
 }
 
 struct json_object *
-message_block(const struct json_object *m, size_t i)
+message_block(const struct message *m, size_t i)
 {
-	return json_object_array_get_idx(js_arr(m, "content"), i);
+	return json_object_array_get_idx(m->blocks, i);
 }
 
 bool
-message_has(const struct json_object *m, const char *type)
+message_has(const struct message *m, const char *type)
 {
 	for (size_t i = 0, n = message_blocks(m); i < n; i++)
 		if (block_is(message_block(m, i), type))
@@ -42,19 +34,19 @@ message_has(const struct json_object *m, const char *type)
 }
 
 bool
-message_has_tool_use(struct json_object *m)
+message_has_tool_use(const struct message *m)
 {
 	return message_has(m, "tool_use");
 }
 
 bool
-message_is_question(struct json_object *m)
+message_is_question(const struct message *m)
 {
-	return message_is(m, "user") && !message_has(m, "tool_result");
+	return m->role == BY_USER && !message_has(m, "tool_result");
 }
 
 bool
-message_has_tools(const struct json_object *m)
+message_has_tools(const struct message *m)
 {
 	return message_has(m, "tool_use") || message_has(m, "tool_result");
 }
@@ -78,15 +70,27 @@ block_is_empty(const struct json_object *b)
 	return js_str(b, "type") == NULL;
 }
 
+/* Nothing but white space between the quotes? */
+static bool
+text_is_blank(const char *s, size_t n)
+{
+	for (size_t i = 1; i + 1 < n; i++) {
+		if (s[i] == '\\' && strchr("ntr", s[i + 1]) != NULL)
+			i++;
+		else if (s[i] != ' ')
+			return false;
+	}
+	return true;
+}
+
 /* Only thinking left counts as empty as well: no provider takes it alone. */
 bool
-message_is_empty(const struct json_object *m)
+message_is_empty(const struct message *m)
 {
-	struct json_object *content = js_get(m, "content");
 	size_t n = message_blocks(m);
 
-	if (json_object_is_type(content, json_type_string))
-		return blank(json_object_get_string(content));
+	if (m->text != NULL)
+		return text_is_blank(m->text, m->n);
 	for (size_t i = 0; i < n; i++)
 		if (!block_is_empty(message_block(m, i)) && !block_is(message_block(m, i), "thinking"))
 			return false;

@@ -5,6 +5,7 @@
 #define LF_PROMPT_H
 #include "lib/base/json.h"
 #include "lib/svc/agent.h"
+#include "lib/svc/conversation.h"
 
 /*
  * Assemble the system prompt into out. It changes with the day, the manifest, the tools and the workspace's files,
@@ -21,8 +22,8 @@ void prompt_forget(const char *workspace);
 /*
  * The stored messages as they go to the model: without system messages, at most max (0: 60; held
  * within 4..500) unless no place to cut is found, beginning with a user message, repaired. Pinned
- * messages of the part that is cut away stay in front. messages is not changed, and is what is returned when nothing
- * is to do. NULL: out of memory.
+ * messages of the part that is cut away stay in front. The history given is not changed, and is what is returned when
+ * nothing is to do. NULL: out of memory.
  */
-struct json_object *history_for_model(struct ctx *, struct json_object *messages, unsigned max);
+const struct history *history_for_model(struct ctx *, const struct history *, unsigned max);
 #endif

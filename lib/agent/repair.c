@@ -35,7 +35,8 @@ struct use {
 
 struct work {
 	struct ctx *c;
-	struct json_object *in, *out;
+	const struct history *in;
+	struct history out;
 	struct use *uses, **by_id;      /* by place; by id, then place */
 	struct result *results;
 	size_t n_uses, n_results;
@@ -72,7 +73,7 @@ block_sound(const struct json_object *b)
 
 /* How many blocks of a type; ids of others do not matter here. */
 static size_t
-count_blocks(const struct json_object *m, const char *type)
+count_blocks(const struct message *m, const char *type)
 {
 	size_t k = 0;
 
@@ -82,7 +83,7 @@ count_blocks(const struct json_object *m, const char *type)
 }
 
 static size_t
-count_id(const struct json_object *m, const char *type, const char *member, const char *id)
+count_id(const struct message *m, const char *type, const char *member, const char *id)
 {
 	size_t k = 0;
 
@@ -94,11 +95,11 @@ count_id(const struct json_object *m, const char *type, const char *member, cons
 
 /* Are the calls of one message answered, one by one, by the next, and by nothing else? */
 static bool
-answered(const struct json_object *m, const struct json_object *next)
+answered(const struct message *m, const struct message *next)
 {
 	size_t uses = count_blocks(m, "tool_use");
 
-	if (uses > USES_MAX || uses != (next != NULL && message_is(next, "user") ? count_blocks(next, "tool_result") : 0))
+	if (uses > USES_MAX || uses != (next != NULL && next->role == BY_USER ? count_blocks(next, "tool_result") : 0))
 		return false;
 	for (size_t i = 0, n = message_blocks(m); i < n; i++) {
 		const struct json_object *b = message_block(m, i);
@@ -112,31 +113,29 @@ answered(const struct json_object *m, const struct json_object *next)
 }
 
 static bool
-may_merge(const struct json_object *a, const struct json_object *b)
+may_merge(const struct message *a, const struct message *b)
 {
-	return strcmp(js_str_or(a, "role", ""), js_str_or(b, "role", "-")) == 0 &&
-	    !message_is(a, "system") && !message_has_tools(a) && !message_has_tools(b);
+	return a->role == b->role && a->role != BY_SYSTEM && !message_has_tools(a) && !message_has_tools(b);
 }
 
 static bool
-is_sound(struct json_object *messages)
+is_sound(const struct history *h)
 {
-	struct json_object *prev = NULL;
+	const struct message *prev = NULL;
 
-	for (size_t i = 0, n = json_object_array_length(messages); i < n; i++) {
-		struct json_object *m = json_object_array_get_idx(messages, i);
-		struct json_object *next = json_object_array_get_idx(messages, i + 1);
+	for (size_t i = 0; i < h->n; i++) {
+		const struct message *m = &h->v[i], *next = i + 1 < h->n ? m + 1 : NULL;
 
 		if (message_is_empty(m) || (prev != NULL && may_merge(prev, m)))
 			return false;
 		for (size_t k = 0, nb = message_blocks(m); k < nb; k++)
 			if (!block_sound(message_block(m, k)))
 				return false;
-		if (message_is(m, "assistant")) {
+		if (m->role == BY_ASSISTANT) {
 			if (message_has(m, "tool_result") || !answered(m, next))
 				return false;
 		} else if (message_has(m, "tool_use") || (message_has(m, "tool_result") &&
-		    (!message_is(m, "user") || prev == NULL || !message_has_tool_use(prev)))) {
+		    (m->role != BY_USER || prev == NULL || !message_has_tool_use(prev)))) {
 			return false;
 		}
 		prev = m;
@@ -147,14 +146,14 @@ is_sound(struct json_object *messages)
 /* --- putting right ------------------------------------------------------------ */
 
 static void
-collect_block(struct work *w, struct json_object *m, struct json_object *b, size_t at)
+collect_block(struct work *w, const struct message *m, struct json_object *b, size_t at)
 {
 	const char *id = js_str_or(b, "id", "");
 
-	if (block_is(b, "tool_result") && !message_is(m, "system"))
+	if (block_is(b, "tool_result") && m->role != BY_SYSTEM)
 		w->results[w->n_results++] = (struct result){ b, js_str_or(b, "tool_use_id", ""), at,
-		    message_is(m, "assistant"), -1 };
-	if (!block_is(b, "tool_use") || !message_is(m, "assistant") || block_is_empty(b))
+		    m->role == BY_ASSISTANT, -1 };
+	if (!block_is(b, "tool_use") || m->role != BY_ASSISTANT || block_is_empty(b))
 		return;
 	for (size_t i = w->n_uses; i > 0 && w->uses[i - 1].at == at; i--)
 		if (strcmp(w->uses[i - 1].id, id) == 0 || w->n_uses - i >= USES_MAX - 1) {
@@ -167,17 +166,17 @@ collect_block(struct work *w, struct json_object *m, struct json_object *b, size
 static bool
 collect(struct work *w)
 {
-	size_t n = json_object_array_length(w->in), blocks = 1;
+	size_t n = w->in->n, blocks = 1;
 
 	for (size_t i = 0; i < n; i++)
-		blocks += message_blocks(json_object_array_get_idx(w->in, i));
+		blocks += message_blocks(&w->in->v[i]);
 	w->uses = ctx_alloc(w->c, blocks * sizeof(*w->uses));
 	w->by_id = ctx_alloc(w->c, blocks * sizeof(struct use *));
 	w->results = ctx_alloc(w->c, blocks * sizeof(*w->results));
 	if (w->uses == NULL || w->by_id == NULL || w->results == NULL)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *m = json_object_array_get_idx(w->in, i);
+		const struct message *m = &w->in->v[i];
 
 		for (size_t k = 0, nb = message_blocks(m); k < nb; k++)
 			collect_block(w, m, message_block(m, k), i);
@@ -288,16 +287,32 @@ new_array(struct work *w)
 	return a;
 }
 
-/* A message like m with other content. Takes content over. */
+static void
+put(struct work *w, struct history *to, struct message m)
+{
+	w->failed |= !history_add(w->c, to, m);
+}
+
+/* A message like m of these blocks. Takes content over. */
+static struct message
+with_blocks(struct work *w, const struct message *m, struct json_object *content)
+{
+	struct message ret = { .role = m->role, .pinned = m->pinned, .blocks = json_keep(w->c, content) };
+
+	w->failed |= ret.blocks == NULL;
+	return ret;
+}
+
+/* A block like b with another text. Takes text over. */
 static struct json_object *
-with_content(struct work *w, const struct json_object *m, struct json_object *content)
+with_text(struct work *w, struct json_object *b, struct json_object *text)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_foreach((struct json_object *)(uintptr_t)m, k, v)
+	json_object_object_foreach(b, k, v)
 		if (strcmp(k, "content") != 0 && v != NULL)
 			set(w, o, k, json_object_get(v));
-	set(w, o, "content", content);
+	set(w, o, "content", text);
 	return o;
 }
 
@@ -314,7 +329,7 @@ cleaned(struct work *w, struct json_object *b)
 		return json_object_get(b);
 	w->st.cleaned++;
 	result_clean(&t, s, n);
-	o = with_content(w, b, json_object_new_string_len(t.p != NULL ? t.p : "", (int)t.len));
+	o = with_text(w, b, json_object_new_string_len(t.p != NULL ? t.p : "", (int)t.len));
 	w->failed |= t.failed;
 	return o;
 }
@@ -348,7 +363,7 @@ count_in(struct json_object *array, const char *type, const char *id)
 
 /* Copy the blocks that stay: no results (they are placed with their calls), nothing empty, no call twice. */
 static void
-copy_blocks(struct work *w, struct json_object *m, struct json_object *to)
+copy_blocks(struct work *w, const struct message *m, struct json_object *to)
 {
 	size_t uses = 0;
 
@@ -358,7 +373,7 @@ copy_blocks(struct work *w, struct json_object *m, struct json_object *to)
 
 		if (block_is(b, "tool_result"))
 			continue;
-		if (block_is_empty(b) || (is_use && !message_is(m, "assistant"))) {
+		if (block_is_empty(b) || (is_use && m->role != BY_ASSISTANT)) {
 			w->st.empty++;
 			continue;
 		}
@@ -394,14 +409,15 @@ account(struct work *w, const struct use *u, size_t next, bool has_next)
 static bool
 emit_results(struct work *w, size_t from, size_t to)
 {
-	size_t n = json_object_array_length(w->in), at = w->uses[from].at, next = at + 1;
-	struct json_object *m, *content = new_array(w);
+	size_t n = w->in->n, at = w->uses[from].at, next = at + 1;
+	const struct message *m, answer = { .role = BY_USER };
+	struct json_object *content = new_array(w);
 	bool has_next, takes = false;
 
-	while (next < n && message_is(json_object_array_get_idx(w->in, next), "system"))
+	while (next < n && w->in->v[next].role == BY_SYSTEM)
 		next++;
-	m = next < n ? json_object_array_get_idx(w->in, next) : NULL;
-	has_next = m != NULL && message_is(m, "user");
+	m = next < n ? &w->in->v[next] : NULL;
+	has_next = m != NULL && m->role == BY_USER;
 	for (size_t i = from; i < to && content != NULL; i++) {
 		const struct use *u = &w->uses[i];
 
@@ -412,30 +428,22 @@ emit_results(struct work *w, size_t from, size_t to)
 	takes = takes && has_next && next == at + 1;
 	if (takes && content != NULL)
 		copy_blocks(w, m, content);
-	if (takes) {
-		add(w, w->out, with_content(w, m, content));
-	} else {
-		struct json_object *o = json_object_new_object();
-
-		set(w, o, "role", json_object_new_string("user"));
-		set(w, o, "content", content);
-		add(w, w->out, o);
-	}
+	put(w, &w->out, with_blocks(w, takes ? m : &answer, content));
 	return takes;
 }
 
 /* Emit message i without its results; false: it had nothing else. */
 static bool
-emit_rest(struct work *w, struct json_object *m)
+emit_rest(struct work *w, const struct message *m)
 {
 	struct json_object *content;
 
-	if (js_arr(m, "content") == NULL) {
+	if (m->text != NULL) {
 		if (message_is_empty(m)) {
 			w->st.empty++;
 			return false;
 		}
-		add(w, w->out, json_object_get(m));
+		put(w, &w->out, *m);
 		return true;
 	}
 	content = new_array(w);
@@ -449,9 +457,9 @@ emit_rest(struct work *w, struct json_object *m)
 	}
 	if (json_object_array_length(content) == message_blocks(m)) {
 		json_object_put(content);
-		add(w, w->out, json_object_get(m));
+		put(w, &w->out, *m);
 	} else {
-		add(w, w->out, with_content(w, m, content));
+		put(w, &w->out, with_blocks(w, m, content));
 	}
 	return true;
 }
@@ -459,11 +467,10 @@ emit_rest(struct work *w, struct json_object *m)
 static void
 rebuild(struct work *w)
 {
-	size_t n = json_object_array_length(w->in), u = 0;
+	size_t u = 0;
 
-	for (size_t i = 0; i < n && !w->failed; i++) {
-		struct json_object *m = json_object_array_get_idx(w->in, i);
-
+	for (size_t i = 0; i < w->in->n && !w->failed; i++) {
+		const struct message *m = &w->in->v[i];
 		size_t from = u;
 
 		while (u < w->n_uses && w->uses[u].at <= i)
@@ -506,12 +513,15 @@ add_text(struct work *w, struct json_object *array, const char *s, size_t n)
 }
 
 static void
-add_content(struct work *w, struct json_object *array, struct json_object *m)
+add_content(struct work *w, struct json_object *array, const struct message *m)
 {
-	struct json_object *content = js_get(m, "content");
+	if (m->text != NULL) {
+		size_t n;
+		const char *text = json_text(w->c, m->text, m->n, &n);
 
-	if (json_object_is_type(content, json_type_string)) {
-		add_text(w, array, json_object_get_string(content), (size_t)json_object_get_string_len(content));
+		w->failed |= text == NULL;
+		if (text != NULL)
+			add_text(w, array, text, n);
 		return;
 	}
 	for (size_t i = 0, n = message_blocks(m); i < n; i++) {
@@ -524,65 +534,72 @@ add_content(struct work *w, struct json_object *array, struct json_object *m)
 	}
 }
 
-/* One message of two: plain text stays a string. */
-static struct json_object *
-merged(struct work *w, struct json_object *a, struct json_object *b)
+/* Two texts as one, an empty line between them: still JSON text. */
+static void
+join_texts(struct work *w, struct message *a, const struct message *b)
 {
-	struct json_object *content = new_array(w), *only, *o;
-	bool plain = js_arr(a, "content") == NULL && js_arr(b, "content") == NULL;
+	static const char gap[] = "\\n\\n";
+	size_t n = a->n - 1 + 4 + b->n - 1;
+	char *s = ctx_alloc(w->c, n + 1);
 
-	if (content == NULL)
-		return NULL;
-	add_content(w, content, a);
-	add_content(w, content, b);
-	only = js_get(json_object_array_get_idx(content, 0), "text");
-	if (plain && only != NULL) {
-		only = json_object_get(only);
-		json_object_put(content);
-		content = only;
+	if (s == NULL) {
+		w->failed = true;
+		return;
 	}
-	o = with_content(w, a, content);
-	if (js_bool(b, "pinned", false))
-		set(w, o, "pinned", json_object_new_boolean(true));
-	return o;
+	memcpy(s, a->text, a->n - 1);
+	memcpy(s + a->n - 1, gap, 4);
+	memcpy(s + a->n + 3, b->text + 1, b->n - 1);
+	a->text = s;
+	a->n = n;
 }
 
-static struct json_object *
-merge_neighbours(struct work *w)
+/* Put b at the end of a. */
+static void
+merge(struct work *w, struct message *a, const struct message *b)
 {
-	struct json_object *to = new_array(w);
+	struct json_object *content;
 
-	for (size_t i = 0, n = json_object_array_length(w->out); i < n && !w->failed; i++) {
-		struct json_object *m = json_object_array_get_idx(w->out, i);
-		size_t len = json_object_array_length(to);
-		struct json_object *last = len > 0 ? json_object_array_get_idx(to, len - 1) : NULL;
+	if (a->text != NULL && b->text != NULL) {
+		join_texts(w, a, b);
+	} else if ((content = new_array(w)) != NULL) {
+		add_content(w, content, a);
+		add_content(w, content, b);
+		*a = with_blocks(w, a, content);
+	}
+	a->pinned |= b->pinned;
+}
 
-		if (last == NULL || !may_merge(last, m)) {
-			add(w, to, json_object_get(m));
-			continue;
+static void
+merge_neighbours(struct work *w, struct history *to)
+{
+	for (size_t i = 0; i < w->out.n && !w->failed; i++) {
+		const struct message *m = &w->out.v[i];
+
+		if (to->n > 0 && may_merge(&to->v[to->n - 1], m)) {
+			w->st.merged++;
+			merge(w, &to->v[to->n - 1], m);
+		} else {
+			put(w, to, *m);
 		}
-		w->st.merged++;
-		put_at(w, to, len - 1, merged(w, last, m));
 	}
-	return to;
 }
 
-struct json_object *
-session_repair(struct ctx *c, struct json_object *messages, struct repair_stats *stats)
+const struct history *
+session_repair(struct ctx *c, const struct history *h, struct repair_stats *stats)
 {
-	struct work w = { .c = c, .in = messages };
-	struct json_object *ret;
+	struct work w = { .c = c, .in = h };
+	struct history *ret;
 
 	if (stats != NULL)
 		*stats = (struct repair_stats){ 0 };
-	if (!json_object_is_type(messages, json_type_array) || is_sound(messages))
-		return messages;
-	w.out = json_keep(c, json_object_new_array());
-	if (w.out == NULL || !collect(&w))
+	if (is_sound(h))
+		return h;
+	ret = ctx_alloc(c, sizeof(*ret));
+	if (ret == NULL || !collect(&w))
 		return NULL;
 	match(&w);
 	rebuild(&w);
-	ret = json_keep(c, merge_neighbours(&w));
+	merge_neighbours(&w, ret);
 	if (stats != NULL)
 		*stats = w.st;
 	return w.failed ? NULL : ret;

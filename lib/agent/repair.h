@@ -3,11 +3,11 @@
  *
  * A crash, an import or a trimmed history can leave tool calls without
  * results, results without calls, empty messages. Repair is a pure function: the
- * array given is never changed, unchanged messages are shared with the result.
+ * history given is never changed, unchanged messages are shared with the result.
  */
 #ifndef LF_REPAIR_H
 #define LF_REPAIR_H
-#include "lib/base/json.h"
+#include "lib/svc/conversation.h"
 
 struct repair_stats {
 	unsigned orphaned;      /* results without a call, dropped */
@@ -22,13 +22,13 @@ struct repair_stats {
 };
 
 /*
- * messages: array of Message. The same object when nothing is wrong (no copy
- * is made then), else a new one kept by c's arena. stats may be NULL. NULL: out of memory.
+ * The same history when nothing is wrong (no copy is made then), else a new
+ * one in c's arena. stats may be NULL. NULL: out of memory.
  */
-struct json_object *session_repair(struct ctx *, struct json_object *messages, struct repair_stats *stats);
+const struct history *session_repair(struct ctx *, const struct history *, struct repair_stats *stats);
 
 /* The last user message at which a history may begin again: no tool results in it. */
-bool message_is_question(struct json_object *message);
+bool message_is_question(const struct message *);
 /* Does an assistant message hold tool calls? */
-bool message_has_tool_use(struct json_object *message);
+bool message_has_tool_use(const struct message *);
 #endif

@@ -122,6 +122,20 @@ uuid4(char out[static 37])
 	uuid_text(b, out);
 }
 
+void
+uuid7(char out[static 37])
+{
+	uint64_t ms = (uint64_t)clock_ms();
+	unsigned char b[16];
+
+	random_bytes(b + 6, sizeof(b) - 6);
+	for (int i = 5; i >= 0; i--, ms >>= 8)
+		b[i] = (unsigned char)ms;
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x70);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	uuid_text(b, out);
+}
+
 static bool
 uuid_bytes(const char *s, unsigned char b[16])
 {

@@ -33,6 +33,14 @@ size_t utf8_cut(const char *s, size_t n, size_t max);
 enum err json_read(struct ctx *, const char *text, size_t n, struct json_object **ret) MUST_CHECK;
 /* For text that we wrote ourselves (from the store): parse only; NULL if it is broken. */
 struct json_object *json_stored(struct ctx *, const char *text);
+/*
+ * The same for a text that is read often: many threads share one document. It is only
+ * for reading: no json_object_get() of its parts, no change; a copy is yours.
+ */
+struct json_object *json_shared(struct ctx *, const char *text);
+void json_shared_forget(void);                  /* before an orderly end */
+/* The text of a JSON string that we wrote ourselves, quotes included, in c's arena; NULL: no string, or no memory. */
+const char *json_text(struct ctx *, const char *json, size_t n, size_t *ret_n);
 /* Keep a new json-c object until c's arena ends. */
 struct json_object *json_keep(struct ctx *, struct json_object *);
 

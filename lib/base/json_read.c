@@ -4,7 +4,7 @@
  * Repeated keys are compared as they are written: "a" and "\u0061" pass as two
  * names, of which json-c keeps the last.
  */
-#include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "lib/base/arena.h"
@@ -24,24 +24,54 @@ json_keep(struct ctx *c, struct json_object *o)
 	return o;
 }
 
+/* A tokener is four kilobytes: each thread keeps one. */
+static pthread_key_t tokeners;
+
+static void
+free_tokener(void *t)
+{
+	json_tokener_free(t);
+}
+
+static void
+make_key(void)
+{
+	(void)pthread_key_create(&tokeners, free_tokener);
+}
+
+static struct json_tokener *
+tokener(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct json_tokener *t;
+
+	pthread_once(&once, make_key);
+	t = pthread_getspecific(tokeners);
+	if (t != NULL) {
+		json_tokener_reset(t);
+		return t;
+	}
+	t = json_tokener_new_ex(JSON_DEPTH_MAX + 100);
+	if (t != NULL && pthread_setspecific(tokeners, t) != 0) {
+		json_tokener_free(t);
+		return NULL;
+	}
+	return t;
+}
+
 static struct json_object *
 parse(const char *text, size_t n, bool *good)
 {
-	struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH_MAX + 100);
+	struct json_tokener *t = n > INT32_MAX ? NULL : tokener();
 	struct json_object *o;
 
 	*good = false;
 	if (t == NULL)
 		return NULL;
-	if (n > INT32_MAX) {
-		json_tokener_free(t);
-		return NULL;
-	}
 	o = json_tokener_parse_ex(t, text, (int)n);
 	if (json_tokener_get_error(t) == json_tokener_continue)
 		o = json_tokener_parse_ex(t, " ", 1);   /* a bare number ends here */
 	*good = json_tokener_get_error(t) == json_tokener_success;
-	json_tokener_free(t);
 	if (!*good && o != NULL) {
 		json_object_put(o);
 		o = NULL;
@@ -79,6 +109,26 @@ json_stored(struct ctx *c, const char *text)
 	if (text == NULL)
 		return NULL;
 	return json_keep(c, parse(text, strlen(text), &good));
+}
+
+const char *
+json_text(struct ctx *c, const char *json, size_t n, size_t *ret_n)
+{
+	struct json_object *o;
+	bool good;
+
+	*ret_n = 0;
+	if (n < 2 || json[0] != '"' || json[n - 1] != '"')
+		return NULL;
+	if (memchr(json, '\\', n) == NULL) {
+		*ret_n = n - 2;
+		return ctx_strndup(c, json + 1, n - 2);
+	}
+	o = json_keep(c, parse(json, n, &good));
+	if (!json_object_is_type(o, json_type_string))
+		return NULL;
+	*ret_n = (size_t)json_object_get_string_len(o);
+	return json_object_get_string(o);
 }
 
 struct json_object *

@@ -9,6 +9,7 @@ libbase_a_SOURCES = \
 	lib/base/gcra.c \
 	lib/base/json_check.c \
 	lib/base/json_read.c \
+	lib/base/json_shared.c \
 	lib/base/json_span.c \
 	lib/base/jw.c \
 	lib/base/log.c \

@@ -13,6 +13,7 @@ void time_rfc3339(int64_t ms, char out[static 25]);
 
 void random_bytes(void *, size_t);        /* from the kernel; never fails */
 void uuid4(char out[static 37]);
+void uuid7(char out[static 37]);          /* begins with the time (RFC 9562): ids of rows that are made one after another */
 /* Name-based, RFC 9562 version 5. ns: UUID text. */
 void uuid5(const char *ns, const char *name, size_t n, char out[static 37]);
 /* Canonical lower-case text of a UUID written in any case, with or without dashes; false: none. */

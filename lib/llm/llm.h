@@ -11,6 +11,7 @@
 #include <json-c/json.h>
 #include "lib/base/base.h"
 #include "lib/net/http.h"
+#include "lib/svc/conversation.h"
 
 enum llm_stop { LLM_END_TURN, LLM_TOOL_USE, LLM_MAX_TOKENS, LLM_FILTERED };
 
@@ -27,7 +28,7 @@ struct llm_request {
 	const char *format;                     /* api_format: "openai", "offline" */
 	const char *base_url, *api_key;         /* key may be "" */
 	const char *system;                     /* may be NULL */
-	struct json_object *messages;           /* array of Message, without system ones */
+	const struct history *messages;         /* without system ones; may be NULL */
 	struct json_object *tools;              /* array of {name, description, input_schema}; NULL: none */
 	struct json_object *raw_messages;       /* gateway: OpenAI messages passed on as they are, instead of messages */
 	struct json_object *raw_tools;          /* gateway: OpenAI tools passed on */

@@ -253,10 +253,13 @@ understand(struct wish *w, struct span s)
 
 /* --- the conversation ---------------------------------------------------- */
 
+/* The conversation as one array; the caller puts it. */
 static struct json_object *
 messages_of(const struct llm_request *rq)
 {
-	return rq->raw_messages != NULL ? rq->raw_messages : rq->messages;
+	if (rq->raw_messages != NULL)
+		return json_object_get(rq->raw_messages);
+	return rq->messages != NULL ? history_json(rq->messages) : json_object_new_array();
 }
 
 static bool
@@ -312,7 +315,7 @@ relate(struct buf *out, const char *tool, struct json_object *content, bool fail
 static bool
 relate_results(struct json_object *messages, struct buf *out)
 {
-	size_t n = json_object_is_type(messages, json_type_array) ? json_object_array_length(messages) : 0, first = n;
+	size_t n = json_object_array_length(messages), first = n;
 	struct json_object *m, *c;
 	bool any = false;
 
@@ -342,9 +345,7 @@ relate_results(struct json_object *messages, struct buf *out)
 static void
 last_user_text(struct json_object *messages, struct buf *out)
 {
-	size_t n = json_object_is_type(messages, json_type_array) ? json_object_array_length(messages) : 0;
-
-	for (; n > 0; n--) {
+	for (size_t n = json_object_array_length(messages); n > 0; n--) {
 		struct json_object *m = json_object_array_get_idx(messages, n - 1);
 
 		if (is(m, "role", "user")) {
@@ -403,31 +404,29 @@ add_text(struct llm_answer *a, const struct buf *text)
 
 /* An id that no other call of this conversation has. */
 static void
-call_id(const struct llm_request *rq, const char *input, char out[static 48])
+call_id(const struct llm_request *rq, size_t said, const char *input, char out[static 48])
 {
-	struct json_object *m = messages_of(rq);
 	SCOPED_BUF b = BUF_INIT(TEXT_MAX);
 	uint8_t sum[32];
 	char hex[17];
 
-	buf_printf(&b, "%s %zu ", rq->session_id ? rq->session_id : "",
-	    json_object_is_type(m, json_type_array) ? json_object_array_length(m) : 0);
+	buf_printf(&b, "%s %zu ", rq->session_id ? rq->session_id : "", said);
 	buf_add(&b, input, utf8_cut(input, strlen(input), TEXT_MAX / 2));
 	sha256(b.p, b.len, sum);
 	hex_of(sum, 8, hex);
 	snprintf(out, 48, "offline_%s", hex);
 }
 
-/* Consumes w->input. */
+/* said: how many messages there were. Consumes w->input. */
 static int64_t
-add_call(const struct llm_request *rq, const struct llm_sink *s, struct wish *w, struct llm_answer *a)
+add_call(const struct llm_request *rq, size_t said, const struct llm_sink *s, struct wish *w, struct llm_answer *a)
 {
 	const char *input = json_object_to_json_string_ext(w->input, JSON_C_TO_STRING_PLAIN);
 	struct json_object *o = json_object_new_object();
 	size_t n = strlen(input);
 	char id[48];
 
-	call_id(rq, input, id);
+	call_id(rq, said, input, id);
 	a->any_output = true;
 	if (s != NULL && s->tool_start != NULL)
 		s->tool_start(s->arg, id, w->tool);
@@ -483,33 +482,31 @@ say(const struct llm_request *rq, const struct llm_sink *sink, struct buf *text,
 }
 
 static int64_t
-input_bytes(const struct llm_request *rq)
+input_bytes(const struct llm_request *rq, struct json_object *m)
 {
-	struct json_object *m = messages_of(rq);
 	SCOPED_BUF b = BUF_INIT(256 * 1024 * 1024);
 	struct jw w = JW_INIT(&b);
 
-	if (m != NULL)
-		jw_json(&w, NULL, m);
+	jw_json(&w, NULL, m);
 	return (int64_t)b.len + (int64_t)(rq->system != NULL ? strlen(rq->system) : 0);
 }
 
 static int64_t
-answer(const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a)
+answer(const struct llm_request *rq, struct json_object *messages, const struct llm_sink *sink, struct llm_answer *a)
 {
 	SCOPED_BUF said = BUF_INIT(TEXT_MAX);
 	SCOPED_BUF out = BUF_INIT(TEXT_MAX);
 	struct wish w;
 	int64_t n;
 
-	if (relate_results(messages_of(rq), &out))
+	if (relate_results(messages, &out))
 		return say(rq, sink, &out, a);
-	last_user_text(messages_of(rq), &said);
+	last_user_text(messages, &said);
 	understand(&w, (struct span){ said.len > 0 ? said.p : "", said.len });
 	if (w.wrong != NULL) {
 		buf_printf(&out, "I am the built-in offline engine and did not understand that. %s", w.wrong);
 	} else if (w.tool != NULL && has_tool(rq, w.tool)) {
-		n = add_call(rq, sink, &w, a);
+		n = add_call(rq, json_object_array_length(messages), sink, &w, a);
 		return n;
 	} else if (w.tool != NULL) {
 		buf_printf(&out, "I am the built-in offline engine and have no tool named %s here.", w.tool);
@@ -523,17 +520,20 @@ answer(const struct llm_request *rq, const struct llm_sink *sink, struct llm_ans
 enum err
 offline_call(const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a)
 {
-	int64_t out;
+	struct json_object *messages = messages_of(rq);
+	int64_t in, out;
 
 	*a = (struct llm_answer){ .stop = LLM_END_TURN, .retry_after_s = -1, .usage_known = true };
 	a->content = json_object_new_array();
-	out = answer(rq, sink, a);
+	out = answer(rq, messages, sink, a);
+	in = input_bytes(rq, messages);
+	json_object_put(messages);
 	if (cancelled(rq->cancel)) {
 		llm_answer_done(a);
 		llm_blame(a, rq, LLM_CANCELLED, 0, NULL);
 		return ERR_CANCELLED;
 	}
-	a->input_tokens = (input_bytes(rq) + 3) / 4;
+	a->input_tokens = (in + 3) / 4;
 	a->output_tokens = (out + 3) / 4;
 	return ERR_OK;
 }

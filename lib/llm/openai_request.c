@@ -292,12 +292,11 @@ join(struct json_object *blocks, const char *type, const char *member, struct bu
 }
 
 static bool
-has_block(struct json_object *content, const char *type)
+has_block(struct json_object *blocks, const char *type)
 {
-	if (json_object_is_type(content, json_type_array))
-		for (size_t i = 0, n = json_object_array_length(content); i < n; i++)
-			if (is_block(json_object_array_get_idx(content, i), type))
-				return true;
+	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++)
+		if (is_block(json_object_array_get_idx(blocks, i), type))
+			return true;
 	return false;
 }
 
@@ -324,35 +323,28 @@ write_assistant(struct body *b, struct json_object *blocks)
 }
 
 static void
-write_message(struct body *b, struct json_object *m)
+write_message(struct body *b, const struct message *m)
 {
-	const char *role = js_str_or(m, "role", "user");
-	struct json_object *content = js_get(m, "content");
-	bool system = strcmp(role, "system") == 0;
-
-	if (system && b->rq->system != NULL && b->rq->system[0] != '\0')
+	if (m->role == BY_SYSTEM && b->rq->system != NULL && b->rq->system[0] != '\0')
 		return;
-	if (!system && strcmp(role, "assistant") != 0)
-		role = "user";
-	if (json_object_is_type(content, json_type_string))
-		write_plain(b, role, content);
-	else if (!json_object_is_type(content, json_type_array))
-		return;
-	else if (strcmp(role, "assistant") == 0)
-		write_assistant(b, content);
-	else
-		write_user(b, role, content);
+	if (m->text != NULL) {
+		begin_message(b, said_by_name(m->role));
+		jw_raw(&b->w, "content", m->text, m->n);
+		jw_end(&b->w);
+	} else if (m->role == BY_ASSISTANT) {
+		write_assistant(b, m->blocks);
+	} else {
+		write_user(b, said_by_name(m->role), m->blocks);
+	}
 }
 
 static bool
-says_nothing(struct json_object *content)
+says_nothing(const struct message *m)
 {
-	if (json_object_is_type(content, json_type_string))
-		return json_object_get_string_len(content) == 0;
-	if (!json_object_is_type(content, json_type_array))
-		return true;
-	for (size_t i = 0, n = json_object_array_length(content); i < n; i++) {
-		struct json_object *o = json_object_array_get_idx(content, i);
+	if (m->text != NULL)
+		return m->n <= 2;
+	for (size_t i = 0, n = json_object_array_length(m->blocks); i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(m->blocks, i);
 
 		if (is_block(o, "tool_use") || (is_block(o, "text") && js_str_or(o, "text", "")[0] != '\0'))
 			return false;
@@ -364,15 +356,15 @@ says_nothing(struct json_object *content)
 static size_t
 useful_length(const struct llm_request *rq)
 {
-	size_t n = json_object_array_length(rq->messages);
+	size_t n = rq->messages != NULL ? rq->messages->n : 0;
 	bool claude = strcasestr(rq->model, "claude") != NULL;
 
 	for (; n > 0; n--) {
-		struct json_object *m = json_object_array_get_idx(rq->messages, n - 1), *c = js_get(m, "content");
+		const struct message *m = &rq->messages->v[n - 1];
 
-		if (strcmp(js_str_or(m, "role", ""), "assistant") != 0 || has_block(c, "tool_use"))
+		if (m->role != BY_ASSISTANT || (m->blocks != NULL && has_block(m->blocks, "tool_use")))
 			break;
-		if (!claude && !says_nothing(c))
+		if (!claude && !says_nothing(m))
 			break;
 	}
 	return n;
@@ -395,9 +387,8 @@ write_messages(struct body *b)
 		jw_str(&b->w, "content", rq->system);
 		jw_end(&b->w);
 	}
-	if (json_object_is_type(rq->messages, json_type_array))
-		for (size_t i = 0, n = useful_length(rq); i < n; i++)
-			write_message(b, json_object_array_get_idx(rq->messages, i));
+	for (size_t i = 0, n = useful_length(rq); i < n; i++)
+		write_message(b, &rq->messages->v[i]);
 	jw_end(&b->w);
 }
 

@@ -9,7 +9,7 @@ struct agent {
 	const char *id, *name, *state, *mode, *author, *description;
 	const char *provider, *model;           /* as in the manifest, may be "default" */
 	const char *manifest_toml;
-	struct json_object *manifest;           /* defaults filled in (manifest.h) */
+	struct json_object *manifest;           /* defaults filled in (manifest.h); shared: json_shared() */
 	struct json_object *identity;
 	const char *template_name, *parent_id, *session_id;
 	bool stable, is_hand, has_processed;

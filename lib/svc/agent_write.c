@@ -58,7 +58,7 @@ record_identity(struct ctx *c, const char *name, const char *id)
 }
 
 static const char *
-json_text(struct ctx *c, struct json_object *o)
+object_text(struct ctx *c, struct json_object *o)
 {
 	struct buf b = BUF_INIT(4 << 20);
 	struct jw w = JW_INIT(&b);
@@ -89,7 +89,7 @@ bind_manifest(struct ctx *c, struct stmt *st, const char *toml, struct json_obje
 	bind_text(st, js_str_or(mm, "provider", "default"));
 	bind_text(st, js_str_or(mm, "model", "default"));
 	bind_text(st, toml);
-	bind_text(st, json_text(c, m));
+	bind_text(st, object_text(c, m));
 	bind_text(st, agent_list_fragment(c, m));
 	bind_i64(st, js_bool(m, "is_hand", false));
 }
@@ -145,24 +145,31 @@ move_identity(struct ctx *c, const char *id, const char *name)
 	return record_identity(c, name, id);
 }
 
+static enum err
+update_row(struct ctx *c, const char *id, const char *toml, struct json_object *m)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE agent SET name = ?, author = ?, description = ?, provider = ?,"
+	    " model = ?, manifest_toml = ?, manifest = ?, list_json = ?, is_hand = ? WHERE id = ?"));
+
+	bind_manifest(c, st, toml, m);
+	bind_text(st, id);
+	if (db_exec(st) != ERR_OK)
+		return name_taken(c, st, js_str_or(m, "name", "unnamed"));
+	if (db_changes(st) == 0)
+		return fail_code(c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
+	return ERR_OK;
+}
+
 enum err
 agent_store(struct ctx *c, const char *id, const char *toml, struct json_object *m)
 {
 	SCOPED_TX tx = { 0 };
-	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE agent SET name = ?, author = ?, description = ?, provider = ?,"
-	    " model = ?, manifest_toml = ?, manifest = ?, list_json = ?, is_hand = ? WHERE id = ?"));
-	const char *name = js_str_or(m, "name", "unnamed");
 	enum err e = tx_begin(c, &tx);
 
-	if (e != ERR_OK)
-		return e;
-	bind_manifest(c, st, toml, m);
-	bind_text(st, id);
-	if (db_exec(st) != ERR_OK)
-		return name_taken(c, st, name);
-	if (db_changes(st) == 0)
-		return fail_code(c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
-	e = move_identity(c, id, name);
+	if (e == ERR_OK)
+		e = update_row(c, id, toml, m);
+	if (e == ERR_OK)
+		e = move_identity(c, id, js_str_or(m, "name", "unnamed"));
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }
 

@@ -163,35 +163,34 @@ message_append(struct ctx *c, const char *session_id, const char *role, const ch
 	return ERR_OK;
 }
 
-static struct json_object *
-message_of(struct ctx *c, struct stmt *st)
-{
-	struct json_object *m = json_object_new_object(), *content;
-	char ts[25];
+/* --- reading ---------------------------------------------------------------- */
 
-	content = json_stored(c, col_text(c, st, "content"));
-	json_object_object_add(m, "role", json_object_new_string(col_text(c, st, "role")));
-	json_object_object_add(m, "content", content == NULL ? json_object_new_string("") : json_object_get(content));
-	if (col_i64(st, "pinned") != 0)
-		json_object_object_add(m, "pinned", json_object_new_boolean(1));
-	time_rfc3339(col_i64(st, "created_ms"), ts);
-	json_object_object_add(m, "timestamp", json_object_new_string(ts));
-	return m;
+static enum said_by
+said_by_of(const char *s)
+{
+	return strcmp(s, "assistant") == 0 ? BY_ASSISTANT : strcmp(s, "system") == 0 ? BY_SYSTEM : BY_USER;
 }
 
 enum err
-messages_load(struct ctx *c, const char *session_id, int64_t limit, struct json_object **ret)
+messages_load(struct ctx *c, const char *session_id, int64_t limit, struct history *ret)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT role, content, pinned, created_ms FROM (SELECT * FROM message"
-	    " WHERE session_id = ? ORDER BY seq DESC LIMIT ?) ORDER BY seq"));
-	struct json_object *all = json_keep(c, json_object_new_array());
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT role, content, pinned FROM message WHERE session_id = ?1"
+	    " AND seq > (SELECT message_count FROM session WHERE id = ?1) - ?2 ORDER BY seq"));
 
+	*ret = (struct history){ 0 };
 	bind_text(st, session_id);
 	bind_i64(st, limit);
-	while (db_step(st))
-		json_object_array_add(all, message_of(c, st));
-	if (db_end(st) != ERR_OK)
-		return fail_db(c, st);
-	*ret = all;
-	return ERR_OK;
+	while (db_step(st)) {
+		size_t rn, n;
+		const char *role = col_peek(st, "role", &rn), *json = col_textn(c, st, "content", &n);
+		struct message m;
+
+		if (role == NULL || json == NULL)
+			return fail(c, ERR_NOMEM, "out of memory");
+		m = message_of(c, said_by_of(role), json, n);
+		m.pinned = col_i64(st, "pinned") != 0;
+		if (!history_add(c, ret, m))
+			return fail(c, ERR_NOMEM, "out of memory");
+	}
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }

@@ -3,7 +3,7 @@
  */
 #ifndef LF_HISTORY_H
 #define LF_HISTORY_H
-#include "lib/base/json.h"
+#include "lib/svc/conversation.h"
 
 struct session {
 	const char *id, *agent_id, *label, *model_override;
@@ -27,6 +27,6 @@ enum err session_label(struct ctx *, const char *raw, const char **ret) MUST_CHE
  */
 enum err message_append(struct ctx *, const char *session_id, const char *role, const char *content, size_t n,
     const char *turn_id, int64_t *ret_seq) MUST_CHECK;
-/* The newest `limit` messages, oldest first, as an array of Message kept by c's arena. */
-enum err messages_load(struct ctx *, const char *session_id, int64_t limit, struct json_object **ret) MUST_CHECK;
+/* The newest `limit` messages, oldest first; all in c's arena. */
+enum err messages_load(struct ctx *, const char *session_id, int64_t limit, struct history *ret) MUST_CHECK;
 #endif

@@ -8,6 +8,7 @@ libsvc_a_SOURCES = \
 	lib/svc/catalog.c \
 	lib/svc/catalog_show.c \
 	lib/svc/config.c \
+	lib/svc/conversation.c \
 	lib/svc/history.c \
 	lib/svc/kv.c \
 	lib/svc/metrics.c \

@@ -213,7 +213,7 @@ usage_insert(struct ctx *c, const struct usage *u)
 	    " session_id, turn_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
 	char id[37];
 
-	uuid4(id);
+	uuid7(id);
 	bind_text(st, id);
 	bind_text(st, u->agent_id);
 	bind_i64(st, clock_ms());

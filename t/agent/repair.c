@@ -3,6 +3,7 @@
 #include "lib/agent/prompt.h"
 #include "lib/agent/repair.h"
 #include "lib/base/arena.h"
+#include "t/history.h"
 #include "t/tap.h"
 
 static struct ctx ctx;
@@ -19,21 +20,22 @@ static struct ctx ctx;
 
 static struct repair_stats st;
 
-static struct json_object *
+static const struct history *
 parse(const char *json)
 {
 	struct json_object *o = json_keep(&ctx, json_tokener_parse(json));
 
 	if (o == NULL)
 		abort();
-	return o;
+	return history_of(&ctx, o);
 }
 
 /* A short picture: "u:text a:+use u:=res(text)". */
 static const char *
-picture(struct json_object *m)
+picture(const struct history *h)
 {
 	static struct buf b = BUF_INIT(100000);
+	struct json_object *m = json_keep(&ctx, history_json(h));
 
 	buf_clear(&b);
 	for (size_t i = 0, n = json_object_array_length(m); i < n; i++) {
@@ -63,9 +65,8 @@ picture(struct json_object *m)
 static void
 check(const char *json, const char *want, const char *what)
 {
-	struct json_object *in = parse(json), *out, *again;
-	const char *before = json_object_to_json_string(in);
-	char *copy = strdup(before);
+	const struct history *in = parse(json), *out, *again;
+	char *copy = strdup(picture(in));
 
 	out = session_repair(&ctx, in, &st);
 	if (out == NULL) {
@@ -75,7 +76,7 @@ check(const char *json, const char *want, const char *what)
 	}
 	is_str(picture(out), want, "%s", what);
 	again = session_repair(&ctx, out, NULL);
-	ok(again == out && strcmp(copy, json_object_to_json_string(in)) == 0,
+	ok(again == out && strcmp(copy, picture(in)) == 0,
 	    "... and nothing is left to do, nor was the input touched");
 	free(copy);
 }
@@ -83,7 +84,7 @@ check(const char *json, const char *want, const char *what)
 static void
 sound(void)
 {
-	struct json_object *o = parse("[" U("q") "," AB(TEXT("t") "," USE("1") "," USE("2")) ","
+	const struct history *o = parse("[" U("q") "," AB(TEXT("t") "," USE("1") "," USE("2")) ","
 	    UB(RES("2", "b") "," RES("1", "a") "," TEXT("hint")) "," A("done") "," U("more") "]");
 
 	ok(session_repair(&ctx, o, &st) == o, "a sound history comes back as it is, not copied");
@@ -142,7 +143,7 @@ odd(void)
 	check("[" U("q") "," AB("{\"type\":\"thinking\",\"thinking\":\"hm\"}") "," A("a") "]", "u:q a:a",
 	    "thinking alone is no answer");
 	check("[" U("q") "," AB("{\"type\":\"odd\",\"odd\":\"kept\"}") "]", "u:q a:kept", "unknown kinds of blocks are left alone");
-	is_int(json_object_array_length(session_repair(&ctx, parse("[{\"role\":\"assistant\",\"content\":[]}]"), NULL)), 0,
+	is_int((int64_t)session_repair(&ctx, parse("[{\"role\":\"assistant\",\"content\":[]}]"), NULL)->n, 0,
 	    "nothing may be left");
 }
 
@@ -150,7 +151,7 @@ static void
 big(void)
 {
 	SCOPED_BUF b = BUF_INIT(64 << 20);
-	struct json_object *o;
+	const struct history *o;
 
 	buf_str(&b, "[" U("q") ",{\"role\":\"assistant\",\"content\":[");
 	for (int i = 0; i < 20000; i++)
@@ -160,7 +161,7 @@ big(void)
 		buf_printf(&b, "%s{\"type\":\"tool_result\",\"tool_use_id\":\"i%d\",\"content\":\"r\"}", i ? "," : "", 20000 - i);
 	buf_str(&b, "]}]");
 	o = session_repair(&ctx, parse(b.p), &st);
-	ok(o != NULL && json_object_array_length(js_arr(json_object_array_get_idx(o, 1), "content")) == 512,
+	ok(o != NULL && json_object_array_length(o->v[1].blocks) == 512,
 	    "twenty thousand calls at once are cut to 512, soon");
 	ok(session_repair(&ctx, o, NULL) == o, "and that is sound");
 }
@@ -192,7 +193,7 @@ static void
 history(void)
 {
 	SCOPED_BUF b = BUF_INIT(1 << 20);
-	struct json_object *o, *r;
+	const struct history *o, *r;
 
 	buf_str(&b, "[" S("s") "," "{\"role\":\"user\",\"content\":\"keep me\",\"pinned\":true}" "," A("ok"));
 	for (int i = 0; i < 20; i++)
@@ -203,14 +204,14 @@ history(void)
 	is_str(picture(r), "u:keep me\n\nq18 a:+c18 u:=c18(r) a:a18 u:q19 a:+c19 u:=c19(r) a:a19",
 	    "a long history is cut at a question, what is pinned stays");
 	r = history_for_model(&ctx, o, 500);
-	is_int(json_object_array_length(r), 82, "a short enough one only loses system messages");
+	is_int((int64_t)r->n, 82, "a short enough one only loses system messages");
 	o = parse("[" A("hello") "," U("q") "]");
 	is_str(picture(history_for_model(&ctx, o, 0)), "u:q", "it begins with the user");
 	o = parse("[" U("q") "," A("a") "]");
 	ok(history_for_model(&ctx, o, 60) == o, "nothing to do: the same object");
 	o = parse("[" U("1") "," AB(USE("c")) "," UB(RES("c", "r")) "," AB(USE("d")) "," UB(RES("d", "r")) "," AB(USE("e")) ","
 	    UB(RES("e", "r")) "]");
-	is_int(json_object_array_length(history_for_model(&ctx, o, 4)), 7, "a single long turn is never cut in its middle");
+	is_int((int64_t)history_for_model(&ctx, o, 4)->n, 7, "a single long turn is never cut in its middle");
 }
 
 /* Histories put together by chance: whatever comes out is sound. */
@@ -225,7 +226,7 @@ chance(void)
 
 	for (int round = 0; round < 20000; round++) {
 		SCOPED_BUF b = BUF_INIT(1 << 16);
-		struct json_object *o, *r;
+		const struct history *o, *r;
 
 		ctx.arena = arena_new(4096);
 		buf_ch(&b, '[');
@@ -248,10 +249,10 @@ chance(void)
 		r = session_repair(&ctx, o, NULL);
 		bad += r == NULL || session_repair(&ctx, r, NULL) != r;
 		r = history_for_model(&ctx, o, 4);
-		bad += r == NULL || session_repair(&ctx, r, NULL) != r || (json_object_array_length(r) > 0 &&
-		    !message_is_question(json_object_array_get_idx(r, 0)));
+		bad += r == NULL || session_repair(&ctx, r, NULL) != r || (r->n > 0 &&
+		    !message_is_question(&r->v[0]));
 		if (bad == 1)
-			printf("# %s\n# %s\n", b.p, json_object_to_json_string(r));
+			printf("# %s\n# %s\n", b.p, picture(r));
 		bad += bad == 1;
 		arena_free(ctx.arena);
 	}

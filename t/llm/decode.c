@@ -4,7 +4,11 @@
 #include "lib/base/json.h"
 #include "lib/llm/errors.h"
 #include "lib/llm/openai.h"
+#include "lib/base/arena.h"
+#include "t/history.h"
 #include "t/tap.h"
+
+static struct ctx ctx;
 
 /* --- a sink that writes down what it gets -------------------------------- */
 
@@ -247,15 +251,20 @@ arguments(void)
 	json_object_put(o);
 }
 
+static const struct history *
+conversation(const char *json)
+{
+	return history_of(&ctx, json_keep(&ctx, json_tokener_parse(json)));
+}
+
 static void
 body_is(struct llm_request *r, const char *messages, const struct oa_quirks *q, const char *want, const char *name)
 {
 	SCOPED_BUF b = BUF_INIT(65536);
 
-	r->messages = messages ? json_tokener_parse(messages) : NULL;
+	r->messages = messages ? conversation(messages) : NULL;
 	is_int(oa_write_body(r, q ? q : &(struct oa_quirks){ 0 }, &b), ERR_OK, "%s", name);
 	is_str(b.p, want, "as it should be");
-	json_object_put(r->messages);
 	r->messages = NULL;
 }
 
@@ -308,19 +317,17 @@ bodies(void)
 	json_object_put(r.tools);
 	r.tools = json_tokener_parse("[{\"name\":\"loop\",\"input_schema\":{\"$ref\":\"#/$defs/P\",\"$defs\":{\"P\":{\"type\":\"object\","
 	    "\"properties\":{\"a\":{\"$ref\":\"#/$defs/P\"},\"b\":{\"$ref\":\"#/$defs/P\"}}},\"Q\":{\"$ref\":\"#/$defs/Q\"}}}}]");
-	r.messages = json_tokener_parse("[{\"role\":\"user\",\"content\":\"x\"}]");
+	r.messages = conversation("[{\"role\":\"user\",\"content\":\"x\"}]");
 	{
 		SCOPED_BUF big = BUF_INIT(4 * 1024 * 1024);
 
 		is_int(oa_write_body(&r, &(struct oa_quirks){ 0 }, &big), ERR_OK, "a schema that refers to itself ends");
 		is_int(json_check(big.p, big.len, 64, NULL), ERR_OK, "and is JSON");
 	}
-	json_object_put(r.messages);
 	json_object_put(r.tools);
 	r.tools = NULL;
-	r.messages = json_tokener_parse("[{\"role\":\"assistant\",\"content\":\"\"}]");
+	r.messages = conversation("[{\"role\":\"assistant\",\"content\":\"\"}]");
 	is_int(oa_write_body(&r, &(struct oa_quirks){ 0 }, &b), ERR_INVALID, "no message at all is refused before sending");
-	json_object_put(r.messages);
 }
 
 static void
@@ -351,6 +358,7 @@ secrets(void)
 int
 main(void)
 {
+	ctx.arena = arena_new(4096);
 	streams();
 	endings();
 	error_frames();
@@ -360,5 +368,6 @@ main(void)
 	arguments();
 	bodies();
 	secrets();
+	arena_free(ctx.arena);
 	return done();
 }

@@ -1,8 +1,10 @@
 /* The built-in engine: phrases become tool calls, results become sentences. */
 #include <json-c/json.h>
 
+#include "lib/base/arena.h"
 #include "lib/base/json.h"
 #include "lib/llm/llm.h"
+#include "t/history.h"
 #include "t/tap.h"
 
 static struct buf seen = BUF_INIT(65536);
@@ -17,7 +19,9 @@ static struct json_object *tools;
 static enum err
 ask(struct json_object *messages, int64_t max_tokens)
 {
-	struct llm_request rq = { .provider = "offline", .model = "offline", .format = "offline", .messages = messages,
+	struct ctx c = { .arena = arena_new(4096) };
+	struct llm_request rq = { .provider = "offline", .model = "offline", .format = "offline",
+	    .messages = history_of(&c, messages),
 	    .tools = tools, .stream = true, .max_tokens = max_tokens };
 	enum err e;
 
@@ -25,6 +29,7 @@ ask(struct json_object *messages, int64_t max_tokens)
 	chunks = 0;
 	e = llm_call(&rq, &sink, 0, &a);
 	json_object_put(messages);
+	arena_free(c.arena);
 	return e;
 }
 

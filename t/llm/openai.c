@@ -129,11 +129,13 @@ prepare(struct llm_request *rq, const char *how)
 static enum err
 call(struct llm_request *rq, unsigned retries)
 {
+	struct message hi = { .role = BY_USER, .text = "\"hi\"", .n = 4 };
+	struct history h = { &hi, 1, 1 };
 	enum err e;
 
-	rq->messages = json_tokener_parse("[{\"role\":\"user\",\"content\":\"hi\"}]");
+	rq->messages = &h;
 	e = llm_call(rq, &sink, retries, &a);
-	json_object_put(rq->messages);
+	rq->messages = NULL;
 	return e;
 }
 

@@ -1,0 +1,112 @@
+/*
+ * How a turn ends: its answer in the session, its row closed, what it spent
+ * in the ledger, in one transaction.
+ */
+#include <string.h>
+
+#include "daemon/turn_state.h"
+#include "lib/base/util.h"
+#include "lib/svc/caller.h"
+
+static enum err
+touch_agent(struct turn *t)
+{
+	SCOPED_STMT st = db_prepare(t->c->db, SQL("UPDATE agent SET last_active_ms = ?, has_processed = 1 WHERE id = ?"));
+
+	bind_i64(st, clock_ms());
+	bind_text(st, t->agent.id);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(t->c, st);
+}
+
+static enum err
+bill(struct turn *t)
+{
+	struct usage u = {
+		.agent_id = t->agent.id, .provider = t->route.provider, .model = t->route.model,
+		.user_id = t->c->who != NULL ? t->c->who->user_id : NULL, .channel = t->ask->channel,
+		.session_id = t->session_id, .turn_id = t->id, .input_tokens = t->out->input_tokens,
+		.output_tokens = t->out->output_tokens, .cost_nanousd = t->cost_nanousd,
+		.tool_calls = t->tool_calls, .llm_calls = t->llm_calls,
+		.latency_ms = (clock_mono_us() - t->started_us) / 1000,
+	};
+	enum err e = t->llm_calls > 0 ? usage_insert(t->c, &u) : ERR_OK;
+
+	return e == ERR_OK ? budget_release(t->c, t->id) : e;
+}
+
+static const char *
+result_json(struct turn *t)
+{
+	struct buf b = BUF_INIT(16 << 20);
+	struct jw w = JW_INIT(&b);
+	char *s;
+
+	jw_object(&w, NULL);
+	jw_i64(&w, "input_tokens", t->out->input_tokens);
+	jw_i64(&w, "output_tokens", t->out->output_tokens);
+	jw_i64(&w, "iterations", t->out->iterations);
+	jw_usd(&w, "cost_usd", t->cost_nanousd);
+	jw_bool(&w, "silent", t->out->silent);
+	jw_end(&w);
+	s = b.failed ? NULL : ctx_strndup(t->c, b.p, b.len);
+	buf_done(&b);
+	return s;
+}
+
+enum err
+turn_finish(struct turn *t)
+{
+	SCOPED_TX tx = { 0 };
+	size_t n;
+	const char *said = message_json(t->c, t->content, &n);
+	enum err e = said == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_tx(t, &tx);
+
+	if (e == ERR_OK)
+		e = step_end(t->c, t->id, t->epoch, t->step, "done", NULL, 0);
+	if (e == ERR_OK && t->keep && json_object_array_length(t->content) > 0)
+		e = message_append(t->c, t->session_id, "assistant", said, n, t->id, NULL);
+	if (e == ERR_OK)
+		e = turn_end(t->c, t->id, t->epoch, "done", result_json(t), NULL, NULL);
+	if (e == ERR_OK)
+		e = bill(t);
+	if (e == ERR_OK)
+		e = touch_agent(t);
+	return e == ERR_OK ? turn_commit(t, &tx) : e;
+}
+
+/* The turn waits for its caller; each part of it is a line of the ledger. */
+enum err
+turn_bill_part(struct turn *t)
+{
+	SCOPED_TX tx = { 0 };
+	enum err e = turn_tx(t, &tx);
+
+	if (e == ERR_OK)
+		e = bill(t);
+	return e == ERR_OK ? turn_commit(t, &tx) : e;
+}
+
+/* The row of a turn that failed or was cancelled; what was spent is billed. */
+enum err
+turn_give_up(struct turn *t, enum err why)
+{
+	SCOPED_TX tx = { 0 };
+	struct fault f = t->c->fault;
+	enum err e;
+
+	if (atomic_load(&t->ask->cancel->why) == CANCEL_SHUTDOWN)
+		return why;             /* the row stays open: the next daemon takes it up */
+	e = turn_tx(t, &tx);
+	if (e == ERR_OK)
+		e = turn_end(t->c, t->id, t->epoch, why == ERR_CANCELLED ? "cancelled" : "failed", NULL,
+		    f.code != NULL ? f.code : err_code(why), f.msg);
+	if (e == ERR_OK)
+		e = bill(t);
+	if (e == ERR_OK)
+		e = turn_commit(t, &tx);
+	if (e != ERR_OK && e != ERR_CONFLICT)
+		log_line(LOG_WARN, "rid=%s turn=%s err=%s what=\"the end of a turn could not be written\"",
+		    t->c->rid, t->id, err_code(e));
+	t->c->fault = f;
+	return why;
+}
