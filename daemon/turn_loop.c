@@ -13,6 +13,7 @@
 #include "daemon/turn_state.h"
 #include "db/db.h"
 #include "lib/agent/repair.h"
+#include "lib/agent/tool.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
 #include "lib/svc/catalog.h"
@@ -142,7 +143,8 @@ call_model(struct turn *t)
 	struct llm_request rq = {
 		.provider = t->route.provider, .model = t->route.model, .format = t->route.format,
 		.base_url = t->route.base_url, .api_key = t->route.api_key, .system = t->system,
-		.messages = session_repair(t->c, &t->history, NULL), .tools = t->tools, .extra = t->ask->extra,
+		.messages = session_repair(t->c, &t->history, NULL), .tools = t->tools,
+		.tools_last = t->tools != NULL && tools_last(t->tools), .extra = t->ask->extra,
 		.max_tokens = t->max_tokens, .stream = t->ask->sink.on != NULL,
 		.has_temperature = true,
 		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(mm, "temperature", 0.7),

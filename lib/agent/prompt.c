@@ -51,21 +51,6 @@ has_tool(struct json_object *tools, const char *name)
 	return false;
 }
 
-/* The group of a tool in the catalog; "other" for those that are not ours. */
-static const char *
-group_of(const char *name)
-{
-	struct json_object *all = tool_catalog();
-
-	for (size_t i = 0, n = json_object_array_length(all); i < n; i++) {
-		struct json_object *t = json_object_array_get_idx(all, i);
-
-		if (strcmp(js_str_or(t, "name", ""), name) == 0)
-			return js_str_or(t, "group", "other");
-	}
-	return "other";
-}
-
 /* The first sentence, at most HINT_MAX bytes. */
 static void
 add_hint(struct buf *b, const char *text)
@@ -80,18 +65,18 @@ static void
 add_tools(struct buf *b, struct json_object *tools)
 {
 	size_t n = tools != NULL ? json_object_array_length(tools) : 0;
+	const char *before = "";
 
 	if (n == 0)
 		return;
 	buf_str(b, "\n\n## Tools\n");
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *t = json_object_array_get_idx(tools, i);
-		const char *group = group_of(js_str_or(t, "name", "")), *before = NULL;
+		const char *group = js_str_or(t, "group", "other");
 
-		if (i > 0)
-			before = group_of(js_str_or(json_object_array_get_idx(tools, i - 1), "name", ""));
-		if (before == NULL || strcmp(before, group) != 0)
+		if (strcmp(before, group) != 0)
 			buf_printf(b, "%s:\n", group);
+		before = group;
 		buf_printf(b, "- %s: ", js_str_or(t, "name", ""));
 		add_hint(b, js_str_or(t, "description", ""));
 		buf_ch(b, '\n');

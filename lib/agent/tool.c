@@ -246,7 +246,7 @@ tool_granted(struct json_object *manifest, const char *mode, const char *name)
 static struct json_object *
 definition(struct json_object *t)
 {
-	static const char *const members[] = { "name", "description", "input_schema" };
+	static const char *const members[] = { "name", "description", "input_schema", "group" };
 	struct json_object *o = json_object_new_object();
 
 	for (size_t i = 0; o != NULL && i < ARRAY_LEN(members); i++) {
@@ -290,6 +290,18 @@ list_make(uint64_t set)
 		}
 	}
 	return ret;
+}
+
+bool
+tools_last(const struct json_object *list)
+{
+	bool last = false;
+
+	pthread_mutex_lock(&lists.mu);
+	for (size_t i = 0; i < lists.n && !last; i++)
+		last = lists.all[i].list == list;
+	pthread_mutex_unlock(&lists.mu);
+	return last;
 }
 
 struct json_object *

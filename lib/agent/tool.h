@@ -41,6 +41,8 @@ const struct tool *tool_find(const char *name);         /* NULL: no such tool he
 struct json_object *tool_catalog(void);
 /* Text that says what was asked: is this name granted to an agent of that manifest and mode? */
 bool tool_granted(struct json_object *manifest, const char *mode, const char *name);
+/* Is that one of the lists of tools_for() that stay as they are until the process ends? */
+bool tools_last(const struct json_object *list);
 /* Array for llm_request.tools of all granted tools; shared by all threads: read it, take no reference. NULL: no memory. */
 struct json_object *tools_for(struct ctx *, struct json_object *manifest, const char *mode);
 #endif

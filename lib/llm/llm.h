@@ -30,6 +30,7 @@ struct llm_request {
 	const char *system;                     /* may be NULL */
 	const struct history *messages;         /* without system ones; may be NULL */
 	struct json_object *tools;              /* array of {name, description, input_schema}; NULL: none */
+	bool tools_last;                        /* that array is never changed nor freed: a driver may keep what it makes of it */
 	struct json_object *raw_messages;       /* gateway: OpenAI messages passed on as they are, instead of messages */
 	struct json_object *raw_tools;          /* gateway: OpenAI tools passed on */
 	struct json_object *extra;              /* further body members (extra_params, response_format, tool_choice …), or NULL */

@@ -5,6 +5,7 @@
  * messages of their own, and a message that holds some is nothing but them. What a request's
  * "extra" names is left out here and written last, so that it wins.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -14,7 +15,7 @@
 #include "lib/base/json.h"
 #include "lib/llm/openai.h"
 
-enum { IMAGE_MAX = 20 * 1024 * 1024 };
+enum { IMAGE_MAX = 20 * 1024 * 1024, KEPT_MAX = 64 };
 
 /* How past reasoning is sent back. */
 enum echo { ECHO_NONE, ECHO_TEXT, ECHO_EMPTY };
@@ -409,6 +410,60 @@ write_tool(struct jw *w, struct json_object *tool)
 }
 
 static void
+write_each(struct jw *w, const char *key, struct json_object *tools)
+{
+	jw_array(w, key);
+	for (size_t i = 0, n = json_object_array_length(tools); i < n; i++)
+		write_tool(w, json_object_array_get_idx(tools, i));
+	jw_end(w);
+}
+
+/* What lasting lists of tools look like on the wire. Agents share few of them. */
+static struct {
+	pthread_mutex_t mu;
+	struct { const struct json_object *tools; char *text; size_t n; } all[KEPT_MAX];
+	size_t n;
+} kept = { .mu = PTHREAD_MUTEX_INITIALIZER };
+
+/* Its place in kept, made if there is room; KEPT_MAX: none. */
+static size_t
+kept_at(struct json_object *tools)
+{
+	SCOPED_BUF b = BUF_INIT(4 << 20);
+	struct jw w = JW_INIT(&b);
+	size_t i = 0;
+
+	while (i < kept.n && kept.all[i].tools != tools)
+		i++;
+	if (i < kept.n || i == KEPT_MAX)
+		return i;
+	write_each(&w, NULL, tools);
+	kept.all[i].text = b.failed ? NULL : strndup(b.p, b.len);
+	if (kept.all[i].text == NULL)
+		return KEPT_MAX;
+	kept.all[i].tools = tools;
+	kept.all[i].n = b.len;
+	kept.n++;
+	return i;
+}
+
+static void
+write_list(struct jw *w, struct json_object *tools, bool last)
+{
+	size_t i = KEPT_MAX;
+
+	if (last) {
+		pthread_mutex_lock(&kept.mu);
+		i = kept_at(tools);
+		pthread_mutex_unlock(&kept.mu);
+	}
+	if (i < KEPT_MAX)
+		jw_raw(w, "tools", kept.all[i].text, kept.all[i].n);
+	else
+		write_each(w, "tools", tools);
+}
+
+static void
 write_tools(struct body *b)
 {
 	const struct llm_request *rq = b->rq;
@@ -423,10 +478,7 @@ write_tools(struct body *b)
 		return;
 	}
 	if (mine(b, "tools")) {
-		jw_array(&b->w, "tools");
-		for (size_t i = 0, n = json_object_array_length(tools); i < n; i++)
-			write_tool(&b->w, json_object_array_get_idx(tools, i));
-		jw_end(&b->w);
+		write_list(&b->w, tools, rq->tools_last);
 	}
 	if (mine(b, "tool_choice"))
 		jw_str(&b->w, "tool_choice", "auto");

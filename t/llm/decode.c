@@ -324,6 +324,16 @@ bodies(void)
 		is_int(oa_write_body(&r, &(struct oa_quirks){ 0 }, &big), ERR_OK, "a schema that refers to itself ends");
 		is_int(json_check(big.p, big.len, 64, NULL), ERR_OK, "and is JSON");
 	}
+	for (int i = 0; i < 2; i++) {
+		SCOPED_BUF kept = BUF_INIT(4 * 1024 * 1024);
+		SCOPED_BUF made = BUF_INIT(4 * 1024 * 1024);
+
+		r.tools_last = true;
+		is_int(oa_write_body(&r, &(struct oa_quirks){ 0 }, &kept), ERR_OK, "tools that last");
+		r.tools_last = false;
+		is_int(oa_write_body(&r, &(struct oa_quirks){ 0 }, &made), ERR_OK, "and the same made anew");
+		is_str(kept.p, made.p, "look the same");
+	}
 	json_object_put(r.tools);
 	r.tools = NULL;
 	r.messages = conversation("[{\"role\":\"assistant\",\"content\":\"\"}]");
