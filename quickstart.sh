@@ -27,10 +27,11 @@ esac
 
 build_needs="gcc g++ libc6-dev make pkg-config libjson-c-dev libgnutls28-dev
 	nettle-dev libargon2-dev libsqlite3-dev zlib1g-dev libwebsockets-dev libfcgi-dev
-	libiniparser-dev libtomlplusplus-dev"
+	libiniparser-dev libtomlplusplus-dev libarchive-dev"
 checkout_needs="autoconf automake"
 check_needs="libfcgi-bin strace faketime prometheus clang libclang-rt-14-dev
-	cppcheck python3 perl procps curl git ca-certificates xz-utils"
+	cppcheck python3 perl procps curl git ca-certificates xz-utils chromium
+	openssl apache2-bin lighttpd lighttpd-modules-lua"
 
 installed() {
 	test "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed
@@ -42,6 +43,9 @@ wanted() {
 	test $mode = start || echo $check_needs
 }
 
+# A release brings the page built; in a checkout npm builds it.
+page_wanted() { test -e .git || test ! -f webchat/dist/index.html; }
+
 missing() {
 	for p in $(wanted); do
 		installed "$p" || printf ' %s' "$p"
@@ -49,7 +53,7 @@ missing() {
 	# these may come from elsewhere, or in another flavour
 	have pkg-config && pkg-config --exists libcurl || printf ' libcurl4-gnutls-dev'
 	have nginx || test -x /usr/sbin/nginx || printf ' nginx-light'
-	if test $mode = check; then
+	if test $mode = check || page_wanted; then
 		have node || printf ' nodejs'
 		have npm || printf ' npm'
 	fi
@@ -91,6 +95,10 @@ build() {
 		test -f build/config.status || (cd build && ../configure)
 	fi
 	make -C $b -j"$(nproc 2>/dev/null || echo 1)"
+	# node does not look at the system's certificates unless told to
+	: "${NODE_EXTRA_CA_CERTS:=/etc/ssl/certs/ca-certificates.crt}"
+	export NODE_EXTRA_CA_CERTS
+	! page_wanted || make -C $b webchat || say "quickstart: the WebChat could not be built; all the rest works"
 }
 
 # --- check ------------------------------------------------------------------
@@ -105,10 +113,8 @@ step() {
 
 check() {
 	if test -f t/npm/package-lock.json; then
-		# node does not look at the system's certificates unless told to
-		: "${NODE_EXTRA_CA_CERTS:=/etc/ssl/certs/ca-certificates.crt}"
-		export NODE_EXTRA_CA_CERTS
 		step "npm ci" npm --prefix t/npm --no-audit --no-fund ci
+		step "npm ci (webchat)" npm --prefix webchat --no-audit --no-fund ci
 	fi
 	step "cppcheck" make -C $b cppcheck
 	step "release" make -C $b distcheck CHECK_T='$(QUICK)'

@@ -31,6 +31,9 @@ int cmd_chat(struct cli *, int, char **);
 int cmd_message(struct cli *, int, char **);
 int cmd_agent(struct cli *, int, char **);
 int cmd_config(struct cli *, int, char **);
+int cmd_nginx_conf(struct cli *, int, char **);
+int cmd_apache_conf(struct cli *, int, char **);
+int cmd_lighttpd_conf(struct cli *, int, char **);
 int cmd_openapi(struct cli *, int, char **);
 int cmd_version(struct cli *, int, char **);
 

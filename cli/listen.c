@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,30 @@ listen_unix(const char *path, int *ret)
 		return ERR_IO;
 	*ret = TAKE_FD(fd);
 	return ERR_OK;
+}
+
+/* control.sock stays the owner's; the directory only lets pass who knows a name in it. */
+enum err
+listen_share(const struct settings *set, const struct run_paths *p, char *msg, size_t cap)
+{
+	const struct group *gr = set->socket_group[0] != '\0' ? getgrnam(set->socket_group) : NULL;
+	gid_t gid = gr != NULL ? gr->gr_gid : (gid_t)-1;
+	const char *socks[] = { p->fcgi_sock, p->front_sock };
+	mode_t dir = 0700 | (set->socket_mode >= 0660 ? 0010 : 0) | (set->socket_mode == 0666 ? 0001 : 0);
+
+	if (set->socket_group[0] != '\0' && gr == NULL) {
+		snprintf(msg, cap, "librefang.ini: socket_group: there is no group %s", set->socket_group);
+		return ERR_INVALID;
+	}
+	for (size_t i = 0; i < 2; i++)
+		if ((gr != NULL && chown(socks[i], (uid_t)-1, gid) != 0) || chmod(socks[i], set->socket_mode) != 0)
+			goto no;
+	if ((gr == NULL || chown(p->run, (uid_t)-1, gid) == 0) && chmod(p->run, dir) == 0)
+		return ERR_OK;
+no:
+	snprintf(msg, cap, "cannot give the sockets in %s to group %s: %s", p->run,
+	    gr != NULL ? set->socket_group : "-", strerror(errno));
+	return ERR_IO;
 }
 
 static int

@@ -4,7 +4,9 @@ librefang_SOURCES = \
 	cli/child.c \
 	cli/cmd_agent.c \
 	cli/cmd_config.c \
+	cli/cmd_front.c \
 	cli/cmd_run.c \
+	cli/conf_site.c \
 	cli/doctor.c \
 	cli/health.c \
 	cli/listen.c \
@@ -18,8 +20,12 @@ librefang_SOURCES = \
 	cli/sup.c \
 	cli/sup_boot.c \
 	cli/table.c \
-	cli/watcher.c
+	cli/watcher.c \
+	cli/webchat.c
 librefang_LDADD = $(CONFIG_LIBS) $(API_LIBS) -lstdc++
 
 # embedded
 cli/nginx_conf.$(OBJEXT): nginx/librefang.conf.in
+cli/cmd_front.$(OBJEXT): nginx/site.conf.in nginx/site-tls.conf.in nginx/site-redirect.conf.in \
+	nginx/apache.conf.in nginx/apache-tls.conf.in nginx/apache-redirect.conf.in \
+	nginx/lighttpd.conf.in nginx/lighttpd-cgi.conf.in nginx/lighttpd-tls.conf.in nginx/lighttpd.lua.in

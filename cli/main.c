@@ -16,6 +16,8 @@
 #include "cli/cli.h"
 #include "version.h"
 
+#define SITE_ARGS "--server-name NAME [--cert FILE --key FILE | --plain] [--listen ADDRESS] [--access-log FILE]"
+
 static const struct command {
 	const char *name;
 	command_fn run;
@@ -31,6 +33,9 @@ static const struct command {
 	{ "message", cmd_message, "TEXT [--agent NAME]", "one message; prints the answer (TEXT -: standard input)" },
 	{ "agent", cmd_agent, "list | spawn FILE | kill NAME", "agents" },
 	{ "config", cmd_config, "show | get KEY | set KEY VALUE", "config.toml; KEY is a dotted path" },
+	{ "nginx-conf", cmd_nginx_conf, SITE_ARGS, "print a site for this machine's nginx" },
+	{ "apache-conf", cmd_apache_conf, SITE_ARGS, "the same for Apache" },
+	{ "lighttpd-conf", cmd_lighttpd_conf, SITE_ARGS " [--cgi] [--script] [--script-file FILE]", "the same for lighttpd" },
 	{ "openapi", cmd_openapi, "", "the API's description (OpenAPI 3.1)" },
 	{ "version", cmd_version, "", "this program's version" },
 };

@@ -53,9 +53,9 @@ row_regex(struct buf *out, const struct route *r)
 	}
 }
 
-/* One expression for many rows: nginx tries each of its lines with every request. */
-static void
-live_lines(struct buf *out, enum verb verb)
+/* One expression for many rows: a front server tries each of its lines with every request. */
+void
+conf_live_rows(struct buf *out, enum verb verb, const struct conf_row_style *st)
 {
 	bool open = false;
 	size_t from = 0;
@@ -64,13 +64,15 @@ live_lines(struct buf *out, enum verb verb)
 		if (routes[i].verb != verb || routes[i].runs != LIVE)
 			continue;
 		if (open && out->len - from > LINE_MAX_BYTES) {
-			buf_str(out, ")(\\?|$)\" 1;\n");
+			buf_str(out, st->after);
 			open = false;
 		}
 		if (!open) {
 			from = out->len;
-			buf_printf(out, "\t\t\"~^%s:(",
-			    verb == GET ? "(GET|HEAD)" : verb_names[verb]);
+			buf_str(out, st->before);
+			if (st->between != NULL)
+				buf_printf(out, "%s%s", verb == GET ? "(GET|HEAD)" : verb_names[verb],
+				    st->between);
 		} else {
 			buf_ch(out, '|');
 		}
@@ -78,8 +80,10 @@ live_lines(struct buf *out, enum verb verb)
 		row_regex(out, &routes[i]);
 	}
 	if (open)
-		buf_str(out, ")(\\?|$)\" 1;\n");
+		buf_str(out, st->after);
 }
+
+static const struct conf_row_style in_map = { "\t\t\"~^", ":(", ")(\\?|$)\" 1;\n" };
 
 /* --- header lines --------------------------------------------------------------- */
 
@@ -89,8 +93,8 @@ starts(const char *line, const char *name)
 	return strncasecmp(line, name, strlen(name)) == 0;
 }
 
-static void
-header_lines(struct buf *out)
+void
+conf_each_header(void (*on)(void *, const char *, const char *), void *arg)
 {
 	SCOPED_BUF lines = BUF_INIT(16384);
 	struct ctx c = { 0 };
@@ -105,9 +109,29 @@ header_lines(struct buf *out)
 		if (colon == NULL || starts(p, "Content-Type:") || starts(p, "X-Request-Id:"))
 			continue;
 		*colon = '\0';
-		buf_printf(out, "\t\t\tadd_header %s \"%s\" always;\n", p, colon + 2);
+		on(arg, p, colon + 2);
 	}
-	buf_str(out, "\t\t\tadd_header X-Request-Id $lf_rid always;\n");
+}
+
+struct lines { struct buf *out; bool caching; };
+
+static void
+header_line(void *arg, const char *name, const char *value)
+{
+	const struct lines *l = arg;
+
+	if (l->caching || strcasecmp(name, "Cache-Control") != 0)
+		buf_printf(l->out, "\t\t\tadd_header %s \"%s\" always;\n", name, value);
+}
+
+/* Without caching: for the files of the page, whose locations say their own. */
+static void
+header_lines(struct buf *out, bool caching, const struct nginx_vars *v)
+{
+	struct lines l = { .out = out, .caching = caching };
+
+	conf_each_header(header_line, &l);
+	buf_printf(out, "\t\t\tadd_header X-Request-Id $lf_%srid always;\n", v->tag != NULL ? v->tag : "");
 }
 
 /* --- the template ---------------------------------------------------------------- */
@@ -127,6 +151,8 @@ static void
 put_word(struct buf *out, const char *word, size_t n, const struct nginx_vars *v)
 {
 #define IS(text) (n == sizeof(text) - 1 && memcmp(word, text, n) == 0)
+	if (v->word != NULL && v->word(out, word, n, v->arg))
+		return;
 	if (IS("USER"))
 		user_line(out);
 	else if (IS("WORKERS"))
@@ -140,22 +166,26 @@ put_word(struct buf *out, const char *word, size_t n, const struct nginx_vars *v
 	else if (IS("MAX_BODY"))        /* a little more, so that the programs say 413 themselves */
 		buf_printf(out, "%llu", (unsigned long long)v->max_body_bytes + 65536);
 	else if (IS("HEADERS"))
-		header_lines(out);
+		header_lines(out, true, v);
+	else if (IS("PAGE_HEADERS"))
+		header_lines(out, false, v);
+	else if (IS("WEBCHAT"))
+		buf_str(out, v->webchat);
 	else if (IS("ACCESS_LOG") && v->access_log)
 		buf_printf(out, "access_log \"%s/logs/access.log\" lf buffer=32k flush=1s;", v->home);
 	else if (IS("ACCESS_LOG"))
 		buf_str(out, "access_log off;");
 	else if (IS("LIVE"))
 		for (enum verb verb = 0; verb < VERB_COUNT; verb++)
-			live_lines(out, verb);
+			conf_live_rows(out, verb, &in_map);
 	else if (IS("LISTEN"))
 		for (size_t i = 0; i < v->n_listen; i++)
 			buf_printf(out, "\t\tlisten %s backlog=4096 default_server;\n", v->listen[i]);
 #undef IS
 }
 
-static enum err
-check_path(const char *path, char *msg, size_t cap)
+enum err
+conf_path_ok(const char *path, char *msg, size_t cap)
 {
 	for (const unsigned char *p = (const unsigned char *)path; *p != '\0'; p++) {
 		if (*p >= 0x20 && *p != 0x7f && strchr("\"\\$'", *p) == NULL)
@@ -166,13 +196,15 @@ check_path(const char *path, char *msg, size_t cap)
 	return ERR_OK;
 }
 
-enum err
-nginx_render(struct buf *out, const struct nginx_vars *v, char *msg, size_t cap)
+const char *
+nginx_private(void)
 {
-	const char *p = nginx_template;
+	return nginx_template;
+}
 
-	if (check_path(v->home, msg, cap) != ERR_OK || check_path(v->run, msg, cap) != ERR_OK)
-		return ERR_INVALID;
+void
+conf_fill(struct buf *out, const char *p, const struct nginx_vars *v)
+{
 	while (*p != '\0') {
 		size_t n = strcspn(p, "@"), word;
 
@@ -188,6 +220,21 @@ nginx_render(struct buf *out, const struct nginx_vars *v, char *msg, size_t cap)
 		put_word(out, p, word, v);
 		p += word + 1;
 	}
+}
+
+enum err
+conf_check(const struct nginx_vars *v, char *msg, size_t cap)
+{
+	return conf_path_ok(v->home, msg, cap) != ERR_OK || conf_path_ok(v->run, msg, cap) != ERR_OK ||
+	    conf_path_ok(v->webchat, msg, cap) != ERR_OK ? ERR_INVALID : ERR_OK;
+}
+
+enum err
+nginx_render(struct buf *out, const struct nginx_vars *v, char *msg, size_t cap)
+{
+	if (conf_check(v, msg, cap) != ERR_OK)
+		return ERR_INVALID;
+	conf_fill(out, nginx_template, v);
 	if (!out->failed)
 		return ERR_OK;
 	snprintf(msg, cap, "no memory for nginx's configuration");

@@ -19,6 +19,7 @@
 
 #include "cli/nginx_conf.h"
 #include "cli/sup.h"
+#include "cli/webchat.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
 #include "lib/svc/config_file.h"
@@ -166,8 +167,9 @@ put_files(struct helper *h)
 		.n_listen = h->pub.n_addr, .workers = h->s->set.nginx_workers,
 		.max_body_bytes = h->cfg->max_body_bytes, .access_log = h->s->set.access_log,
 	};
-	char path[256];
+	char path[256], page[WEBCHAT_PATH_MAX];
 
+	v.webchat = webchat_find(page, sizeof(page));
 	for (unsigned i = 0; i < h->pub.n_addr; i++)
 		listen[i] = h->pub.addr[i].text;
 	if (nginx_render(&conf, &v, h->pub.msg, sizeof(h->pub.msg)) != ERR_OK) {

@@ -35,7 +35,8 @@ sup_daemon_json(const struct sup *s)
 
 	jw_object(&w, NULL);
 	jw_i64(&w, "pid", getpid());
-	jw_str(&w, "listen_addr", s->pub.listen);
+	if (s->set.private_nginx)
+		jw_str(&w, "listen_addr", s->pub.listen);
 	jw_time(&w, "started_at", atomic_load(&shm->started_ms));
 	jw_str(&w, "version", LF_VERSION);
 	jw_str(&w, "platform", "linux");
@@ -77,7 +78,7 @@ replace_pool(struct sup *s)
 bool
 sup_bind(struct sup *s, const struct published *p)
 {
-	return listen_tcp(s, p, s->why, sizeof(s->why)) == ERR_OK;
+	return !s->set.private_nginx || listen_tcp(s, p, s->why, sizeof(s->why)) == ERR_OK;
 }
 
 static bool
@@ -105,6 +106,7 @@ resettle(struct sup *s)
 	}
 	if (s->workers_over != 0)
 		fresh.pool_size = s->workers_over;
+	fresh.private_nginx = s->set.private_nginx;     /* sockets and front server are chosen at the start */
 	for (unsigned i = 0; i < POOL_MAX; i++) {
 		bool want = i < fresh.pool_size;
 
@@ -122,8 +124,10 @@ sup_reload(struct sup *s)
 {
 	struct published before = s->pub;
 	uint32_t generation = atomic_load(&shm->generation) + 1;
+	char said[64];
 
-	notify("RELOADING=1");
+	snprintf(said, sizeof(said), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
+	notify(said);
 	resettle(s);
 	if (publish(s, generation, sup_bind) != ERR_OK) {
 		char q[700];
@@ -138,7 +142,9 @@ sup_reload(struct sup *s)
 	atomic_store(&shm->generation, generation);
 	sup_signal(s, SLOT_DAEMON, SIGHUP);
 	replace_pool(s);
-	if (!same_addresses(&before, &s->pub))
+	if (!s->set.private_nginx)
+		;
+	else if (!same_addresses(&before, &s->pub))
 		(void)retire(s, SLOT_NGINX, SIGQUIT, (int64_t)FRONT_RETIRED_S * SECOND_US);
 	else if (s->nginx_changed)
 		sup_signal(s, SLOT_NGINX, SIGHUP);

@@ -51,18 +51,45 @@ number(const struct run_paths *p, const char *key, unsigned max, unsigned *ret, 
 	return ERR_OK;
 }
 
-static enum err
-take(struct settings *s, const struct run_paths *p, char *msg, size_t cap)
+static bool
+is_no(const struct run_paths *p, const char *key)
 {
 	static const char *const no[] = { "no", "off", "false", "0" };
 	char text[16];
 
-	if (!ini_get(p, "nginx", s->nginx, sizeof(s->nginx)))
-		find_nginx(s->nginx, sizeof(s->nginx));
-	if (ini_get(p, "access_log", text, sizeof(text)))
+	if (ini_get(p, key, text, sizeof(text)))
 		for (size_t i = 0; i < ARRAY_LEN(no); i++)
 			if (strcasecmp(text, no[i]) == 0)
-				s->access_log = false;
+				return true;
+	return false;
+}
+
+/* Who may come to the sockets. Anything that does not mean to open them leaves them shut. */
+static enum err
+take_sharing(struct settings *s, const struct run_paths *p, char *msg, size_t cap)
+{
+	char text[16];
+
+	if (ini_get(p, "socket_group", s->socket_group, sizeof(s->socket_group)))
+		s->socket_mode = 0660;
+	if (!ini_get(p, "socket_mode", text, sizeof(text)))
+		return ERR_OK;
+	s->socket_mode = (unsigned)strtoul(text, NULL, 8);
+	if (s->socket_mode == 0600 || s->socket_mode == 0660 || s->socket_mode == 0666)
+		return ERR_OK;
+	snprintf(msg, cap, "librefang.ini: socket_mode: 0600, 0660 or 0666 is expected");
+	return ERR_INVALID;
+}
+
+static enum err
+take(struct settings *s, const struct run_paths *p, char *msg, size_t cap)
+{
+	if (!ini_get(p, "nginx", s->nginx, sizeof(s->nginx)))
+		find_nginx(s->nginx, sizeof(s->nginx));
+	s->access_log = !is_no(p, "access_log");
+	s->private_nginx = !is_no(p, "private_nginx");
+	if (take_sharing(s, p, msg, cap) != ERR_OK)
+		return ERR_INVALID;
 	if (number(p, "pool_size", POOL_MAX, &s->pool_size, msg, cap) != ERR_OK)
 		return ERR_INVALID;
 	return number(p, "nginx_workers", 64, &s->nginx_workers, msg, cap);
@@ -109,7 +136,10 @@ settings_load(struct settings *s, struct run_paths *p, const char *home, bool ma
 	char found[4096];
 	enum err e;
 
-	*s = (struct settings){ .pool_size = 4, .nginx_workers = cores > 2 ? 2 : 1, .access_log = true };
+	*s = (struct settings){
+		.pool_size = 4, .nginx_workers = cores > 2 ? 2 : 1, .access_log = true, .private_nginx = true,
+		.socket_mode = 0600,
+	};
 	e = run_paths_init(p, home, false, msg, cap);
 	if (p->home[0] == '\0')
 		return e;

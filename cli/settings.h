@@ -9,6 +9,9 @@
  *	nginx = /usr/sbin/nginx
  *	nginx_workers = 1
  *	access_log = yes
+ *	private_nginx = yes     ; no: the machine's own web server comes to the sockets
+ *	socket_group = www-data ; who may: fcgi.sock and front.sock get this group and mode 0660
+ *	socket_mode = 0660      ; or 0666: everybody on this machine
  */
 #ifndef LF_SETTINGS_H
 #define LF_SETTINGS_H
@@ -20,7 +23,9 @@ struct settings {
 	char user[64];
 	char nginx[4096];               /* "": none installed */
 	unsigned pool_size, nginx_workers;
-	bool access_log;
+	bool access_log, private_nginx;
+	char socket_group[64];          /* "": none */
+	unsigned socket_mode;           /* 0600, 0660 or 0666 */
 };
 
 /*

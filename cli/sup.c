@@ -27,6 +27,7 @@ enum {
 	BOOT_US = 20 * SECOND_US,       /* a migration may take its time */
 	FRONT_US = SECOND_US, DAEMON_US = 5 * SECOND_US, POOL_US = 2 * SECOND_US,
 	BACKOFF_US = 50000, BACKOFF_MAX_US = 5 * SECOND_US,
+	NO_FORK_US = 400000,            /* the machine may have room again any moment */
 	PROBE_AGAIN_US = 5000, PROBE_AGAIN_MAX_US = SECOND_US / 2,
 };
 
@@ -245,7 +246,7 @@ start_due(struct sup *s, int64_t now)
 
 		if (ch->wanted && ch->pid == 0 && ch->due_us != 0 && ch->due_us <= now &&
 		    !child_start(s, i))
-			ch->due_us = now + BACKOFF_MAX_US;
+			ch->due_us = now + NO_FORK_US;
 	}
 	for (int i = SLOT_RETIRED; i < CHILD_MAX; i++)
 		if (s->child[i].pid > 0 && s->child[i].kill_us <= now) {
@@ -514,7 +515,7 @@ prepare(struct sup *s)
 	    listen_unix(s->paths.front_sock, &s->fd_front) != ERR_OK ||
 	    listen_unix(s->paths.control_sock, &s->fd_control) != ERR_OK)
 		return sup_fail(s, "cannot make sockets in %s", s->paths.run), ERR_IO;
-	return ERR_OK;
+	return listen_share(&s->set, &s->paths, s->why, sizeof(s->why));
 }
 
 static enum err
@@ -523,7 +524,7 @@ start_children(struct sup *s)
 	int first[] = { SLOT_DAEMON, SLOT_NGINX };
 
 	watcher_start(s);
-	for (size_t i = 0; i < ARRAY_LEN(first); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(first) - !s->set.private_nginx; i++) {
 		s->child[first[i]].wanted = true;
 		if (!child_start(s, first[i]))
 			return sup_fail(s, "cannot start the %s", slot_name(first[i])), ERR_IO;
@@ -542,6 +543,7 @@ sup_run(struct sup *s, int report_fd)
 	struct loop l = { .s = s, .report_fd = report_fd, .probe = { .fd = -1 }, .probe_us = 1,
 	    .probe_wait_us = PROBE_AGAIN_US };
 
+	l.healthy = !s->set.private_nginx;      /* nobody stands before the pool whom one could ask */
 	enter(s, STAGE_BOOT, BOOT_US);
 	if (prepare(s) != ERR_OK || start_children(s) != ERR_OK)
 		s->stage = STAGE_OVER;

@@ -86,6 +86,8 @@ void sup_daemon_json(const struct sup *);                       /* <home>/daemon
 /* sup_boot.c: hold the lock and know the paths, then run (in the background unless foreground). Exit code. */
 struct start_options { const char *home, *listen; unsigned workers; bool foreground, json; };
 int sup_start(const struct start_options *);
+/* The directory of librefangd and librefang-fcgi; false: not found. */
+bool sup_programs(char *out, size_t cap);
 /* Is a supervisor of this home alive? Its pid, 0: none. */
 pid_t sup_running(const struct run_paths *);
 /* "http://127.0.0.1:4545" of the running one, from daemon.json; "" if unknown. */
@@ -106,6 +108,8 @@ enum err publish(struct sup *, uint32_t generation, bool (*bind)(struct sup *, c
 
 /* listen.c */
 enum err listen_unix(const char *path, int *ret) MUST_CHECK;
+/* Let a front server of another user in, as the settings say. msg says what cannot be. */
+enum err listen_share(const struct settings *, const struct run_paths *, char *msg, size_t cap) MUST_CHECK;
 /* Take over the addresses: those already open stay open. msg says what is in use. */
 enum err listen_tcp(struct sup *, const struct published *, char *msg, size_t cap) MUST_CHECK;
 void listen_close(struct sup *);

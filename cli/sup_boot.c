@@ -111,8 +111,8 @@ has_programs(const char *dir)
 }
 
 /* Beside this program, or where an installation puts what is not for users. */
-static bool
-find_programs(char *out, size_t cap)
+bool
+sup_programs(char *out, size_t cap)
 {
 	char self[4096];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -207,12 +207,15 @@ wait_for(struct sup *s, int fd, const struct start_options *o, bool first)
 		return EXIT_FAILED;
 	}
 	sup_url(&s->paths, url, sizeof(url));
+	if (!s->set.private_nginx && !o->json)
+		printf("LibreFang runs; a front server finds it at the sockets in %s\n", s->paths.run);
 	if (o->json) {
 		printf("{\"status\":\"running\",\"url\":\"%s\",\"pid\":%d}\n", url,
 		    (int)sup_running(&s->paths));
 		return EXIT_GOOD;
 	}
-	printf("LibreFang runs on %s\n", url);
+	if (s->set.private_nginx)
+		printf("LibreFang runs on %s\n", url);
 	if (first)
 		printf("The api_key is in %s\n", s->paths.config);
 	if (t.text[0] != '\0')
@@ -311,9 +314,9 @@ sup_start(const struct start_options *o)
 	holder = take_lock(&s.paths, &s.fd_lock);
 	if (holder != 0)
 		return already(&s.paths, holder);
-	if (s.set.nginx[0] == '\0')
+	if (s.set.private_nginx && s.set.nginx[0] == '\0')
 		return refuse("nginx is not installed (on Debian: apt-get install nginx-light)");
-	if (!find_programs(s.bin_dir, sizeof(s.bin_dir)))
+	if (!sup_programs(s.bin_dir, sizeof(s.bin_dir)))
 		return refuse("librefangd and librefang-fcgi are not where this program is");
 	if (make_home(&s.paths, msg, sizeof(msg)) != ERR_OK ||
 	    config_file_init(&s.paths, key, msg, sizeof(msg)) != ERR_OK)

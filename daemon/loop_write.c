@@ -14,7 +14,7 @@
 #include "lib/base/util.h"
 
 enum {
-	ODD_US = 10000,                 /* between two tries to write to a half-closed client */
+	TRY_US = 1000, TRY_MAX_US = 32000, /* between two tries to write by the clock; twice as long each time */
 	SLOW_US = 200000,               /* between two looks whether a slow reader sends */
 };
 
@@ -61,6 +61,15 @@ read_again(struct conn *k)
 	return k->poll_changes <= expected;
 }
 
+static void slow_timer(lws_sorted_usec_list_t *);
+
+static void
+try_later(struct conn *k)
+{
+	k->try_us = k->try_us == 0 ? TRY_US : k->try_us < TRY_MAX_US ? k->try_us * 2 : TRY_MAX_US;
+	lws_sul_schedule(loop_context(), 0, &k->slow, slow_timer, k->try_us);
+}
+
 static void
 slow_timer(lws_sorted_usec_list_t *sul)
 {
@@ -73,24 +82,30 @@ slow_timer(lws_sorted_usec_list_t *sul)
 			lws_sul_schedule(loop_context(), 0, sul, slow_timer, SLOW_US);
 		return;
 	}
-	if ((lws_partial_buffered(k->src.wsi) && lws_write(k->src.wsi, NULL, 0, LWS_WRITE_HTTP) < 0) ||
-	    conn_pump(k, false) != 0)
+	if (lws_partial_buffered(k->src.wsi) && lws_write(k->src.wsi, NULL, 0, LWS_WRITE_HTTP) < 0) {
+		conn_close_soon(k);
+		return;
+	}
+	if (!lws_partial_buffered(k->src.wsi))
+		k->try_us = 0;
+	if (conn_pump(k, false) != 0)
 		conn_close_soon(k);
 }
 
 /*
  * Come back when the connection takes more. The library tells of that only while it may
  * also read, and a connection that has something to read while its request runs makes it spin. So
- * reading is allowed just for the wait; a client that has closed its half is served by
- * a timer instead, and one that sends more while it does not read is cut off.
+ * reading is allowed just for the wait, and one that sends more while it does not read is cut off. A client
+ * that has closed its half is served by the clock instead; so is one whose connection is kept: it may have
+ * the whole answer, and ask again, before the library tells us that the last of it has gone.
  */
 static void
 ask_writable(struct conn *k)
 {
 	k->ws_asked = true;
 	if (k->phase == IN_JOB && !k->may_read) {
-		if (more_to_read(k)) {
-			lws_sul_schedule(loop_context(), 0, &k->slow, slow_timer, ODD_US);
+		if ((!k->live->last && !k->raw) || more_to_read(k)) {
+			try_later(k);
 			return;
 		}
 		if (!read_again(k)) {

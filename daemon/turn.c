@@ -222,6 +222,19 @@ caps_of(struct turn *t, struct caps *global, struct caps *agent)
 		(int64_t)(js_f64(r, "max_cost_per_month_usd", 0) * 1e9 + 0.5) };
 }
 
+/* Its row was refused: because the agent went away since it was loaded, or for another reason, which stands. */
+static enum err
+agent_gone(struct turn *t, enum err e)
+{
+	struct fault f = t->c->fault;
+	struct agent now;
+
+	if (agent_load(t->c, t->agent.id, &now) == ERR_NOT_FOUND)
+		return ERR_NOT_FOUND;
+	t->c->fault = f;
+	return e;
+}
+
 static enum err
 insert_row(struct turn *t, const char *state)
 {
@@ -235,8 +248,8 @@ insert_row(struct turn *t, const char *state)
 	enum err e = row.input == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_insert(t->c, &row);
 
 	caps_of(t, &global, &agent);
-	if (e == ERR_CONFLICT || e == ERR_DB)   /* the agent went away since it was loaded */
-		return fail_code(t->c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
+	if (e == ERR_CONFLICT || e == ERR_DB)
+		return agent_gone(t, e);
 	return e == ERR_OK ? budget_reserve(t->c, t->id, t->epoch, t->agent.id, price, &global, &agent) : e;
 }
 

@@ -26,6 +26,18 @@ void db_checkpoint(struct db *, bool truncate);
 const char *db_error(struct db *);              /* the engine's words, for the log only */
 
 /*
+ * Copy the store at from to a new file (0600) while others write: the store of one moment, with all
+ * that was committed before. Errors: NOT_FOUND: no store there; others with words in msg.
+ */
+enum err db_copy(const char *from, const char *to, char *msg, size_t cap) MUST_CHECK;
+/*
+ * Look into a store that this process has not open: is it whole (whole: every index too), and of which
+ * schema. Errors: NOT_FOUND; others with words in fault.
+ */
+struct db_state { int version, min_reader; char fault[200]; };
+enum err db_look(const char *path, bool whole, struct db_state *ret) MUST_CHECK;
+
+/*
  * A number that is another one after anything was committed, by whomever; so that what was
  * read may be kept while it stands. Take it before reading. 0: unknown, keep nothing.
  */

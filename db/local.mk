@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libdb.a
 libdb_a_SOURCES = \
+	db/backup.c \
 	db/conn.c \
 	db/flush.c \
 	db/mark.c \

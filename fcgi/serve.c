@@ -108,13 +108,13 @@ job_begin(struct worker *w, const struct params *p)
 	c->cfg = w->cfg;
 }
 
-/* The target as the client wrote it; CGI may have taken it to pieces. */
+/* The target as the client wrote it; CGI, and FastCGI servers that know no LF_TARGET, may have taken it to pieces. */
 static const char *
 target_of(struct ctx *c, const struct params *p, bool cgi)
 {
 	const char *q = p->query != NULL ? p->query : "";
 
-	if (!cgi)
+	if (!cgi && p->lf_target != NULL)
 		return p->lf_target;
 	if (p->request_uri != NULL && p->request_uri[0] == '/')
 		return p->request_uri;
@@ -209,7 +209,7 @@ answer(struct worker *w, struct backend *b, const struct params *p, struct reque
 		rq->target = "";
 	if (rq->method == NULL)
 		rq->method = "";
-	rq->peer = b->cgi ? p->remote_addr : p->lf_peer;
+	rq->peer = b->cgi || p->lf_peer == NULL ? p->remote_addr : p->lf_peer;
 	if (rq->peer == NULL)
 		rq->peer = "";
 	if (!w->ready) {

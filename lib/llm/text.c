@@ -32,12 +32,12 @@ hand_on(struct text_out *t, const char *p, size_t n)
 		t->put(t->arg, p, n);
 }
 
-/* Bytes that a character beginning with c has; 0: c begins none. */
+/* Bytes that a character beginning with c has; 0: c begins none. NUL is none: it would end a text for whoever reads it. */
 static size_t
 char_length(unsigned char c)
 {
 	if (c < 0x80)
-		return 1;
+		return c != 0;
 	if (c >= 0xc2 && c <= 0xdf)
 		return 2;
 	if (c >= 0xe0 && c <= 0xef)
@@ -121,7 +121,7 @@ text_add(struct text_out *t, const char *p, size_t n)
 		complete(t, &p, &n);
 	if (n == 0)
 		return;
-	if (utf8_ok(p, n))
+	if (utf8_ok(p, n) && memchr(p, '\0', n) == NULL)
 		hand_on(t, p, n);
 	else
 		mend(t, p, n);

@@ -10,7 +10,7 @@
 
 /*
  * A text that grows. What is handed on is always valid UTF-8: the beginning of
- * a character waits for its rest, wrong bytes become U+FFFD.
+ * a character waits for its rest, wrong bytes and NUL become U+FFFD.
  */
 struct text_out {
 	struct buf all;

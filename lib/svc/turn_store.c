@@ -233,8 +233,8 @@ usage_insert(struct ctx *c, const struct usage *u)
 }
 
 /* Spent since a time plus what others have put aside; agent NULL: everybody's. */
-static int64_t
-spent(struct ctx *c, const char *agent_id, int64_t since_ms)
+static enum err
+spent(struct ctx *c, const char *agent_id, int64_t since_ms, int64_t *ret_nanousd)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT (SELECT coalesce(sum(cost_nanousd), 0) FROM usage_event"
 	    " WHERE ts_ms > ?1 AND (?2 IS NULL OR agent_id = ?2)) + (SELECT coalesce(sum(r.cost_nanousd), 0)"
@@ -242,7 +242,10 @@ spent(struct ctx *c, const char *agent_id, int64_t since_ms)
 
 	bind_i64(st, since_ms);
 	bind_text(st, agent_id);
-	return db_step(st) ? col_i64(st, "nanousd") : 0;
+	if (!db_step(st))
+		return fail_db(c, st);          /* what cannot be read is not taken for nothing */
+	*ret_nanousd = col_i64(st, "nanousd");
+	return ERR_OK;
 }
 
 static enum err
@@ -260,9 +263,11 @@ check_caps(struct ctx *c, const char *agent_id, const struct caps *cap)
 	gmtime_r(&now, &tm);
 	month = day - (int64_t)(tm.tm_mday - 1) * 86400000;
 	for (size_t i = 0; i < ARRAY_LEN(each); i++) {
-		int64_t since = i == 2 ? month : each[i].since;
+		int64_t since = i == 2 ? month : each[i].since, so_far = 0;
 
-		if (each[i].cap > 0 && spent(c, agent_id, since) >= each[i].cap)
+		if (each[i].cap > 0 && spent(c, agent_id, since, &so_far) != ERR_OK)
+			return c->fault.err;
+		if (each[i].cap > 0 && so_far >= each[i].cap)
 			return fail_code(c, ERR_RATE_LIMITED, "budget_exceeded",
 			    "Message delivery failed: Resource quota exceeded: the %s%s budget is spent",
 			    agent_id != NULL ? "agent's " : "", each[i].name);

@@ -1,0 +1,86 @@
+// Connections that break or are not to be had, and turns that one does not watch to their end.
+import { answer, ask, check, fresh, key, on, picture, steps, talk } from './lib.mjs';
+
+const coming = (page) => page.waitForSelector('.answer.is-coming .prose');
+const last = (page) => page.locator('.answer').last();
+const failedSocket = /WebSocket connection|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|Failed to load resource/;
+
+await steps({
+	'a reload during a turn': async () => {
+		const b = await fresh(), { page } = b;
+		await ask(page, 'LATER please');
+		await page.waitForSelector('.answer.is-coming');
+		await page.reload();
+		await page.waitForSelector('.bubble');
+		check(await page.locator('.bubble').textContent() === 'LATER please', 'the question is there');
+		check(await page.locator('.answer.is-coming').count() === 1, 'its answer is awaited');
+		const a = await answer(page);
+		check((await a.textContent()).includes('The answer that came later.'), 'and comes');
+		check(await page.locator('.item').count() === 2, 'once');
+		await b.over('a reload');
+	},
+
+	'another conversation meanwhile': async () => {
+		const b = await fresh(), { page } = b;
+		await ask(page, 'LATER again');
+		await page.waitForSelector('.answer.is-coming');
+		await page.click('.row.new');
+		await page.waitForSelector('.empty h2');
+		await page.waitForSelector('.session .pulse');
+		check(true, 'the list shows where an agent works');
+		await page.click('.session >> text=LATER again');
+		const a = await answer(page);
+		check((await a.textContent()).includes('The answer that came later.'), 'whose answer is there when one comes back');
+		await b.over('meanwhile');
+	},
+
+	'offline and online': async () => {
+		const b = await fresh({ expected: [failedSocket] }), { page, context } = b;
+		await ask(page, 'LATER still');
+		await page.waitForSelector('.answer.is-coming');
+		await page.waitForTimeout(200);
+		await context.setOffline(true);
+		await page.waitForSelector('.is-offline');
+		check((await page.textContent('.notices')).includes('Offline'), 'a connection that is gone is told');
+		await picture(page, 'offline');
+		await page.waitForTimeout(300);
+		await context.setOffline(false);
+		await page.waitForSelector('.is-online');
+		check(true, 'it comes back by itself');
+		const a = await answer(page);
+		check((await a.textContent()).includes('The answer that came later.'), 'and with it the answer of the turn that ran');
+		check(await page.locator('.item').count() === 2, 'once');
+		await ask(page, 'QUICKLY more');
+		check((await (await answer(page)).textContent()).includes('Hello from the mock.'), 'the conversation goes on');
+		await context.setOffline(true);
+		await page.waitForSelector('.is-offline');
+		await ask(page, 'QUICKLY into the void');
+		const lost = await answer(page);
+		check(await lost.evaluate((x) => x.matches('.is-failed')), 'what is said offline is not lost silently');
+		await context.setOffline(false);
+		await page.waitForSelector('.is-online');
+		await last(page).locator('text=Try again').click();
+		check((await (await answer(page)).textContent()).includes('Hello from the mock.'), 'and can be sent when the connection is back');
+		await b.over('offline');
+	},
+
+	'without WebSocket': async () => {
+		const b = await on({ at: '/', signed: false, expected: [/./] }), { page } = b;
+		await page.addInitScript(() => { window.WebSocket = class { static OPEN = 1; readyState = 3; constructor() { setTimeout(() => this.onclose?.(), 5); } close() {} send() {} }; });
+		await page.evaluate((k) => localStorage.setItem('lf-token', k), key);
+		await page.goto(page.url() + talk().slice(1));
+		await page.reload();
+		await page.waitForSelector('#box:not([disabled])');
+		await page.click('.row.new');
+		await page.waitForSelector('.empty h2');
+		await ask(page, 'hello there');
+		const a = await answer(page);
+		check((await a.textContent()).includes('Hello from the mock.'), 'the answer comes as a stream of events');
+		check(/\d in/.test(await a.locator('.spent').textContent()), 'with what it took');
+		await ask(page, 'SLOWLY now');
+		await coming(page);
+		await page.click('.send.stop');
+		check(await (await answer(page)).evaluate((x) => x.matches('.is-stopped')), 'and can be stopped');
+		await b.over('without WebSocket');
+	},
+});

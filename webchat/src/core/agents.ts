@@ -1,0 +1,95 @@
+// Which agents there are, which one is looked at, and the address that says so:
+// #/AGENT/SESSION.
+import { computed, signal } from '@preact/signals';
+import { get, post } from './api';
+import * as chat from './chat';
+import { keep } from './keep';
+import * as sessions from './sessions';
+import type { Agent } from './types';
+
+declare const TEMPLATES: { id: string; description: string }[];
+export const templates = TEMPLATES;
+
+export const agents = signal<Agent[]>([]);
+export const loaded = signal(false);
+export const agent = computed(() => agents.value.find((a) => a.id === chat.agentId.value));
+export const missing = signal(false);           // the address named an agent that is gone
+
+const LAST = 'lf-last-agent';
+
+const put = (a: string, s: string) => {
+	const want = `#/${a}/${s}`;
+	if (location.hash !== want) history[location.hash ? 'pushState' : 'replaceState'](null, '', want);
+};
+
+export async function load() {
+	agents.value = (await get<{ items: Agent[] }>('/api/agents?limit=500&sort=last_active&order=desc')).items;
+	loaded.value = true;
+}
+
+const current = async (id: string) => (await get<Agent>(`/api/agents/${id}`)).session_id!;
+
+// A conversation of an agent, its current one when none is named or the named one is gone.
+export async function show(id: string, session?: string) {
+	const a = agents.value.find((x) => x.id === id);
+	missing.value = !a;
+	if (!a) return;
+	const to = session ?? a.session_id ?? await current(id);
+	keep.set(LAST, id, true);
+	put(id, to);
+	if (await chat.open(id, to)) return;
+	const now = await current(id);
+	if (now === to || chat.sessionId.value !== to) return;
+	put(id, now);
+	await chat.open(id, now);
+}
+
+export async function follow() {
+	const m = location.hash.match(/^#\/([0-9a-f-]{36})(?:\/([0-9a-f-]{36}))?$/);
+	if (m && m[1] === chat.agentId.value && m[2] === chat.sessionId.value) return;
+	if (m && agents.value.some((a) => a.id === m[1])) return show(m[1]!, m[2]);
+	const last = keep.get(LAST), first = agents.value.find((a) => a.id === last) ?? agents.value[0];
+	if (first) await show(first.id);
+	else chat.close();
+}
+
+// A conversation of its own. One that is still empty is good enough.
+export async function newChat() {
+	const id = chat.agentId.value;
+	if (!id || (!chat.items.value.length && !chat.loading.value && !chat.trouble.value)) return;
+	try {
+		const s = await post<{ session_id: string }>(`/api/agents/${id}/sessions`);
+		await show(id, s.session_id);
+	} catch (e) {
+		chat.trouble.value = e instanceof Error ? e.message : String(e);
+	}
+}
+
+export async function make(template: string, name: string): Promise<void> {
+	const made = await post<{ agent_id: string }>('/api/agents', { template, name });
+	await load();
+	await show(made.agent_id);
+}
+
+chat.onMoved(async (session) => {
+	const id = chat.agentId.value;
+	if (!session) await load();
+	sessions.query.value = '';
+	await show(id, session);
+});
+
+chat.onAgents((list) => {
+	const known = new Map(agents.value.map((a) => [a.id, a]));
+	const gone = agents.value.some((a) => !list.some((b) => b.id === a.id));
+	if (gone || list.some((b) => !known.has(b.id))) void load().then(() => {
+		if (chat.agentId.value && !agent.value) void follow();
+	}).catch(() => {});
+	else agents.value = agents.value.map((a) => {
+		const b = list.find((x) => x.id === a.id)!;
+		return { ...a, name: b.name, state: b.state };
+	});
+});
+
+addEventListener('popstate', () => {
+	if (location.hash.startsWith('#/') && loaded.value) void follow();
+});

@@ -1,0 +1,33 @@
+// The way around a network that lets no WebSocket through: a POST whose answer is a stream.
+import { call } from './api';
+import { ofEvent } from './events';
+import type { TurnEvent } from './types';
+
+async function* lines(body: ReadableStream<Uint8Array>) {
+	const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader();
+	let rest = '';
+	for (;;) {
+		const { done, value } = await reader.read();
+		if (done) return;
+		const all = (rest + value).split('\n');
+		rest = all.pop() ?? '';
+		yield* all;
+	}
+}
+
+export async function streamTurn(agentId: string, sessionId: string, message: string, say: (e: TurnEvent) => void) {
+	const r = await call('POST', `/api/agents/${agentId}/message/stream`, { body: { message, session_id: sessionId, channel_type: 'web' } });
+	let name = '', ended = false;
+
+	say({ type: 'accepted' });
+	for await (const line of lines(r.body!)) {
+		if (line.startsWith('event: ')) {
+			name = line.slice(7).trim();
+		} else if (line.startsWith('data: ')) {
+			const e = ofEvent(name, JSON.parse(line.slice(6)));
+			if (e) say(e);
+			ended ||= e?.type === 'answer' || e?.type === 'failed';
+		}
+	}
+	return ended;
+}

@@ -1,0 +1,70 @@
+// The frame: signing in, or sidebar and conversation.
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import * as agents from '../core/agents';
+import { words } from '../core/api';
+import { phase } from '../core/auth';
+import * as chat from '../core/chat';
+import { titleOf, sessions } from '../core/sessions';
+import { Conversation } from './conversation';
+import { NewAgent } from './newagent';
+import { Sidebar } from './sidebar';
+import { SignIn, Unreachable } from './signin';
+import { covered, drawer, focus, making, narrow } from './view';
+
+function keys(e: KeyboardEvent) {
+	if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === 'k') {
+		e.preventDefault();
+		drawer.value = true;
+		focus('search');
+	} else if (e.key === 'Escape' && drawer.value && narrow.value) {
+		drawer.value = false;
+		focus('menu');
+	} else if (e.key === 'Escape' && chat.busy.value && !document.querySelector('dialog[open]')) {
+		void chat.stop();
+	}
+}
+
+function Main() {
+	const problem = useSignal('');
+	async function load() {
+		problem.value = '';
+		try {
+			await agents.load();
+			await agents.follow();
+		} catch (e) {
+			problem.value = words(e);
+		}
+	}
+	useEffect(() => {
+		void load();
+		addEventListener('keydown', keys);
+		return () => {
+			removeEventListener('keydown', keys);
+			agents.loaded.value = false;
+			chat.close();
+		};
+	}, []);
+	useSignalEffect(() => {
+		const a = agents.agent.value, s = sessions.value.find((x) => x.session_id === chat.sessionId.value);
+		document.title = a ? `${s && s.message_count ? `${titleOf(s)} · ` : ''}${a.name} · LibreFang` : 'LibreFang';
+	});
+	return (
+		<>
+			<a class="skip" href="#box" onClick={(e) => { e.preventDefault(); focus('box'); }}>Skip to the message box</a>
+			<div class={`frame${covered.value ? ' covered' : ''}`}>
+				<Sidebar />
+				{covered.value && <div class="veil" onClick={() => { drawer.value = false; }} />}
+				<Conversation problem={problem.value} again={load} />
+			</div>
+			{making.value && <NewAgent />}
+			<p class="away" role="status" aria-live="polite">{chat.heard.value}</p>
+		</>
+	);
+}
+
+export function App() {
+	if (phase.value === 'starting') return <div class="starting" aria-busy="true"><span class="away">Loading</span></div>;
+	if (phase.value === 'unreachable') return <Unreachable />;
+	return phase.value === 'signin' ? <SignIn /> : <Main />;
+}

@@ -1,0 +1,59 @@
+// A new agent from one of the templates that come with the server.
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { make, templates } from '../core/agents';
+import { words } from '../core/api';
+import { sentence } from './format';
+import { Icon } from './icons';
+import { focus, making } from './view';
+
+export function NewAgent() {
+	const box = useRef<HTMLDialogElement>(null);
+	const [template, setTemplate] = useState(templates[0]?.id ?? '');
+	const [name, setName] = useState('');
+	const [problem, setProblem] = useState('');
+	const [waiting, setWaiting] = useState(false);
+	useEffect(() => {
+		box.current?.showModal();
+		focus('agent-name');
+	}, []);
+	async function submit(e: Event) {
+		e.preventDefault();
+		if (waiting) return;
+		setWaiting(true);
+		setProblem('');
+		try {
+			await make(template, name.trim());
+			making.value = false;
+			focus('box');
+		} catch (x) {
+			setProblem(words(x));
+		}
+		setWaiting(false);
+	}
+	return (
+		<dialog ref={box} aria-labelledby="new-title" onClose={() => { making.value = false; }} onClick={(e) => { if (e.target === box.current) box.current?.close(); }}>
+			<form onSubmit={submit}>
+				<header>
+					<h2 id="new-title">New agent</h2>
+					<button type="button" class="quiet square" aria-label="Close" onClick={() => box.current?.close()}><Icon name="cross" /></button>
+				</header>
+				<label for="agent-name">Name</label>
+				<input id="agent-name" required maxLength={64} autocomplete="off" spellcheck={false} placeholder="for example: travel-planner" value={name} onInput={(e) => setName(e.currentTarget.value)} />
+				<fieldset>
+					<legend>What it is for</legend>
+					{templates.map((t) => (
+						<label class="card" key={t.id}>
+							<input type="radio" name="template" value={t.id} checked={t.id === template} onChange={() => setTemplate(t.id)} />
+							<span><strong>{t.id}</strong><span class="soft">{t.description}</span></span>
+						</label>
+					))}
+				</fieldset>
+				<div role="alert">{problem && <p class="problem"><Icon name="alert" /><span>{sentence(problem)}</span></p>}</div>
+				<div class="buttons">
+					<button type="button" class="plain" onClick={() => box.current?.close()}>Cancel</button>
+					<button type="submit" class="solid" disabled={waiting}>{waiting ? 'Creating…' : 'Create agent'}</button>
+				</div>
+			</form>
+		</dialog>
+	);
+}
