@@ -3,10 +3,14 @@
  * in the ledger, in one transaction.
  */
 #include <string.h>
+#include <time.h>
 
+#include "daemon/dbpool.h"
 #include "daemon/turn_state.h"
 #include "lib/base/util.h"
 #include "lib/svc/caller.h"
+
+enum { FINISH_TRIES = 6 };
 
 static enum err
 touch_agent(struct turn *t)
@@ -53,8 +57,8 @@ result_json(struct turn *t)
 	return s;
 }
 
-enum err
-turn_finish(struct turn *t)
+static enum err
+finish(struct turn *t)
 {
 	SCOPED_TX tx = { 0 };
 	size_t n;
@@ -72,6 +76,32 @@ turn_finish(struct turn *t)
 	if (e == ERR_OK)
 		e = touch_agent(t);
 	return e == ERR_OK ? turn_commit(t, &tx) : e;
+}
+
+/* A second without a connection; true: worth another try. */
+static bool
+may_try_again(struct turn *t, enum err e, unsigned tries)
+{
+	if ((e != ERR_BUSY && e != ERR_UNAVAILABLE) || tries >= FINISH_TRIES)
+		return false;
+	log_line(LOG_WARN, "rid=%s turn=%s err=%s what=\"the answer is there and cannot be written yet\"",
+	    t->c->rid, t->id, err_code(e));
+	job_db_release(t->c);
+	for (int i = 0; i < 10 && !cancelled(t->ask->cancel); i++)
+		nanosleep(&(struct timespec){ 0, 100 * 1000 * 1000 }, NULL);
+	return !cancelled(t->ask->cancel);
+}
+
+/* An answer that was paid for is not thrown away because the store is busy or the disk full for a moment. */
+enum err
+turn_finish(struct turn *t)
+{
+	unsigned tries = 1;
+	enum err e;
+
+	while ((e = finish(t)) != ERR_OK && may_try_again(t, e, tries))
+		tries++;
+	return e;
 }
 
 /* The turn waits for its caller; each part of it is a line of the ledger. */

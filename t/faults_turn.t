@@ -90,6 +90,19 @@ for my $way ([ 'a message', 'message' ], [ 'a streamed one', 'message/stream' ])
     };
 }
 
+subtest 'the store is locked by a stranger when the answer comes' => sub {
+    serve(answers => [ { text => 'dearly paid for', delay => 0.5 } ]);
+    my $asked = $api->later("/api/agents/$id/message", { message => 'hold on' });
+    ok $up->wait_chats(1, 10), 'the model was asked';
+    my $release = $api->lock_store or return plan skip_all => 'neither sqlite3 nor a compiler';
+    sleep 6.5;      # longer than a write waits
+    $release->();
+    $asked->read_head;
+    is $asked->status, 200, 'the answer is not thrown away';
+    is scalar(answered('dearly paid for')), 1, 'and is in the session, once';
+    is scalar(@{ $up->chats }), 1, 'the model was asked once';
+};
+
 subtest 'the daemon dies after a tool wrote' => sub {
     serve(answers => [
         { tool_calls => [ { name => 'memory_store', arguments => { key => 'counter', value => 'first' } } ] },
