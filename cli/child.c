@@ -118,6 +118,9 @@ env_make(struct env *e, const struct sup *s, int slot)
 		snprintf(pid, sizeof(pid), "%d", (int)getppid());
 		env_add(e, "LF_SUPERVISOR_PID", pid);
 		env_add(e, "LF_READY_FD", "5");
+		/* a thread that waits for a model would keep what it has freed for itself, times a thousand */
+		if (getenv("GLIBC_TUNABLES") == NULL)
+			env_add(e, "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0:glibc.pthread.stack_cache_size=2097152");
 	}
 }
 

@@ -69,6 +69,7 @@ struct conn {
 	bool control, raw, adopting, closing, draining;
 	bool may_read;                  /* while its job runs: only to hear that it takes more */
 	lws_sorted_usec_list_t slow;
+	bool looked, early;             /* whether the next request came before the answer */
 	int64_t try_us;                 /* how long the last wait for a try to write was */
 	struct live *live;
 	struct job *job;                /* while its body comes in */

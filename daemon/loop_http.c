@@ -101,6 +101,9 @@ fill_headers(struct headers *o, const struct heads *h)
 	o->fetch_site = head(h, -1, "sec-fetch-site:");
 	o->acr_method = head(h, -1, "access-control-request-method:");
 	o->x_forwarded_for = head(h, WSI_TOKEN_X_FORWARDED_FOR, "x-forwarded-for:");
+	o->forwarded = head(h, -1, "forwarded:");
+	o->x_real_ip = head(h, WSI_TOKEN_HTTP_X_REAL_IP, "x-real-ip:");
+	o->cf_connecting_ip = head(h, -1, "cf-connecting-ip:");
 	o->last_event_id = head(h, -1, "last-event-id:");
 }
 

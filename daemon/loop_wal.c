@@ -50,7 +50,7 @@ fold(bool too_long)
 	if (atomic_exchange(&wal.folding, true))
 		return;
 	wal.too_long = too_long;
-	if (threads_run(fold_job, NULL) != 0)
+	if (threads_run_now(fold_job, NULL) != 0)
 		atomic_store(&wal.folding, false);      /* busy: at the next look */
 }
 

@@ -15,6 +15,7 @@
 
 enum {
 	TRY_US = 1000, TRY_MAX_US = 32000, /* between two tries to write by the clock; twice as long each time */
+	SMALL = 65536,                  /* bytes that a connection takes at once */
 	SLOW_US = 200000,               /* between two looks whether a slow reader sends */
 };
 
@@ -242,9 +243,11 @@ answered(struct conn *k)
 	l->conn = NULL;
 	live_drop(l);
 	lws_sul_cancel(&k->slow);
-	if (last || !read_again(k))
+	if (last || k->early || !read_again(k))
 		return -1;
 	k->phase = AT_REST;
+	k->looked = false;
+	k->try_us = 0;
 	k->may_read = false;
 	return lws_http_transaction_completed(k->src.wsi) != 0 ? -1 : 0;
 }
@@ -255,6 +258,18 @@ farewell(struct conn *k)
 	lws_close_reason(k->src.wsi, (enum lws_close_status)k->out->close_code,
 	    k->out->bytes, k->out->len);
 	return -1;
+}
+
+/* Before an answer on a kept connection that may not go out at once, and only then: later the signs are mixed up. */
+static void
+look_for_early(struct conn *k)
+{
+	if (k->looked || k->phase != IN_JOB || k->may_read || k->out == NULL || k->live->last ||
+	    (k->out->next == NULL && k->out->len <= SMALL))
+		return;
+	k->looked = true;
+	k->early = !read_again(k);
+	lws_rx_flow_control(k->src.wsi, 0);
 }
 
 int
@@ -275,6 +290,7 @@ conn_pump(struct conn *k, bool inside)
 			ask_writable(k);
 		return 0;
 	}
+	look_for_early(k);
 	while (k->out != NULL && written < WRITE_MAX && !lws_partial_buffered(k->src.wsi)) {
 		if (k->out->close_code != 0)
 			return farewell(k);

@@ -62,7 +62,8 @@ fit_process(void)
 	}
 	mallopt(M_ARENA_MAX, 2);
 	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-	mallopt(M_TRIM_THRESHOLD, 512 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);     /* less often by itself: we know when it is quiet (give_back) */
+	mallopt(M_TOP_PAD, 256 * 1024);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -192,6 +193,14 @@ fold_wal(bool long_one)
 	malloc_trim(256 * 1024);
 }
 
+/* A crowd has gone. What it has left lies in pieces between what stays, which only this returns. */
+static void
+give_back(void)
+{
+	http_sweep();
+	malloc_trim(0);
+}
+
 static void
 reload(void)
 {
@@ -317,7 +326,9 @@ main(int argc, char **argv)
 	o.control_fd = listener(FD_CONTROL, "LF_CONTROL_SOCK");
 	if (o.front_fd < 0 || o.signal_fd < 0)
 		return give_up("sockets", "no front socket");
+	threads_on_quiet(give_back);
 	http_init();
+	http_on_wait(threads_rest);
 	routes_init();
 	if (loop_open(&o) != ERR_OK)
 		return give_up("loop", "libwebsockets does not start");

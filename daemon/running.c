@@ -1,25 +1,39 @@
 /*
- * The list of running and waiting turns.
+ * The list of running and waiting turns, and a table of it by session.
  *
- * One mutex guards it: it is held for a walk over what runs at this moment,
- * never while anything is done. The oldest waiter of a session is
- * woken when its holder leaves.
+ * One mutex guards both: it is held for a look at one session, or for a walk over
+ * what runs at this moment where that is asked for, never while anything is done. The oldest waiter of
+ * a session is woken when its holder leaves.
  */
 #include "daemon/running.h"
 
 #include <string.h>
 #include <time.h>
 
+#include "daemon/threads.h"
 #include "daemon/turn.h"
+
+enum { TABLE = 1024 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static struct running *all;     /* oldest first */
+static struct running *all, **end = &all;       /* oldest first */
+static struct running *table[TABLE];            /* so are these */
+
+static struct running **
+slot_of(const char *session_id)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *session_id != '\0'; session_id++)
+		h = (h ^ (uint8_t)*session_id) * 16777619u;
+	return &table[h % TABLE];
+}
 
 static bool
 taken(const char *session_id, const struct running *before)
 {
-	for (const struct running *r = all; r != NULL && r != before; r = r->next)
+	for (const struct running *r = *slot_of(session_id); r != NULL && r != before; r = r->after)
 		if (strcmp(r->session_id, session_id) == 0)
 			return true;
 	return false;
@@ -28,23 +42,34 @@ taken(const char *session_id, const struct running *before)
 static void
 append(struct running *r)
 {
-	struct running **end = &all;
+	struct running **slot = slot_of(r->session_id);
 
-	while (*end != NULL)
-		end = &(*end)->next;
+	while (*slot != NULL)
+		slot = &(*slot)->after;
+	r->after = NULL;
+	*slot = r;
 	r->next = NULL;
+	r->back = end;
 	*end = r;
+	end = &r->next;
 }
 
 static void
 remove_entry(struct running *r)
 {
-	struct running **at = &all;
+	struct running **slot = slot_of(r->session_id);
 
-	while (*at != NULL && *at != r)
-		at = &(*at)->next;
-	if (*at == r)
-		*at = r->next;
+	if (r->back == NULL)
+		return;
+	while (*slot != r)
+		slot = &(*slot)->after;
+	*slot = r->after;
+	*r->back = r->next;
+	if (r->next != NULL)
+		r->next->back = r->back;
+	else
+		end = r->back;
+	r->back = NULL;
 }
 
 bool
@@ -69,16 +94,17 @@ doze(struct running *r)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += 100 * 1000 * 1000;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(&r->wake, &lock, &until);
+	pthread_cond_clockwait(&r->wake, &lock, CLOCK_MONOTONIC, &until);
 }
 
 bool
 running_wait(struct running *r)
 {
+	threads_rest();
 	pthread_mutex_lock(&lock);
 	pthread_cond_init(&r->wake, NULL);
 	r->active = false;
@@ -97,7 +123,7 @@ running_leave(struct running *r)
 {
 	pthread_mutex_lock(&lock);
 	remove_entry(r);
-	for (struct running *w = all; w != NULL; w = w->next)
+	for (struct running *w = *slot_of(r->session_id); w != NULL; w = w->after)
 		if (!w->active && strcmp(w->session_id, r->session_id) == 0) {
 			pthread_cond_signal(&w->wake);
 			break;
@@ -153,14 +179,15 @@ turns_wait_idle(const char *agent_id, unsigned timeout_ms)
 	bool busy;
 	int rc = 0;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	threads_rest();
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += timeout_ms / 1000;
 	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&lock);
 	while ((busy = busy_locked(agent_id)) && rc == 0)
-		rc = pthread_cond_timedwait(&changed, &lock, &until);
+		rc = pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until);
 	pthread_mutex_unlock(&lock);
 	return !busy;
 }

@@ -13,7 +13,8 @@ struct running {
 	char agent_id[37], session_id[37];
 	struct cancel *cancel;
 	bool active;                    /* has the session; else waits for it */
-	struct running *next;
+	struct running *next, **back;   /* all; back NULL: not in the list */
+	struct running *after;          /* of the same hash */
 	pthread_cond_t wake;
 };
 

@@ -272,7 +272,7 @@ ws_agents_changed(void)
 	pthread_mutex_unlock(&lock);
 	if (none || atomic_exchange(&change_told, true))
 		return;
-	if (threads_run(tell_everybody, NULL) != 0)
+	if (threads_run_now(tell_everybody, NULL) != 0)
 		atomic_store(&change_told, false);
 }
 

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BLOCK_MAX = 65536 };
+
 struct block {
 	struct block *next;
 	size_t cap, used;
@@ -82,6 +84,19 @@ arena_free(struct arena *a)
 	free(a);
 }
 
+/* Half of what there is already: a thousand arenas that wait must not be mostly empty. */
+static size_t
+next_cap(const struct arena *a, size_t bytes)
+{
+	size_t cap = arena_bytes(a) / 2;
+
+	if (cap < a->first_bytes)
+		cap = a->first_bytes;
+	if (cap > BLOCK_MAX)
+		cap = BLOCK_MAX;
+	return cap < bytes ? bytes : cap;
+}
+
 void *
 arena_alloc(struct arena *a, size_t bytes)
 {
@@ -92,9 +107,7 @@ arena_alloc(struct arena *a, size_t bytes)
 		return NULL;
 	bytes = (bytes + 15) & ~(size_t)15;
 	if (b->cap - b->used < bytes) {
-		size_t cap = b->cap < 65536 ? b->cap * 2 : 65536;
-
-		b = block_new(cap < bytes ? bytes : cap);
+		b = block_new(next_cap(a, bytes));
 		if (b == NULL)
 			return NULL;
 		b->next = a->blocks;

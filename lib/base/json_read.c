@@ -24,45 +24,48 @@ json_keep(struct ctx *c, struct json_object *o)
 	return o;
 }
 
-/* A tokener is four kilobytes: each thread keeps one. */
-static pthread_key_t tokeners;
+/* --- tokeners: four kilobytes each, so a few are shared among all threads ---------------- */
 
-static void
-free_tokener(void *t)
-{
-	json_tokener_free(t);
-}
+enum { TOKENERS_KEPT = 8 };
 
-static void
-make_key(void)
-{
-	(void)pthread_key_create(&tokeners, free_tokener);
-}
+static struct {
+	pthread_mutex_t mu;
+	struct json_tokener *all[TOKENERS_KEPT];
+	unsigned n;
+} tokeners = { .mu = PTHREAD_MUTEX_INITIALIZER };
 
 static struct json_tokener *
-tokener(void)
+tokener_take(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct json_tokener *t;
+	struct json_tokener *t = NULL;
 
-	pthread_once(&once, make_key);
-	t = pthread_getspecific(tokeners);
-	if (t != NULL) {
-		json_tokener_reset(t);
-		return t;
-	}
-	t = json_tokener_new_ex(JSON_DEPTH_MAX + 100);
-	if (t != NULL && pthread_setspecific(tokeners, t) != 0) {
-		json_tokener_free(t);
-		return NULL;
-	}
+	pthread_mutex_lock(&tokeners.mu);
+	if (tokeners.n > 0)
+		t = tokeners.all[--tokeners.n];
+	pthread_mutex_unlock(&tokeners.mu);
+	if (t == NULL)
+		return json_tokener_new_ex(JSON_DEPTH_MAX + 100);
+	json_tokener_reset(t);
 	return t;
+}
+
+static void
+tokener_give(struct json_tokener *t)
+{
+	pthread_mutex_lock(&tokeners.mu);
+	if (tokeners.n < TOKENERS_KEPT) {
+		tokeners.all[tokeners.n++] = t;
+		t = NULL;
+	}
+	pthread_mutex_unlock(&tokeners.mu);
+	if (t != NULL)
+		json_tokener_free(t);
 }
 
 static struct json_object *
 parse(const char *text, size_t n, bool *good)
 {
-	struct json_tokener *t = n > INT32_MAX ? NULL : tokener();
+	struct json_tokener *t = n > INT32_MAX ? NULL : tokener_take();
 	struct json_object *o;
 
 	*good = false;
@@ -76,6 +79,7 @@ parse(const char *text, size_t n, bool *good)
 		json_object_put(o);
 		o = NULL;
 	}
+	tokener_give(t);
 	return o;
 }
 

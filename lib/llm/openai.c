@@ -236,15 +236,15 @@ blame_transport(const struct llm_request *rq, struct llm_answer *a, enum err e, 
 	return ERR_UPSTREAM;
 }
 
-/* *body: what a refusal said. */
+/* *out, the request, may be gone afterwards. *body: what a refusal said. */
 static enum err
-attempt(const struct llm_request *rq, const struct wire *w, const struct buf *out, const struct llm_sink *sink,
+attempt(const struct llm_request *rq, const struct wire *w, struct buf *out, const struct llm_sink *sink,
     struct llm_answer *a, struct buf *body)
 {
 	struct oa_decoder d;
 	struct http_answer h;
 	struct http_call call = { .method = "POST", .url = w->url, .headers = w->headers, .body = out->p,
-	    .body_bytes = out->len, .timeout_ms = rq->timeout_ms, .max_bytes = 4ul * OA_FRAME_MAX,
+	    .body_bytes = out->len, .spent = out, .timeout_ms = rq->timeout_ms, .max_bytes = 4ul * OA_FRAME_MAX,
 	    .cancel = rq->cancel, .on_bytes = on_bytes, .arg = &d, .enough = &d.done };
 	enum err e = oa_init(&d, rq, sink, a);
 

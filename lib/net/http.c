@@ -46,6 +46,21 @@ http_init(void)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+static void (*waits)(void);
+
+void
+http_on_wait(void (*fn)(void))
+{
+	waits = fn;
+}
+
+void
+http_waits(void)
+{
+	if (waits != NULL)
+		waits();
+}
+
 void
 http_done(void)
 {

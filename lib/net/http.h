@@ -27,6 +27,7 @@ struct http_call {
 	const char *url;
 	const char *const *headers;     /* "Name: value", NULL-ended */
 	const char *body; size_t body_bytes;   /* NULL: none */
+	struct buf *spent;              /* what holds body: emptied once the answer begins, as a wait may be long. NULL: stays */
 	const char *proxy;              /* NULL: none */
 	unsigned timeout_ms;            /* whole call; 0: 300000 */
 	unsigned connect_ms;            /* 0: 10000 */
@@ -55,6 +56,8 @@ struct http_answer {
 
 void http_init(void);               /* once per process */
 void http_done(void);
+/* Called on the caller's thread whenever a call begins to wait for a name or a peer. Set before the first call. */
+void http_on_wait(void (*fn)(void));
 void http_sweep(void);              /* close connections idle for a minute; for a timer (calls do it too) */
 /*
  * ERR_OK: an HTTP answer of any status arrived whole. Else FORBIDDEN (guard; why says it), TIMEOUT, UPSTREAM (connect,

@@ -281,6 +281,9 @@ resolve(const char *host, int64_t deadline_us, const struct cancel *k, struct ad
 	}
 	e = lookup_of(name, &l);
 	if (e == ERR_OK) {
+		pthread_mutex_unlock(&lock);
+		http_waits();
+		pthread_mutex_lock(&lock);
 		e = wait_for(l, deadline_us, k);
 		if (e == ERR_OK && l->rc == 0)
 			*ret = l->found;

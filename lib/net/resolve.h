@@ -28,4 +28,7 @@ enum err resolve(const char *host, int64_t deadline_us, const struct cancel *,
 void resolve_forget(void);
 /* Tests: look names up with this instead of getaddrinfo; NULL: getaddrinfo. 0 or an EAI_ code. */
 void resolve_with(int (*lookup)(const char *host, struct addrs *));
+
+/* The thread is going to wait (http_on_wait). */
+void http_waits(void);
 #endif

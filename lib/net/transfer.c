@@ -25,6 +25,8 @@ enum {
 	DEFAULT_MAX = 64 * 1024 * 1024,
 	REDIRECT_TEXT_MAX = 65536,      /* read and dropped, so that the line stays good */
 	LOCATION_MAX = 8192,
+	BUFFER_BYTES = 16384,
+	STREAM_BUFFER_BYTES = 2048,     /* a stream comes in small pieces, and a thousand may be open */
 	ENOUGH_US = 100000,
 	POLL_MAX_MS = 1000,
 };
@@ -139,6 +141,25 @@ seconds_of(const char *v, size_t n)
 	return when > 0 ? when : 0;
 }
 
+/*
+ * The last line of an answer's head. libcurl sends a request again only when no byte of an answer has come,
+ * so a body that is out by now is not looked at any more.
+ */
+static void
+head_ends(struct hop *h)
+{
+	struct buf *spent = h->call->spent;
+	curl_off_t sent = 0;
+	long status = 0;
+
+	if (spent == NULL || !h->body || h->call->max_redirects > 0)
+		return;
+	curl_easy_getinfo(h->line->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(h->line->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	if (status >= 200 && (uint64_t)sent == h->call->body_bytes)
+		buf_done(spent);
+}
+
 static size_t
 on_header(char *p, size_t one, size_t n, void *arg)
 {
@@ -148,6 +169,8 @@ on_header(char *p, size_t one, size_t n, void *arg)
 
 	n *= one;
 	h->last_us = clock_mono_us();
+	if (n == 2 && p[0] == '\r')
+		head_ends(h);
 	if (n >= 5 && memcmp(p, "HTTP/", 5) == 0) {     /* a new head, perhaps after a 1xx */
 		free(h->location);
 		h->location = NULL;
@@ -224,7 +247,6 @@ set_constant(CURL *e)
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 16384L);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "librefang");
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
@@ -273,6 +295,7 @@ set_request(CURL *e, struct hop *h)
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(call->connect_ms ? call->connect_ms : 10000));
 	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, call->on_bytes == NULL ? "" : NULL);
+	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(call->on_bytes == NULL ? BUFFER_BYTES : STREAM_BUFFER_BYTES));
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, h);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, h);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, h);
@@ -388,7 +411,7 @@ run(struct hop *h, CURLM *m)
 	int running = 1, n, wait_ms;
 
 	h->last_us = clock_mono_us();
-	while (clocks(h, &wait_ms, &end)) {
+	for (bool waits = false; clocks(h, &wait_ms, &end); waits = true) {
 		CURLMsg *msg;
 
 		if (curl_multi_perform(m, &running) != CURLM_OK)
@@ -398,6 +421,8 @@ run(struct hop *h, CURLM *m)
 			return judge(h, msg->data.result);
 		if (!clocks(h, &wait_ms, &end))
 			break;
+		if (!waits)
+			http_waits();
 		if (curl_multi_poll(m, NULL, 0, wait_ms, NULL) != CURLM_OK)
 			return say(h, ERR_UPSTREAM, "the transfer failed");
 	}

@@ -1,4 +1,4 @@
-/* Threads: reused, capped, ended. */
+/* Threads: reused, capped, in order, ended. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -42,6 +42,89 @@ within_2s(bool (*what)(void))
 
 static bool all_idle(void) { return threads_busy() == 0; }
 
+/* --- a crowd --------------------------------------------------------------------------- */
+
+enum { CROWD = 400 };
+
+static _Atomic int begun, quiets;
+static int place[CROWD];
+
+static void
+numbered(void *arg)
+{
+	int64_t until = clock_mono_us() + 200;
+
+	*(int *)arg = atomic_fetch_add(&begun, 1);
+	while (clock_mono_us() < until)
+		;
+	atomic_fetch_add(&ran, 1);
+}
+
+static void
+rests(void *arg)
+{
+	atomic_fetch_add(&begun, 1);
+	threads_rest();
+	held(arg);
+}
+
+static void
+says_quiet(void)
+{
+	atomic_fetch_add(&quiets, 1);
+}
+
+static bool all_begun(void) { return atomic_load(&begun) == CROWD; }
+static bool one_ran(void) { return atomic_load(&ran) == 1; }
+static bool two_ran(void) { return atomic_load(&ran) == 2; }
+static bool was_quiet(void) { return atomic_load(&quiets) > 0; }
+
+static void
+test_order(void)
+{
+	int taken = 0, out = 0;
+
+	atomic_store(&begun, 0);
+	threads_on_quiet(says_quiet);
+	for (int i = 0; i < CROWD; i++)
+		taken += threads_run(numbered, &place[i]) == 0;
+	is_int(taken, CROWD, "a crowd is taken");
+	ok(within_2s(all_idle), "and served");
+	for (int i = 0; i < CROWD; i++)
+		out += place[i] > i + 32 || place[i] < i - 32;
+	ok(out <= 16, "in the order in which it came");
+	ok(within_2s(was_quiet), "whoever cleans up is told when it has gone");
+}
+
+static void
+test_rest(void)
+{
+	int64_t since = clock_mono_us();
+
+	atomic_store(&begun, 0);
+	pthread_mutex_lock(&gate);
+	for (int i = 0; i < CROWD; i++)
+		(void)!(threads_run(rests, NULL));
+	ok(within_2s(all_begun) && clock_mono_us() - since < 2000000, "who waits for others lets the next begin");
+	pthread_mutex_unlock(&gate);
+	ok(within_2s(all_idle), "and all end");
+}
+
+static void
+test_stall(void)
+{
+	pthread_mutex_lock(&gate);
+	for (int i = 0; i < 16; i++)
+		(void)!(threads_run(held, NULL));
+	atomic_store(&ran, 0);
+	(void)!(threads_run(quick, NULL));
+	ok(within_2s(one_ran), "who waits without saying so does not hold up the line for long");
+	(void)!(threads_run_now(quick, NULL));
+	ok(within_2s(two_ran), "what must not wait does not");
+	pthread_mutex_unlock(&gate);
+	ok(within_2s(all_idle), "and all end");
+}
+
 int
 main(void)
 {
@@ -73,6 +156,11 @@ main(void)
 			usleep(10);
 	ok(within_2s(all_idle), "twenty thousand short jobs end");
 	printf("# %.2f us each\n", (double)(clock_mono_us() - began) / n);
+
+	threads_init(CROWD);
+	test_order();
+	test_rest();
+	test_stall();
 
 	ok(threads_stop(2000), "all threads end when told");
 	is_int(threads_count(), 0, "none is left");

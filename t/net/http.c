@@ -113,6 +113,36 @@ plain(void)
 	is_int(atomic_load(&one.conns) - before, 2, "all on the kept connection");
 }
 
+/* What held the request goes when the answer begins, not before. */
+static void
+spends(void)
+{
+	struct http_answer a;
+	struct buf b = BUF_INIT(1 << 20);
+	struct http_call call = { .method = "POST", .spent = &b };
+
+	for (int big = 0; big < 2; big++) {
+		for (int i = 0; i < (big ? 9000 : 1); i++)
+			buf_str(&b, "0123456789");
+		call.body = b.p;
+		call.body_bytes = b.len;
+		call.idle_ms = 150;
+		is_int(go(&call, "/silent", &a), ERR_TIMEOUT, "no answer to a body of %zu bytes", b.len);
+		ok(b.len == call.body_bytes, "leaves the body where it is");
+		buf_done(&a.body);
+		is_int(go(&call, "/halfsilent", &a), ERR_TIMEOUT, "while an answer that has begun");
+		ok(b.p == NULL, "has given its memory back");
+		buf_done(&a.body);
+		buf_done(&b);
+	}
+	buf_str(&b, "b");
+	call = (struct http_call){ .method = "POST", .spent = &b, .body = b.p, .body_bytes = 1, .max_redirects = 1 };
+	is_int(go(&call, "/307", &a), ERR_OK, "a redirect");
+	ok(strstr(a.body.p, "body=b") != NULL && b.len == 1, "may need the body again");
+	buf_done(&a.body);
+	buf_done(&b);
+}
+
 static void
 refusals(void)
 {
@@ -460,6 +490,7 @@ main(void)
 	httpd_start(&two, serve, NULL);
 	resolve_with(fake_dns);
 	plain();
+	spends();
 	refusals();
 	limits();
 	redirects();
