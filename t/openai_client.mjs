@@ -46,3 +46,16 @@ try {
 } catch (e) {
 	check(e instanceof OpenAI.AuthenticationError, 'a wrong key is its AuthenticationError');
 }
+
+const pieces = client.chat.completions.stream({ model: 'openai/gpt-4o-mini', tools, messages: [{ role: 'user', content: 'BOTH-CALLS' }] });
+const whole = await pieces.finalChatCompletion();
+check(whole.choices[0].finish_reason === 'tool_calls' && whole.choices[0].message.tool_calls.map((c) => JSON.parse(c.function.arguments).city).join() === 'Bern,Rome',
+	'it puts two streamed calls together');
+const raw = await client.chat.completions.create(ask('hello')).withResponse();
+check(/^[0-9a-f-]{36}$/.test(raw.request_id), 'it finds the id of its request');
+const gone = new AbortController();
+const stopped = await client.chat.completions.create(ask('hello', { stream: true }), { signal: gone.signal });
+gone.abort();
+let after = 0;
+try { for await (const _ of stopped) after++; } catch { /* the client says so itself */ }
+check((await client.chat.completions.create(ask('hello again'))).choices[0].finish_reason === 'stop', 'one that is given up harms no other');

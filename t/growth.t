@@ -1,0 +1,209 @@
+#!/usr/bin/perl
+# Nothing grows: many requests of each kind, and afterwards every process has as much
+# memory of its own and as many descriptors as before them. LF_GROWTH says how many of
+# each (2,000; `make growth`: 50,000); a tenth of them come first, to warm up.
+use strict;
+use warnings;
+use File::Temp ();
+use IO::Handle;
+use LF;
+use LF::WS;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $TIMES = $ENV{LF_GROWTH} || 2000;
+my $KB = 512;                   # what may be added to 3 % of a process
+my $AT_ONCE = 2;
+
+LF::needed();
+plan skip_all => 'no /proc/self/smaps_rollup' unless -r '/proc/self/smaps_rollup';
+plan skip_all => 'a sanitizer keeps what was freed' if LF::slurp(LF::builddir() . '/librefangd') =~ /__asan_init/;
+my $tools = File::Temp->newdir('lf-growth-XXXXXXXX', TMPDIR => 1);
+my ($model_pid, $model_port) = instant_model();
+plan skip_all => 'no compiler for the instant model' unless $model_pid;
+END { if ($model_pid) { local $?; kill 'TERM', $model_pid; waitpid $model_pid, 0 } }
+
+sub instant_model {
+    return if system($ENV{CC} // 'cc', '-O2', '-D_GNU_SOURCE', '-o', "$tools/model", LF::srcdir() . '/t/bench/model.c') != 0;
+    pipe my $from, my $to or die "pipe: $!";
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        open STDOUT, '>&', $to or POSIX::_exit(126);
+        exec "$tools/model", 0, 2, 0 or POSIX::_exit(127);
+    }
+    close $to;
+    chomp(my $port = <$from> // '');
+    return ($pid, $port);
+}
+
+my $url = "http://127.0.0.1:$model_port/v1";
+my $api = LF->start(model => { provider => 'openai', model => 'gpt-4o-mini', base_url => $url, api_key_env => 'LF_MOCK_KEY' },
+    env => { OPENAI_API_KEY => 'sk-x' }, limits => "ws_messages_per_minute = 1000000000\n", config => qq([provider_urls]\nopenai = "$url"\n));
+my @agents = map { $api->post('/api/agents', { manifest_toml => "name = \"grow-$_\"\n" }, 201)->{agent_id} } 1 .. $AT_ONCE;
+my $KV = '/api/memory/agents/11111111-2222-4333-8444-555555555555/kv';
+
+# --- requests on one connection ----------------------------------------------------------
+
+my ($conn, $in) = (undef, '');
+sub need { my ($n) = @_; while (length $in < $n) { sysread $conn, $in, 65536, length $in or return 0 } return 1 }
+sub line { while ((my $at = index $in, "\r\n") < 0) { sysread $conn, $in, 65536, length $in or return } return substr $in, 0, index($in, "\r\n") + 2, '' }
+
+# (status, body). The connection is made again when the server has closed it.
+sub ask {
+    my ($method, $path, $body, %h) = @_;
+    $conn //= $api->connect;
+    $h{Authorization} //= 'Bearer ' . $api->key;
+    $h{'Content-Type'} //= 'application/json' if defined $body;
+    syswrite $conn, "$method $path HTTP/1.1\r\nHost: x\r\n" . join('', map {"$_: $h{$_}\r\n"} keys %h)
+        . (defined $body ? 'Content-Length: ' . length($body) . "\r\n" : '') . "\r\n" . ($body // '');
+    my ($status, $length, $chunked, $close) = (0, 0, 0, 0);
+    while (defined(my $l = line())) {
+        last if $l eq "\r\n";
+        if ($l =~ m{^HTTP/1.1 (\d+)}) { $status = $1 }
+        elsif ($l =~ /^content-length:\s*(\d+)/i) { $length = $1 }
+        elsif ($l =~ /^transfer-encoding:\s*chunked/i) { $chunked = 1 }
+        elsif ($l =~ /^connection:\s*close/i) { $close = 1 }
+    }
+    my $text = '';
+    if ($chunked) {
+        while (defined(my $l = line())) {
+            my $n = hex $l =~ s/\r\n//r;
+            need($n + 2) or last;
+            $text .= substr substr($in, 0, $n + 2, ''), 0, $n;
+            last if $n == 0;
+        }
+    } elsif ($length) {
+        need($length);
+        $text = substr $in, 0, $length, '';
+    }
+    ($conn, $in) = (undef, '') if $close || !$status;
+    return ($status, $text);
+}
+
+my $n = 0;
+my %ws;
+sub expect { my ($status, @ask) = @_; my ($got, $text) = ask(@ask); return $got == $status ? () : "$ask[0] $ask[1]: $got " . substr $text, 0, 200 }
+sub fresh { my ($me) = @_; return $n++ % 20 ? () : expect(200, POST => "/api/agents/$agents[$me]/session/reset", '{}') }
+sub completion { return $LF::JSON->encode({ model => $_[0], messages => [ { role => 'user', content => 'hello' } ], @_ > 1 ? (stream => JSON::PP::true()) : () }) }
+
+# kind => [ share of the number, what is done once ]
+my %kinds = (
+    'short reads' => [ 1, sub { return expect(200, GET => ('/api/agents', $KV, '/api/status', '/api/tools')[ $n++ % 4 ]) } ],
+    'long reads' => [ 0.1, sub { return expect(200, GET => ('/api/models', '/api/openapi.json', '/api/metrics')[ $n++ % 3 ]) } ],
+    'values written and deleted' => [ 0.5, sub { my $k = "k$_[0]-" . $n++ % 50; return (expect(200, PUT => "$KV/$k", qq({"value":"@{[ 'x' x ($n % 500) ]}"})), expect(200, DELETE => "$KV/$k")) } ],
+    'agents made and killed' => [ 0.25, sub {
+        my ($s, $t) = ask(POST => '/api/agents', $LF::JSON->encode({ manifest_toml => 'name = "short-' . $$ . '-' . $n++ . "\"\n" }));
+        my ($id) = $t =~ /"agent_id":"([^"]+)"/ or return "spawn: $s $t";
+        return expect(200, DELETE => "/api/agents/$id?confirm=true");
+    } ],
+    'messages' => [ 0.5, sub { return (fresh($_[0]), expect(200, POST => "/api/agents/$agents[$_[0]]/message", '{"message":"hello"}')) } ],
+    'streamed messages' => [ 0.5, sub {
+        my @bad = fresh($_[0]);
+        my ($s, $t) = ask(POST => "/api/agents/$agents[$_[0]]/message/stream", '{"message":"hello"}');
+        return (@bad, $t =~ /event: done\n/ ? () : "stream: $s $t");
+    } ],
+    'chat sockets' => [ 0.1, sub {
+        my $ws = LF::WS->open($api, "/api/agents/$agents[$_[0]]/ws");
+        return 'socket: ' . $ws->status if $ws->status != 101;
+        $ws->next for 1, 2;
+        my @last = map { ($ws->turn('hello'))[-1]{type} } 1 .. 3;
+        $ws->close;
+        return (fresh($_[0]), grep { $_ ne 'response' } @last);
+    } ],
+    'the gateway' => [ 0.5, sub { return expect(200, POST => '/v1/chat/completions', completion('openai/gpt-4o-mini')) } ],
+    'the gateway, streamed' => [ 0.5, sub { my ($s, $t) = ask(POST => '/v1/chat/completions', completion('openai/gpt-4o-mini', 1)); return $t =~ /\[DONE\]/ ? () : "gateway: $s $t" } ],
+    'completions of an agent' => [ 0.25, sub { return (fresh($_[0]), expect(200, POST => '/v1/chat/completions', completion('grow-' . ($_[0] + 1)))) } ],
+    'wrong keys' => [ 1, sub { return expect(401, GET => '/api/agents', undef, Authorization => 'Bearer wrong-' . $n++) } ],
+    'what is not there' => [ 1, sub { return $n++ % 2 ? expect(404, GET => '/api/agents/' . sprintf '%08d-0000-4000-8000-%012d', $n, $$) : expect(404, GET => "/api/nothing-$n") } ],
+    'bodies that are none' => [ 1, sub {
+        my @b = ([ 400, '{"a":' ], [ 422, '{"message":5}' ], [ 400, '[' x 60 ], [ 415, 'x', 'Content-Type' => 'text/plain' ], [ 400, "{\"message\":\"\xff\"}" ]);
+        my ($status, $body, %h) = @{ $b[ $n++ % @b ] };
+        return expect($status, POST => "/api/agents/$agents[$_[0]]/message", $body, %h);
+    } ],
+    'clients that go away' => [ 0.1, sub {
+        my $s = $api->later("/api/agents/$agents[$_[0]]/message/stream", { message => 'hello' });
+        $s->read_head if $n % 2;
+        $s->close;
+        return fresh($_[0]);
+    } ],
+);
+
+# That many of a kind, by several clients; what went wrong.
+sub load {
+    my ($kind, $times) = @_;
+    my ($share, $do) = @{ $kinds{$kind} };
+    $times = int($times * $share) || 1;
+    my @kids = map {
+        my $me = $_;
+        pipe my $from, my $to or die "pipe: $!";
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            close $from;
+            my @bad;
+            for (1 .. $times / $AT_ONCE) { push @bad, $do->($me); last if @bad > 5 }
+            print $to map {"$_\n"} @bad;
+            close $to;
+            POSIX::_exit(0);
+        }
+        close $to;
+        [ $pid, $from ];
+    } 0 .. $AT_ONCE - 1;
+    my @bad = map { my $f = $_->[1]; my @l = <$f>; @l } @kids;
+    local $?;
+    waitpid $_->[0], 0 for @kids;
+    return @bad;
+}
+
+# --- what the processes have ---------------------------------------------------------------
+
+sub private_kb { my ($pid) = @_; my $k = 0; $k += $1 while LF::slurp("/proc/$pid/smaps_rollup") =~ /^Private_(?:Clean|Dirty):\s+(\d+)/mg; return $k }
+sub pss_kb { my ($pid) = @_; return LF::slurp("/proc/$pid/smaps_rollup") =~ /^Pss:\s+(\d+)/m ? $1 : 0 }
+sub fds { my ($pid) = @_; my @f = glob "/proc/$pid/fd/*"; return scalar @f }
+
+# {"name pid" => {private, pss, fds}}
+sub measure {
+    my $p = $api->processes;
+    my %who = map { my $name = $_; map { ("$name $_" => $_) } @{ $p->{$name} } } keys %$p;
+    $who{ 'supervisor ' . $api->supervisor } = $api->supervisor;
+    return { map { ($_ => { private => private_kb($who{$_}), pss => pss_kb($who{$_}), fds => fds($who{$_}) }) } keys %who };
+}
+
+# After the last client has gone: descriptors settle.
+sub settled {
+    my ($before) = @_;
+    my $m;
+    $api->wait_for(sub { $m = measure(); !$before || !grep { $before->{$_} && $m->{$_}{fds} > $before->{$_}{fds} } keys %$m }, 3);
+    return $m;
+}
+
+sub compare {
+    my ($name, $before, $after, $kb) = @_;
+    is join(' ', sort keys %$after), join(' ', sort keys %$before), "$name: the same processes";
+    my @more = grep { $before->{$_} && $after->{$_}{private} > $before->{$_}{private} * 1.03 + $kb } sort keys %$after;
+    my $tell = sub { my ($who) = @_; return sprintf '%s: private %d -> %d KB, pss %d -> %d KB, descriptors %d -> %d', $who, map { ($before->{$who}{$_}, $after->{$who}{$_}) } qw(private pss fds) };
+    is_deeply [ map { $tell->($_) } @more ], [], "$name: no process has grown";
+    my @open = grep { $before->{$_} && $after->{$_}{fds} > $before->{$_}{fds} } sort keys %$after;
+    is_deeply [ map { $tell->($_) } @open ], [], "$name: no descriptor was left open";
+    note $tell->($_) for grep { $before->{$_} } sort keys %$after;
+    return;
+}
+
+for my $kind (sort keys %kinds) {
+    my @bad = load($kind, $TIMES / 10);
+    is_deeply \@bad, [], "warming up: $kind";
+}
+sleep 0.3;
+my $first = my $before = settled();
+for my $kind (sort keys %kinds) {
+    my $since = time;
+    my @bad = load($kind, $TIMES);
+    is_deeply [ @bad[ 0 .. ($#bad > 4 ? 4 : $#bad) ] ], [], "$kind: every answer is as it must be";
+    my $took = time - $since;
+    my $after = settled($before);
+    compare($kind, $before, $after, $KB);
+    note sprintf '%s: %d in %.1f s', $kind, $TIMES * $kinds{$kind}[0], $took;
+    $before = $after;
+}
+compare('all together', $first, settled($first), $KB * 2);
+done_testing;
