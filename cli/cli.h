@@ -26,6 +26,7 @@ int cmd_start(struct cli *, int, char **);
 int cmd_stop(struct cli *, int, char **);
 int cmd_restart(struct cli *, int, char **);
 int cmd_status(struct cli *, int, char **);
+int cmd_login(struct cli *, int, char **);
 int cmd_doctor(struct cli *, int, char **);
 int cmd_chat(struct cli *, int, char **);
 int cmd_message(struct cli *, int, char **);

@@ -3,6 +3,7 @@ librefang_SOURCES = \
 	cli/call.c \
 	cli/child.c \
 	cli/cmd_agent.c \
+	cli/cmd_login.c \
 	cli/cmd_config.c \
 	cli/cmd_front.c \
 	cli/cmd_run.c \

@@ -29,6 +29,7 @@ static const struct command {
 	{ "restart", cmd_restart, "[options of start]", "stop and start" },
 	{ "status", cmd_status, "", "what runs, and how it is" },
 	{ "doctor", cmd_doctor, "", "check home, configuration, ports, programs, store, kernel" },
+	{ "login", cmd_login, "", "print a link that signs a browser in, once, within 15 minutes" },
 	{ "chat", cmd_chat, "[AGENT]", "talk, line by line" },
 	{ "message", cmd_message, "TEXT [--agent NAME]", "one message; prints the answer (TEXT -: standard input)" },
 	{ "agent", cmd_agent, "list | spawn FILE | kill NAME", "agents" },

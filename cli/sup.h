@@ -92,6 +92,8 @@ bool sup_programs(char *out, size_t cap);
 pid_t sup_running(const struct run_paths *);
 /* "http://127.0.0.1:4545" of the running one, from daemon.json; "" if unknown. */
 void sup_url(const struct run_paths *, char *out, size_t cap);
+/* cmd_login.c: that with a one-time link. NOT_FOUND: nothing runs. IO. */
+enum err login_link(const struct run_paths *, char *out, size_t cap) MUST_CHECK;
 
 /* child.c */
 bool child_start(struct sup *, int slot);

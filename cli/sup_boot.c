@@ -197,7 +197,7 @@ static int
 wait_for(struct sup *s, int fd, const struct start_options *o, bool first)
 {
 	long from = size_of(s->log_path);
-	char url[400];
+	char url[400], link[512];
 	struct told t;
 
 	hear(fd, &t);
@@ -218,6 +218,8 @@ wait_for(struct sup *s, int fd, const struct start_options *o, bool first)
 		printf("LibreFang runs on %s\n", url);
 	if (first)
 		printf("The api_key is in %s\n", s->paths.config);
+	if (first && s->set.private_nginx && login_link(&s->paths, link, sizeof(link)) == ERR_OK)
+		printf("Open this link in a browser; it works once, for 15 minutes (\"librefang login\" makes another):\n%s\n", link);
 	if (t.text[0] != '\0')
 		fprintf(stderr, "librefang: warning: %s\n", t.text);
 	return EXIT_GOOD;

@@ -8,4 +8,4 @@ libdb_a_SOURCES = \
 	db/stmt.c
 
 # embedded
-db/migrate.$(OBJEXT): db/migrations/0001_base.sql
+db/migrate.$(OBJEXT): db/migrations/0001_base.sql db/migrations/0002_login.sql

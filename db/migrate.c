@@ -14,12 +14,14 @@
 #include "lib/base/embed.h"
 
 EMBED(migration_0001, "db/migrations/0001_base.sql");
+EMBED(migration_0002, "db/migrations/0002_login.sql");
 
 static const struct {
 	const char *name;
 	const char *text;
 } migrations[] = {
 	{ "0001_base", migration_0001 },
+	{ "0002_login", migration_0002 },
 };
 
 int

@@ -21,6 +21,8 @@ static const struct name header_names[] = {
 	NAME("ACCEPT_ENCODING", struct headers, accept_encoding),
 	NAME("ACCESS_CONTROL_REQUEST_METHOD", struct headers, acr_method),
 	NAME("AUTHORIZATION", struct headers, authorization),
+	NAME("CF_CONNECTING_IP", struct headers, cf_connecting_ip),
+	NAME("FORWARDED", struct headers, forwarded),
 	NAME("HOST", struct headers, host),
 	NAME("IDEMPOTENCY_KEY", struct headers, idempotency_key),
 	NAME("IF_NONE_MATCH", struct headers, if_none_match),
@@ -30,6 +32,7 @@ static const struct name header_names[] = {
 	NAME("SEC_WEBSOCKET_PROTOCOL", struct headers, ws_protocol),
 	NAME("X_API_KEY", struct headers, x_api_key),
 	NAME("X_FORWARDED_FOR", struct headers, x_forwarded_for),
+	NAME("X_REAL_IP", struct headers, x_real_ip),
 };
 
 static const struct name param_names[] = {

@@ -18,6 +18,10 @@ HANDLER(system_versions);
 HANDLER(system_metrics);
 HANDLER(system_openapi);
 
+HANDLER(auth_link);
+HANDLER(auth_logout);
+HANDLER(auth_leave);
+
 HANDLER(agents_list);
 HANDLER(agents_show);
 HANDLER(agents_session);

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libhandlers.a
 libhandlers_a_SOURCES = \
 	handlers/agents.c \
 	handlers/cached.c \
+	handlers/auth.c \
 	handlers/memory.c \
 	handlers/models.c \
 	handlers/openai.c \

@@ -64,7 +64,8 @@ struct path_arg {
 struct headers {
 	const char *host, *origin, *authorization, *x_api_key, *content_type, *accept,
 	    *idempotency_key, *if_none_match, *accept_encoding, *ws_protocol, *fetch_site,
-	    *acr_method, *x_forwarded_for, *last_event_id;
+	    *acr_method, *last_event_id,
+	    *x_forwarded_for, *forwarded, *x_real_ip, *cf_connecting_ip;     /* peer_resolve() alone believes them */
 };
 
 struct live;                            /* the daemon's end of a streaming connection */
@@ -74,13 +75,15 @@ struct request {
 	/* from the backend */
 	const char *method;             /* as sent */
 	const char *target;             /* raw request target with query */
-	const char *peer;               /* client address text */
+	const char *peer;               /* client address text; by dispatch: the client behind a trusted proxy */
 	bool control;                   /* came over control.sock */
 	struct headers h;
 	const char *body;               /* raw bytes */
 	size_t body_bytes;
 	struct live *live;              /* daemon: where to stream; NULL in the pool */
 	/* from dispatch */
+	const char *front_peer;         /* peer as the backend saw it */
+	bool local;                     /* from this machine, and no header speaks of another */
 	const struct route *route;
 	bool head;                      /* HTTP HEAD: body is not sent */
 	struct path_arg args[PATH_ARGS_MAX];
@@ -112,6 +115,7 @@ struct reply {
 	const char *allow;              /* 405 */
 	const char *encoding;           /* Content-Encoding */
 	unsigned retry_after_s;
+	const char *set_cookie;
 	bool www_auth;
 	bool streamed;                  /* the handler has sent everything through request->live */
 	enum err err;                   /* for the log line */
@@ -167,7 +171,20 @@ void error_body(struct ctx *, bool openai, struct buf *out);
 /* --- authentication and limits ------------------------------------------- */
 
 /* UNAUTHORIZED with the sentence to send; else *ret filled (arena). */
+/* The token that a request presents, or NULL. */
+const char *auth_token(struct ctx *, const struct request *);
+/* May this peer try to log in now? RATE_LIMITED after ten failures in a minute. */
+enum err auth_attempt(struct ctx *, const char *peer) MUST_CHECK;
+/* It failed: counted against the peer. UNAUTHORIZED with that sentence. */
+enum err auth_failed(struct ctx *, const char *peer, const char *why) MUST_CHECK;
 enum err auth_check(struct ctx *, const struct request *, struct caller *ret) MUST_CHECK;
+/*
+ * Fill front_peer and local, and put the client that a trusted proxy speaks for in the place of
+ * peer (trust_forwarded_for, trusted_proxies). Whatever an untrusted peer claims changes no peer.
+ */
+void peer_resolve(struct ctx *, struct request *);
+/* Is that address in trusted_proxies? */
+bool peer_is_proxy(const struct config *, const char *peer);
 /* The open-mode guard: Host loopback, Origin and Sec-Fetch-Site same-origin. */
 enum err open_mode_check(struct ctx *, const struct request *) MUST_CHECK;
 /* Origin that CORS names as allowed. */

@@ -13,8 +13,11 @@
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
+#include "lib/svc/login.h"
 
 enum { ARGON_STALE_S = 5, FAILS_MAX = 10, FAILS_WINDOW_MS = 60000 };
+
+#define A_LOGIN UINT32_MAX              /* instead of a user's number, in what is remembered */
 
 #define USER_NAMESPACE "4c464147-5f55-5345-525f-4e535f763501"
 #define ROOT_ID "00000000-0000-0000-0000-72006f0074a0"
@@ -141,6 +144,22 @@ fits(struct ctx *c, const struct proof *p, const char *hash, uint32_t user, cons
 	return good;
 }
 
+/* A browser's session? */
+static bool
+is_login(struct ctx *c, const struct proof *p)
+{
+	uint32_t mark = login_mark(c);
+
+	if (strlen(p->token) != LOGIN_TOKEN)
+		return false;
+	if (remembered(p, mark, A_LOGIN))
+		return true;
+	if (!login_known(c, p->hex))
+		return false;
+	remember(p, mark, A_LOGIN);
+	return true;
+}
+
 static enum role
 role_of(const char *name)
 {
@@ -190,7 +209,7 @@ check_token(struct ctx *c, const char *token, const char *peer, struct caller *w
 	prove(&p, token);
 	good = cfg->key_sha256 != NULL && strlen(cfg->key_sha256) == 64 &&
 	    same_bytes(cfg->key_sha256, p.hex, 64);
-	if (good || fits(c, &p, cfg->key_hash, 0, peer, &busy)) {
+	if (good || is_login(c, &p) || fits(c, &p, cfg->key_hash, 0, peer, &busy)) {
 		be_root(w);
 		zero_bytes(&p, sizeof(p));
 		return ERR_OK;
@@ -210,6 +229,29 @@ check_token(struct ctx *c, const char *token, const char *peer, struct caller *w
 	return fail(c, ERR_UNAUTHORIZED, "Invalid API key");
 }
 
+const char *
+auth_token(struct ctx *c, const struct request *rq)
+{
+	return token_of(c, &rq->h);
+}
+
+enum err
+auth_attempt(struct ctx *c, const char *peer)
+{
+	if (!too_many_failures(peer, false))
+		return ERR_OK;
+	ignore_err(fail(c, ERR_RATE_LIMITED, "Too many login attempts. Please wait before trying again."));
+	c->fault.retry_after_s = FAILS_WINDOW_MS / 1000;
+	return ERR_RATE_LIMITED;
+}
+
+enum err
+auth_failed(struct ctx *c, const char *peer, const char *why)
+{
+	(void)too_many_failures(peer, true);
+	return fail(c, ERR_UNAUTHORIZED, "%s", why);
+}
+
 enum err
 auth_check(struct ctx *c, const struct request *rq, struct caller *w)
 {
@@ -222,7 +264,7 @@ auth_check(struct ctx *c, const struct request *rq, struct caller *w)
 		return ERR_OK;
 	}
 	if (c->cfg->open_mode) {
-		if (!c->cfg->allow_no_auth && !addr_is_loopback(rq->peer))
+		if (!c->cfg->allow_no_auth && !rq->local)
 			return fail(c, ERR_UNAUTHORIZED, "API key required for non-loopback requests. Set api_key in "
 			    "config.toml, bind to 127.0.0.1, or set LIBREFANG_ALLOW_NO_AUTH=1 to opt out.");
 		be_root(w);

@@ -39,7 +39,7 @@ void
 request_note(const struct ctx *c, const struct request *rq, const struct reply *r, uint64_t us)
 {
 	enum log_level level = r->status >= 500 ? LOG_WARN : LOG_DEBUG;
-	char quoted[256], path[200];
+	char quoted[256], peer[80], path[200];
 
 	if (!log_wants(level))
 		return;
@@ -48,8 +48,9 @@ request_note(const struct ctx *c, const struct request *rq, const struct reply *
 	else
 		snprintf(path, sizeof(path), "%.16s %.*s", rq->method,
 		    (int)strcspn(rq->target, "?"), rq->target);
-	log_line(level, "rid=%s route=%s status=%d err=%s ms=%llu.%03llu", c->rid,
+	log_line(level, "rid=%s route=%s status=%d err=%s peer=%s ms=%llu.%03llu", c->rid,
 	    log_quote(path, quoted, sizeof(quoted)), r->status, err_code(r->err),
+	    log_quote(rq->peer != NULL ? rq->peer : "", peer, sizeof(peer)),
 	    (unsigned long long)us / 1000, (unsigned long long)us % 1000);
 }
 

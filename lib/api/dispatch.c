@@ -243,6 +243,7 @@ find_row(struct ctx *c, struct request *rq, struct match *m)
 {
 	if (rq->body == NULL)
 		rq->body = "";
+	peer_resolve(c, rq);
 	route_match(c, rq->method, rq->target, m);
 	rq->route = m->route;
 	rq->head = strcmp(rq->method, "HEAD") == 0;

@@ -6,6 +6,7 @@ libapi_a_SOURCES = \
 	lib/api/dispatch.c \
 	lib/api/idem.c \
 	lib/api/match.c \
+	lib/api/peer.c \
 	lib/api/reply.c \
 	lib/api/routes_bare.c \
 	lib/api/schema.c \

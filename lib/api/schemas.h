@@ -30,6 +30,9 @@ extern const struct schema models_query;
 
 /* --- bodies -------------------------------------------------------------------- */
 
+struct link_request { const char *token; };
+extern const struct schema link_request;
+
 struct spawn_request {
 	const char *manifest_toml, *template, *name, *signed_manifest;
 };
@@ -85,6 +88,7 @@ extern const struct schema health, health_detail, readiness, system_state, versi
 extern const struct schema agent_page, agent_detail, agent_made, agent_patched, agent_killed,
     message_response, agent_events, agent_socket, session_history, session_list, session_made,
     session_reset, model_set, mode_set;
+extern const struct schema login_session, login_ended;
 extern const struct schema kv_all, kv_pair, kv_stored;
 extern const struct schema model_list, model_detail, alias_list, provider_list, provider_detail;
 extern const struct schema tool_list, tool_item, openai_model_list, chat_completion;

@@ -230,3 +230,28 @@ static const struct field openapi_fields[] = {
 const struct schema openapi_document = {
 	.name = "OpenApiDocument", .fields = openapi_fields, .flags = SF_OPEN,
 };
+
+/* --- browsers ---------------------------------------------------------------- */
+
+static const struct field link_request_fields[] = {
+	F_STR(struct link_request, token, .flags = FF_REQUIRED, .max = 128, .doc = "64 hex digits, from the link"),
+	F_END
+};
+const struct schema link_request = {
+	.name = "LinkRequest", .fields = link_request_fields, .bytes = sizeof(struct link_request),
+};
+
+static const struct field login_session_fields[] = {
+	R_(BOOL, "ok"),
+	R_(STRING, "token"),
+	R_(INT, "created_at"),
+	R_(INT, "expires_at"),
+	F_END
+};
+const struct schema login_session = { .name = "LoginSession", .fields = login_session_fields };
+
+static const struct field login_ended_fields[] = {
+	R_(BOOL, "ok"),
+	F_END
+};
+const struct schema login_ended = { .name = "LoginEnded", .fields = login_ended_fields };

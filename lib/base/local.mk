@@ -1,6 +1,7 @@
 # lib/base: one line per file.
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
+	lib/base/addr.c \
 	lib/base/arena.c \
 	lib/base/buf.c \
 	lib/base/clock.c \

@@ -9,7 +9,7 @@
 #include "lib/base/base.h"
 
 enum {
-	SHM_VERSION = 1,
+	SHM_VERSION = 2,
 	SHM_GCRA_SLOTS = 65536,
 	SHM_WS_SLOTS = 1024,
 	SHM_AUTH_SLOTS = 256,
@@ -31,6 +31,7 @@ struct shm {
 	_Atomic uint32_t schema_version;
 	uint8_t boot_key[32];                   /* random, for HMACs of verified tokens */
 	_Atomic uint32_t argon_busy;
+	_Atomic uint32_t logouts;
 	struct { _Atomic uint64_t mac[4]; _Atomic uint32_t generation, user; } verified[SHM_AUTH_SLOTS];
 	struct { _Atomic uint64_t key; _Atomic int64_t since_ms; _Atomic uint32_t n; } authfail[SHM_AUTH_SLOTS];
 	/* counters for /api/metrics: by row of the route table; last row: unmatched */

@@ -16,6 +16,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "lib/base/addr.h"
 #include "lib/base/arena.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
@@ -463,9 +464,24 @@ resolve_provider(struct resolved *v)
 
 /* --- the whole --------------------------------------------------------------- */
 
+static void
+check_proxies(struct resolved *v)
+{
+	struct json_object *a = js_arr(v->r.doc, "trusted_proxies");
+
+	for (size_t i = 0, n = a != NULL ? json_object_array_length(a) : 0; i < n; i++) {
+		const char *net = json_object_get_string(json_object_array_get_idx(a, i));
+
+		if (!network_ok(net))
+			config_warn_at(&v->r, "trusted_proxies", "\"%.60s\" is no address and no network: nobody is trusted for it",
+			    net);
+	}
+}
+
 static enum err
 check_rest(struct resolved *v)
 {
+	check_proxies(v);
 	if (js_bool(v->r.doc, "network_enabled", false) &&
 	    text(js_obj(v->r.doc, "network"), "shared_secret") == NULL)
 		return config_say_at(&v->r, "network_enabled", "network.shared_secret must be set");

@@ -10,6 +10,8 @@ libsvc_a_SOURCES = \
 	lib/svc/config.c \
 	lib/svc/conversation.c \
 	lib/svc/history.c \
+	lib/svc/login.c \
+	lib/svc/login_link.c \
 	lib/svc/kv.c \
 	lib/svc/metrics.c \
 	lib/svc/run_paths.c \

@@ -1,0 +1,72 @@
+/*
+ * Browsers come in by a one-time link, and go.
+ */
+#include "handlers/handlers.h"
+
+#include <string.h>
+
+#include "lib/api/schemas.h"
+#include "lib/base/util.h"
+#include "lib/svc/config.h"
+#include "lib/svc/login.h"
+
+#define COOKIE_GONE "librefang_session=; Path=/dashboard; HttpOnly; SameSite=Lax; Secure; Max-Age=0"
+
+static bool
+is_token(const char *s)
+{
+	return strlen(s) == LOGIN_TOKEN && s[strspn(s, "0123456789abcdef")] == '\0';
+}
+
+struct reply
+auth_link(struct ctx *c, const struct request *rq)
+{
+	const struct link_request *in = rq->body_struct;
+	char token[65];
+	int64_t expires_ms;
+	struct jw *w;
+	enum err e = auth_attempt(c, rq->peer);
+
+	if (e == ERR_OK && (!is_token(in->token) || !link_take(c->cfg->home, in->token)))
+		e = auth_failed(c, rq->peer, "This link was used already, or is older than 15 minutes");
+	if (e == ERR_OK)
+		e = login_create(c, token, &expires_ms);
+	if (e != ERR_OK)
+		return reply_fail(c);
+	if ((w = reply_open(c)) != NULL) {
+		jw_object(w, NULL);
+		jw_bool(w, "ok", true);
+		jw_str(w, "token", token);
+		jw_i64(w, "created_at", c->now_ms / 1000);
+		jw_i64(w, "expires_at", expires_ms / 1000);
+		jw_end(w);
+	}
+	zero_bytes(token, sizeof(token));
+	return reply_json(c, 200, w);
+}
+
+/* What was presented ends, if it is a session; a key of the configuration stays what it is. */
+struct reply
+auth_logout(struct ctx *c, const struct request *rq)
+{
+	const char *token = auth_token(c, rq);
+	struct reply r;
+	struct jw *w;
+
+	if (token != NULL && is_token(token) && login_end(c, token) != ERR_OK)
+		return reply_fail(c);
+	if ((w = reply_open(c)) != NULL) {
+		jw_object(w, NULL);
+		jw_bool(w, "ok", true);
+		jw_end(w);
+	}
+	r = reply_json(c, 200, w);
+	r.set_cookie = COOKIE_GONE;
+	return r;
+}
+
+struct reply
+auth_leave(struct ctx *c, const struct request *rq)
+{
+	return auth_logout(c, rq);
+}
