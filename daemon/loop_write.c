@@ -181,9 +181,12 @@ stream_touch(struct conn *k)
 
 /* --- writing -------------------------------------------------------------------- */
 
-/* What the thread has queued becomes the connection's. Returns whether that is all there will be. */
+/*
+ * What the thread has queued becomes the connection's, once it has written what it took before.
+ * Returns whether that is all there will be. *more: something had to stay in the queue.
+ */
 static bool
-take_output(struct conn *k, bool *dropped)
+take_output(struct conn *k, bool *more, bool *dropped)
 {
 	struct live *l = k->live;
 	bool ended;
@@ -191,7 +194,8 @@ take_output(struct conn *k, bool *dropped)
 	pthread_mutex_lock(&l->mu);
 	if (k->out == NULL)
 		k->out = queue_take(&l->q);
-	ended = l->ended;
+	*more = l->q.head != NULL;
+	ended = l->ended && !*more;
 	*dropped = l->too_slow;
 	if (l->sse && !k->in_streams && l->begun && shm != NULL)
 		atomic_fetch_add(&shm->sse_open, 1);
@@ -275,14 +279,14 @@ look_for_early(struct conn *k)
 int
 conn_pump(struct conn *k, bool inside)
 {
-	bool ended, dropped;
+	bool ended, more, dropped;
 	ssize_t n, written = 0;
 
 	if (k->closing)
 		return -1;
 	if (k->live == NULL)
 		return 0;
-	ended = take_output(k, &dropped);
+	ended = take_output(k, &more, &dropped);
 	if (dropped)
 		return -1;
 	if (!inside && (k->phase == AS_WS || lws_partial_buffered(k->src.wsi))) {
@@ -301,7 +305,7 @@ conn_pump(struct conn *k, bool inside)
 	}
 	if (written > 0 && k->in_streams)
 		stream_touch(k);
-	if (k->out != NULL || lws_partial_buffered(k->src.wsi)) {
+	if (k->out != NULL || more || lws_partial_buffered(k->src.wsi)) {
 		ask_writable(k);
 		return 0;
 	}

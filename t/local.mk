@@ -82,6 +82,10 @@ FUZZ_SECONDS = 60
 check-fuzz: version.h
 	FUZZ_SECONDS=$(FUZZ_SECONDS); export FUZZ_SECONDS; $(prove) t/fuzz.t
 
+# Longer than make check does it: memory after 50,000 requests of each kind.
+growth: all
+	LF_GROWTH=50000; export LF_GROWTH; $(prove) -v t/growth.t
+
 bench: all
 	@if test -x $(srcdir)/t/bench/run; then \
 		LF_SRCDIR=$(abs_top_srcdir) LF_BUILDDIR=$(abs_top_builddir) $(srcdir)/t/bench/run; \
@@ -95,4 +99,4 @@ cppcheck:
 clean-local:
 	rm -rf _san t/fuzz/obj t/fuzz/fuzz-* t/fuzz/replay-* t/fuzz/crash-*
 
-.PHONY: check-quick check-sanitize check-fuzz bench cppcheck FORCE
+.PHONY: growth check-quick check-sanitize check-fuzz bench cppcheck FORCE

@@ -130,6 +130,21 @@ flood(struct ctx *c, const struct request *rq)
 	return reply_streamed(c);
 }
 
+/* A little at a time, more than a socket takes at once, less than a queue may hold. */
+enum { PIECES = 150, PIECE = 5000 };
+
+static struct reply
+pieces(struct ctx *c, const struct request *rq)
+{
+	static const char text[PIECE] = "z";
+
+	if (live_begin(rq->live, c, "text/event-stream") != ERR_OK)
+		return reply_streamed(c);
+	for (int i = 0; i < PIECES && live_send(rq->live, text, sizeof(text)); i++)
+		usleep(200);
+	return reply_streamed(c);
+}
+
 static const struct schema any = { .name = "Any", .flags = SF_ANY };
 #define ROW(v, p, h, ...) { .verb = v, .path = p, .role = PUBLIC, .runs = LIVE, .handler = h, .group = "t", __VA_ARGS__ }
 const struct route routes[] = {
@@ -141,6 +156,7 @@ const struct route routes[] = {
 	ROW(GET, "/api/forever", forever, .flags = RT_STREAM),
 	ROW(POST, "/api/paced", paced, .flags = RT_STREAM),
 	ROW(GET, "/api/flood", flood, .flags = RT_STREAM),
+	ROW(GET, "/api/pieces", pieces, .flags = RT_STREAM),
 };
 const size_t n_routes = ARRAY_LEN(routes);
 
@@ -179,6 +195,22 @@ chatter(void *arg)
 	live_drop(l);
 }
 
+/* Small messages, whose distances fall into every moment of the loop's rounds. */
+enum { BURST = 3000 };
+
+static void
+burst(void *arg)
+{
+	struct live *l = arg;
+
+	for (int i = 0; i < BURST; i++) {
+		(void)live_ws_text(l, "drop", 4);
+		for (volatile int spin = (i * 37) % 4000; spin > 0; spin--)
+			;
+	}
+	live_drop(l);
+}
+
 void
 ws_on_text(struct ws_session *s, char *text, size_t n)
 {
@@ -188,6 +220,8 @@ ws_on_text(struct ws_session *s, char *text, size_t n)
 		(void)live_ws_text(s->live, said, (size_t)snprintf(said, sizeof(said), "too long: %zu", n));
 	else if (strcmp(text, "talk") == 0)
 		(void)!threads_run(chatter, live_hold(s->live));
+	else if (strcmp(text, "burst") == 0)
+		(void)!threads_run(burst, live_hold(s->live));
 	else if (strcmp(text, "bye") == 0)
 		live_ws_close(s->live, 4401, "as you wish");
 	else
@@ -411,6 +445,13 @@ test_streams(void)
 	ok(soon(&slow_gone, 1), "a client that does not read is dropped, and its handler told");
 	close(fd);
 	is_int(atomic_load(&shm->event_drops), 1, "which is counted");
+
+	fd = dial(front);
+	say(fd, "GET", "/api/pieces", "", "");
+	usleep(100000);
+	is_int(hear(fd), 200, "a client that begins to read late");
+	is_int((long)(got_n - (size_t)(strstr(got, "\r\n\r\n") + 4 - got)), (long)PIECES * PIECE, "misses nothing");
+	close(fd);
 }
 
 /* libwebsockets 4.1 mistakes the head of an early request for its body; so none is looked at. */
@@ -564,6 +605,25 @@ test_ws_frames(void)
 }
 
 static void
+test_ws_bursts(void)
+{
+	int fd, closed = atomic_load(&ws_closed), heard = 0;
+
+	is_int(ws_dial("", &fd), 101, "a socket");
+	ok(ws_hear(fd) == 1, "that hears");
+	for (int round = 0; round < 5; round++) {
+		ws_send(fd, 1, true, "burst", 5);
+		for (heard = 0; heard < BURST && ws_hear(fd) == 1; heard++)
+			;
+		if (heard < BURST)
+			break;
+	}
+	is_int(heard, BURST, "every message of five bursts, the last without another to push it");
+	close(fd);
+	ok(soon(&ws_closed, closed + 1), "ends");
+}
+
+static void
 test_ws_refusals(void)
 {
 	int a, b, fd;
@@ -685,6 +745,7 @@ main(int argc, char **argv)
 	test_ws_frames();
 	test_ws_refusals();
 	test_ws_idle();
+	test_ws_bursts();
 
 	left = dial(front);
 	say(left, "POST", "/api/echo", "Content-Length: 3\r\n", "a");
