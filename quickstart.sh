@@ -125,21 +125,33 @@ check() {
 
 # --- start ------------------------------------------------------------------
 
+# The first start prints a link by itself.
 start() {
 	LIBREFANG_HOME=${LIBREFANG_HOME:-$HOME/.librefang}
 	export LIBREFANG_HOME
-	./$b/librefang start
+	said=
+	if ./$b/librefang status >/dev/null 2>&1; then
+		say "It is running already."
+	else
+		said=$(./$b/librefang start) || exit $?
+		say "$said"
+	fi
+	case $said in
+	*"#link="*) ;;
+	*) say "Open this link in a browser; it works once, for 15 minutes:" && ./$b/librefang login ;;
+	esac
+	id=$(./$b/librefang agent list --json | sed -n 's/.*"id": *"\([0-9a-f-]\{36\}\)".*/\1/p' | head -n 1)
 	cat <<END
 
-It runs at http://127.0.0.1:4545 with its files in $LIBREFANG_HOME. Try:
+It runs at http://127.0.0.1:4545 with its files in $LIBREFANG_HOME. From a script:
 
   export LIBREFANG_HOME=$LIBREFANG_HOME KEY=\$(./$b/librefang config get api_key)
   curl http://127.0.0.1:4545/api/health
   curl -H "Authorization: Bearer \$KEY" http://127.0.0.1:4545/api/agents
   curl -N -H "Authorization: Bearer \$KEY" -H 'Content-Type: application/json' \\
-    -d '{"message":"hello"}' http://127.0.0.1:4545/api/agents/\$ID/message/stream
+    -d '{"message":"hello"}' http://127.0.0.1:4545/api/agents/${id:-ID}/message/stream
 
-where ID is an agent's "id" from the second answer. To end it: ./$b/librefang stop
+To end it: ./$b/librefang stop
 END
 }
 
