@@ -30,7 +30,7 @@ build_needs="gcc g++ libc6-dev make pkg-config libjson-c-dev libgnutls28-dev
 	libiniparser-dev libtomlplusplus-dev libarchive-dev"
 checkout_needs="autoconf automake"
 check_needs="libfcgi-bin python3-websockets libprotocol-websocket-perl strace faketime prometheus clang libclang-rt-14-dev
-	cppcheck python3 perl procps curl git ca-certificates xz-utils chromium
+	cppcheck python3 perl procps git ca-certificates xz-utils chromium
 	openssl apache2-bin lighttpd lighttpd-modules-lua"
 
 installed() {
@@ -53,6 +53,7 @@ missing() {
 	# these may come from elsewhere, or in another flavour
 	have pkg-config && pkg-config --exists libcurl || printf ' libcurl4-gnutls-dev'
 	have nginx || test -x /usr/sbin/nginx || printf ' nginx-light'
+	have curl || printf ' curl'     # to try the requests that we print
 	if test $mode = check || page_wanted; then
 		have node || printf ' nodejs'
 		have npm || printf ' npm'
