@@ -104,7 +104,8 @@ subtest 'a deadline is a length of time' => sub {
         wall($by);
         $s->read_head;
         is $s->status, 500, "$by: a model that never answers is given up";
-        cmp_ok abs(time - $since - 2), '<', 1.2, '  after the time that was set' or diag time - $since;
+        my $waited = time - $since;
+        ok $waited > 1 && $waited < 6, '  after the time that was set' or diag $waited;
         $short->post("/api/agents/$id/session/reset", {}, 200);
         $since = time;
         $s = $short->later("/api/agents/$id/message", { message => 'NEVER-EVER' });
@@ -112,7 +113,7 @@ subtest 'a deadline is a length of time' => sub {
         wall('-3h');
         $short->post("/api/agents/$id/stop", {}, 200);
         $s->read_head;
-        cmp_ok time - $since, '<', 1.5, '  stop is heard at once';
+        cmp_ok time - $since, '<', 4, '  stop is heard at once';
         $short->del("/api/agents/$id/history", 200);
     }
     $short->down;

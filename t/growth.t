@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # Nothing grows: many requests of each kind, and afterwards the processes have as much
 # memory of their own and as many descriptors as before them. LF_GROWTH says how many of
-# each (1,000; `make growth`: 50,000). A round before them fills what is kept on purpose. Of
-# workers the largest counts, because the work is not shared out evenly.
+# each (1,000; `make growth`: 50,000). A round before them fills what is kept on purpose. One
+# worker answers all, because several would not share the work evenly.
 use strict;
 use warnings;
 use File::Temp ();
@@ -42,7 +42,8 @@ sub instant_model {
 
 my $url = "http://127.0.0.1:$model_port/v1";
 my $api = LF->start(model => { provider => 'openai', model => 'gpt-4o-mini', base_url => $url, api_key_env => 'LF_MOCK_KEY' },
-    env => { OPENAI_API_KEY => 'sk-x' }, limits => "ws_messages_per_minute = 1000000000\n", config => qq([provider_urls]\nopenai = "$url"\n));
+    env => { OPENAI_API_KEY => 'sk-x' }, files => { 'librefang.ini' => "[librefang]\npool_size = 1\n" },
+    limits => "ws_messages_per_minute = 1000000000\n", config => qq([provider_urls]\nopenai = "$url"\n));
 my @agents = map { $api->post('/api/agents', { manifest_toml => "name = \"grow-$_\"\n" }, 201)->{agent_id} } 1 .. $AT_ONCE;
 my $KV = '/api/memory/agents/11111111-2222-4333-8444-555555555555/kv';
 

@@ -59,22 +59,44 @@ static const struct {
 	{ "llm", "librefang_llm_calls", "Model calls in the last hour." },
 };
 
+/* Who used what: one line of each family. */
+struct used { const char *agent, *provider, *model; };
+
 static void
-usage_line(struct buf *b, struct stmt *st, size_t which)
+usage_line(struct buf *b, const struct used *by, struct stmt *st, size_t which)
 {
-	static const char *const labels[] = { "agent", "provider", "model" };
-
 	buf_str(b, usages[which].name);
-	for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
-		size_t n;
-		const char *v = col_peek(st, labels[i], &n);
-
-		buf_ch(b, i == 0 ? '{' : ',');
-		label(b, labels[i], v, n);
-	}
+	buf_ch(b, '{');
+	label(b, "agent", by->agent, strlen(by->agent));
+	buf_ch(b, ',');
+	label(b, "provider", by->provider, strlen(by->provider));
+	buf_ch(b, ',');
+	label(b, "model", by->model, strlen(by->model));
 	buf_printf(b, "} %" PRId64 "\n", col_i64(st, usages[which].column));
 }
 
+static enum err
+usage_of(struct ctx *c, const char *agent_id, const struct used *by, struct buf *part)
+{
+	SCOPED_STMT st = db_prepare(c->db,
+	    SQL("SELECT CAST(coalesce(sum(input_tokens + output_tokens), 0) AS BIGINT) AS tokens, "
+	    "CAST(coalesce(sum(input_tokens), 0) AS BIGINT) AS input, "
+	    "CAST(coalesce(sum(output_tokens), 0) AS BIGINT) AS output, "
+	    "CAST(coalesce(sum(tool_calls), 0) AS BIGINT) AS tools, "
+	    "CAST(coalesce(sum(llm_calls), 0) AS BIGINT) AS llm "
+	    "FROM usage_event WHERE agent_id = ? AND ts_ms > ? AND provider = ? AND model = ?"));
+
+	bind_text(st, agent_id);
+	bind_i64(st, c->now_ms - WINDOW_MS);
+	bind_text(st, by->provider);
+	bind_text(st, by->model);
+	while (db_step(st))
+		for (size_t i = 0; i < ARRAY_LEN(usages); i++)
+			usage_line(&part[i], by, st, i);
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+/* Group by group: one GROUP BY would sort, and keep, every row of the hour. */
 static enum err
 usage_families(struct ctx *c, struct buf *out)
 {
@@ -82,23 +104,22 @@ usage_families(struct ctx *c, struct buf *out)
 	enum err e = ERR_OK;
 
 	SCOPED_STMT st = db_prepare(c->db,
-	    SQL("SELECT coalesce(min(a.name), u.agent_id) AS agent, u.provider AS provider, "
-	    "u.model AS model, CAST(sum(u.input_tokens + u.output_tokens) AS BIGINT) AS tokens, "
-	    "CAST(sum(u.input_tokens) AS BIGINT) AS input, "
-	    "CAST(sum(u.output_tokens) AS BIGINT) AS output, "
-	    "CAST(sum(u.tool_calls) AS BIGINT) AS tools, CAST(sum(u.llm_calls) AS BIGINT) AS llm "
-	    "FROM usage_event u LEFT JOIN agent a ON a.id = u.agent_id WHERE u.ts_ms > ? "
-	    "AND lower(coalesce(a.author, '')) = lower(coalesce(?, a.author, '')) "
-	    "GROUP BY u.agent_id, u.provider, u.model ORDER BY 1, 2, 3 LIMIT 2000"));
+	    SQL("SELECT coalesce(a.name, u.agent_id) AS agent, u.agent_id AS id, u.provider AS provider, "
+	    "u.model AS model FROM (SELECT DISTINCT agent_id, provider, model FROM usage_event "
+	    "WHERE ts_ms > ?) u LEFT JOIN agent a ON a.id = u.agent_id "
+	    "WHERE lower(coalesce(a.author, '')) = lower(coalesce(?, a.author, '')) "
+	    "ORDER BY 1, 3, 4 LIMIT 2000"));
 
 	for (size_t i = 0; i < ARRAY_LEN(usages); i++)
 		part[i] = (struct buf)BUF_INIT(1 << 20);
 	bind_i64(st, c->now_ms - WINDOW_MS);
 	bind_text(st, caller_scope(c));
-	while (db_step(st))
-		for (size_t i = 0; i < ARRAY_LEN(usages); i++)
-			usage_line(&part[i], st, i);
-	if (db_end(st) != ERR_OK)
+	while (e == ERR_OK && db_step(st)) {
+		struct used by = { col_text(c, st, "agent"), col_text(c, st, "provider"), col_text(c, st, "model") };
+
+		e = usage_of(c, col_text(c, st, "id"), &by, part);
+	}
+	if (e == ERR_OK && db_end(st) != ERR_OK)
 		e = fail_db(c, st);
 	for (size_t i = 0; i < ARRAY_LEN(usages); i++) {
 		family(out, usages[i].name, "gauge", usages[i].help);
