@@ -27,6 +27,7 @@ libdaemon_a_SOURCES = \
 	daemon/turn_boot.c \
 	daemon/turn_end.c \
 	daemon/turn_loop.c \
+	daemon/turn_model.c \
 	daemon/turn_text.c \
 	daemon/turn_tools.c \
 	daemon/ws_chat.c \

@@ -11,6 +11,8 @@
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
 
+enum { RETRIES = 3, RETRIES_MAX = 20, TIMEOUT_MAX_S = 86400 };
+
 static const char *
 env_text(const char *name)
 {
@@ -47,6 +49,55 @@ base_of(struct ctx *c, const struct provider *p, const char *provider, bool is_d
 	return v != NULL ? v : p != NULL ? p->base_url : NULL;
 }
 
+/* Members of [model] that are ours; any other is the provider's. */
+static bool
+is_ours(const char *name)
+{
+	static const char *const ours[] = { "provider", "model", "name", "max_tokens", "temperature", "system_prompt",
+		"api_key_env", "base_url", "context_window", "max_output_tokens" };
+
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+		if (strcmp(ours[i], name) == 0)
+			return true;
+	return false;
+}
+
+static struct json_object *
+add_members(struct ctx *c, struct json_object *to, struct json_object *from)
+{
+	if (from == NULL)
+		return to;
+	json_object_object_foreach(from, k, v) {
+		struct json_object *copy = NULL;        /* of what is everybody's no reference is taken */
+
+		if (is_ours(k) || v == NULL || json_object_deep_copy(v, &copy, NULL) != 0)
+			continue;
+		if (to == NULL)
+			to = json_keep(c, json_object_new_object());
+		json_object_object_add(to, k, copy);
+	}
+	return to;
+}
+
+static unsigned
+number_of(struct json_object *map, const char *provider, unsigned dflt, unsigned max)
+{
+	int64_t n = map == NULL ? dflt : js_i64(map, provider, dflt);
+
+	return n < 0 ? 0 : n > max ? max : (unsigned)n;
+}
+
+/* What does not depend on the model being there: how long, how often, with what. */
+static void
+route_manners(struct ctx *c, bool is_default, struct json_object *mm, struct model_route *r)
+{
+	struct json_object *dflt = is_default && strcmp(r->model, c->cfg->model) == 0 ? c->cfg->extra_params : NULL;
+
+	r->extra = mm == NULL ? NULL : add_members(c, add_members(c, NULL, dflt), mm);
+	r->retries = number_of(c->cfg->provider_retries, r->provider, RETRIES, RETRIES_MAX);
+	r->timeout_ms = 1000 * number_of(c->cfg->provider_timeouts, r->provider, c->cfg->message_timeout_s, TIMEOUT_MAX_S);
+}
+
 enum err
 model_route(struct ctx *c, const char *provider, const char *model, struct json_object *mm, struct model_route *ret)
 {
@@ -62,6 +113,7 @@ model_route(struct ctx *c, const char *provider, const char *model, struct json_
 	ret->format = p != NULL && p->api_format != NULL ? p->api_format : "openai";
 	ret->base_url = base_of(c, p, provider, is_default, mm);
 	ret->api_key = key_of(c, provider, is_default, mm);
+	route_manners(c, is_default, mm, ret);
 	if (strcmp(ret->format, "offline") == 0)
 		return ERR_OK;
 	if (ret->api_key == NULL && (p == NULL ? js_str(mm, "api_key_env") != NULL : p->key_required))

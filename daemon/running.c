@@ -12,6 +12,7 @@
 
 #include "daemon/threads.h"
 #include "daemon/turn.h"
+#include "lib/base/util.h"
 
 enum { TABLE = 1024 };
 
@@ -101,6 +102,12 @@ doze(struct running *r)
 	pthread_cond_clockwait(&r->wake, &lock, CLOCK_MONOTONIC, &until);
 }
 
+static bool
+gives_up(const struct running *r)
+{
+	return cancelled(r->cancel) || (r->until_us != 0 && clock_mono_us() >= r->until_us);
+}
+
 bool
 running_wait(struct running *r)
 {
@@ -109,9 +116,9 @@ running_wait(struct running *r)
 	pthread_cond_init(&r->wake, NULL);
 	r->active = false;
 	append(r);
-	while (taken(r->session_id, r) && !cancelled(r->cancel))
+	while (taken(r->session_id, r) && !gives_up(r))
 		doze(r);
-	r->active = !cancelled(r->cancel);
+	r->active = !gives_up(r);
 	pthread_mutex_unlock(&lock);
 	if (!r->active)
 		running_leave(r);

@@ -15,12 +15,13 @@ struct running {
 	bool active;                    /* has the session; else waits for it */
 	struct running *next, **back;   /* all; back NULL: not in the list */
 	struct running *after;          /* of the same hash */
+	int64_t until_us;               /* monotonic: waits no longer; 0: as long as it takes */
 	pthread_cond_t wake;
 };
 
 /* Take the session if it is free. false: somebody has it or is before us; we are not in the list. */
 bool running_try(struct running *);
-/* Join the line and wait. false: cancelled, and out of the list. */
+/* Join the line and wait. false: cancelled or too late, and out of the list. */
 bool running_wait(struct running *);
 void running_leave(struct running *);
 #endif

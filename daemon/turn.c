@@ -137,7 +137,6 @@ prepare(struct turn *t)
 {
 	const struct config *cfg = t->c->cfg;
 	struct json_object *mm, *autonomous;
-	const char *provider, *model;
 	enum err e = ERR_OK;
 
 	if (t->ask->agent != NULL)
@@ -153,11 +152,8 @@ prepare(struct turn *t)
 	t->max_tokens = t->ask->max_tokens > 0 ? t->ask->max_tokens : js_i64(mm, "max_tokens", 4096);
 	t->max_iterations = (unsigned)js_i64(autonomous, "max_iterations",
 	    cfg->agent_max_iterations > 0 ? cfg->agent_max_iterations : ITERATIONS_DEFAULT);
-	agent_resolved_model(t->c, &t->agent, &provider, &model);
-	if ((e = model_route(t->c, provider, model, mm, &t->route)) != ERR_OK)
+	if ((e = turn_routes(t)) != ERR_OK)
 		return e;
-	t->out->provider = t->route.provider;
-	t->out->model = t->route.model;
 	return choose_session(t);
 }
 
@@ -346,6 +342,8 @@ stand_in_line(struct turn *t)
 	ours = running_wait(&t->run);
 	job_db_acquire(t->c);
 	t->entered = ours;
+	if (!ours && !cancelled(t->ask->cancel))
+		return fail(t->c, ERR_TIMEOUT, "The session was not free in time");
 	return ours ? ERR_OK : fail(t->c, ERR_CANCELLED, "Cancelled");
 }
 
@@ -357,6 +355,7 @@ register_run(struct turn *t)
 	if (!t->keep)                   /* a side question waits for nobody */
 		memcpy(t->run.session_id, t->id, 37);
 	t->run.cancel = t->ask->cancel;
+	t->run.until_us = t->ask->deadline_us;
 }
 
 /* Own the session; the row and, as soon as it is ours, the first step are committed. */
@@ -436,6 +435,8 @@ report(struct turn *t)
 {
 	t->out->turn_id = t->id;
 	t->out->session_id = t->session_id;
+	t->out->provider = t->route.provider;
+	t->out->model = t->route.model;
 	t->out->cost_nanousd = t->cost_nanousd;
 }
 

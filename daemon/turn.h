@@ -55,6 +55,7 @@ struct turn_ask {
 	struct json_object *outer_results;      /* object call id → text: takes a waiting turn up again */
 	const char *resume_turn;        /* with outer_results: the waiting turn's id */
 	unsigned depth;                 /* of nested agent calls */
+	int64_t deadline_us;            /* of the monotonic clock: ends with TIMEOUT then; 0: none */
 	const char *const *chain;       /* agents that wait for this one, NULL-ended; NULL: none */
 	struct turn_sink sink;
 	struct cancel *cancel;          /* the caller's; never NULL */
@@ -97,6 +98,8 @@ int64_t turns_epoch(void);
 /* The provider that a model of an agent resolves to, with its key; PRECONDITION provider_auth_missing. */
 struct model_route {
 	const char *provider, *model, *format, *base_url, *api_key;
+	struct json_object *extra;      /* members that configuration or manifest add to each request, or NULL */
+	unsigned retries, timeout_ms;   /* of one call */
 };
 enum err model_route(struct ctx *, const char *provider, const char *model, struct json_object *manifest_model,
     struct model_route *ret) MUST_CHECK;

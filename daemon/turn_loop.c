@@ -7,19 +7,13 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "daemon/dbpool.h"
 #include "daemon/turn_state.h"
 #include "db/db.h"
-#include "lib/agent/repair.h"
-#include "lib/agent/tool.h"
-#include "lib/base/shm.h"
 #include "lib/base/util.h"
-#include "lib/svc/catalog.h"
-#include "lib/svc/config.h"
 
-enum { RETRIES = 3, CUTS_MAX = 5, BAD_BATCHES_MAX = 3 };
+enum { CUTS_MAX = 5, BAD_BATCHES_MAX = 3 };
 
 void
 turn_emit(struct turn *t, enum turn_event_kind kind, const char *a, const char *b, const char *s, size_t n, bool is_error)
@@ -28,144 +22,6 @@ turn_emit(struct turn *t, enum turn_event_kind kind, const char *a, const char *
 
 	if (t->ask->sink.on != NULL)
 		t->ask->sink.on(t->ask->sink.arg, &ev);
-}
-
-/* --- what the driver hands over while the answer comes ---------------------------- */
-
-static const char *const sentinels[] = { "NO_REPLY", "[no reply needed]", "no reply needed", "[[silent]]",
-	"[[reply:", "[[@current]]" };
-
-/* Could this beginning still become a sentinel? */
-static bool
-may_be_sentinel(const char *s, size_t n)
-{
-	for (size_t i = 0; i < ARRAY_LEN(sentinels); i++) {
-		size_t k = strlen(sentinels[i]);
-
-		if (strncasecmp(s, sentinels[i], n < k ? n : k) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The start of a text is held back while it may turn out to be a word for "nothing to say". */
-static void
-on_text(void *arg, const char *s, size_t n)
-{
-	struct turn *t = arg;
-
-	if (!t->head.open && t->head.n + n < sizeof(t->head.held)) {
-		memcpy(t->head.held + t->head.n, s, n);
-		t->head.n += n;
-		if (may_be_sentinel(t->head.held, t->head.n))
-			return;
-		n = 0;
-	}
-	t->head.open = true;
-	if (t->head.n > 0)
-		turn_emit(t, TURN_TEXT, NULL, NULL, t->head.held, t->head.n, false);
-	t->head.n = 0;
-	if (n > 0)
-		turn_emit(t, TURN_TEXT, NULL, NULL, s, n, false);
-}
-
-static void
-on_thinking(void *arg, const char *s, size_t n)
-{
-	turn_emit(arg, TURN_THINKING, NULL, NULL, s, n, false);
-}
-
-static void
-on_tool_start(void *arg, const char *id, const char *name)
-{
-	turn_emit(arg, TURN_TOOL_START, id, name, NULL, 0, false);
-}
-
-static void
-on_tool_input(void *arg, const char *id, const char *s, size_t n)
-{
-	turn_emit(arg, TURN_TOOL_INPUT, id, NULL, s, n, false);
-}
-
-static void
-on_tool_end(void *arg, const char *id, const char *name, const char *json)
-{
-	turn_emit(arg, TURN_TOOL_END, id, name, json, strlen(json), false);
-}
-
-/* --- one call of the model ---------------------------------------------------------- */
-
-static enum err
-model_failed(struct turn *t)
-{
-	const struct llm_answer *a = &t->answer;
-	enum err e = a->error == LLM_RATE_LIMITED ? ERR_RATE_LIMITED : ERR_INTERNAL;
-
-	if (cancelled(t->ask->cancel) || a->error == LLM_CANCELLED)
-		return fail(t->c, ERR_CANCELLED, "Cancelled");
-	ignore_err(fail_code(t->c, e, llm_error_code(a->error), "%s", a->why));
-	if (a->retry_after_s > 0)
-		t->c->fault.retry_after_s = (unsigned)a->retry_after_s;
-	return e;
-}
-
-static void
-count_call(int64_t us)
-{
-	uint64_t ms = (uint64_t)us / 1000, max;
-
-	if (shm == NULL)
-		return;
-	atomic_fetch_add(&shm->llm_calls, 1);
-	atomic_fetch_add(&shm->llm_ms_total, ms);
-	max = atomic_load(&shm->llm_ms_max);
-	while (ms > max && !atomic_compare_exchange_weak(&shm->llm_ms_max, &max, ms))
-		;
-}
-
-static void
-add_usage(struct turn *t)
-{
-	const struct llm_answer *a = &t->answer;
-
-	t->llm_calls++;
-	t->out->input_tokens += a->input_tokens;
-	t->out->output_tokens += a->output_tokens;
-	t->cost_nanousd += catalog_cost_nanousd(t->route.provider, t->route.model, a->input_tokens,
-	    a->output_tokens, a->cache_read_tokens, a->cache_write_tokens);
-}
-
-static enum err
-call_model(struct turn *t)
-{
-	struct llm_sink sink = { t, on_text, on_thinking, on_tool_start, on_tool_input, on_tool_end };
-	struct json_object *mm = js_obj(t->agent.manifest, "model");
-	struct llm_request rq = {
-		.provider = t->route.provider, .model = t->route.model, .format = t->route.format,
-		.base_url = t->route.base_url, .api_key = t->route.api_key, .system = t->system,
-		.messages = session_repair(t->c, &t->history, NULL), .tools = t->tools,
-		.tools_last = t->tools != NULL && tools_last(t->tools), .extra = t->ask->extra,
-		.max_tokens = t->max_tokens, .stream = t->ask->sink.on != NULL,
-		.has_temperature = true,
-		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(mm, "temperature", 0.7),
-		.timeout_ms = t->c->cfg->message_timeout_s * 1000, .cancel = t->ask->cancel,
-		.agent_id = t->agent.id, .session_id = t->session_id,
-	};
-	int64_t since = clock_mono_us();
-	enum err e;
-
-	llm_answer_done(&t->answer);
-	t->head.n = 0;
-	t->head.open = false;
-	job_db_release(t->c);
-	e = llm_call(&rq, &sink, RETRIES, &t->answer);
-	count_call(clock_mono_us() - since);
-	if (e != ERR_OK)
-		return model_failed(t);
-	add_usage(t);
-	t->content = t->answer.content;
-	t->model_ended = false;
-	return ERR_OK;
 }
 
 /* --- history ------------------------------------------------------------------------- */
@@ -360,7 +216,7 @@ turn_loop(struct turn *t)
 		if (t->out->iterations > t->max_iterations)
 			return fail_code(t->c, ERR_INTERNAL, "max_iterations", "Max iterations exceeded: %u", t->max_iterations);
 		turn_emit(t, TURN_PHASE, t->out->iterations == 1 ? "streaming" : "thinking", NULL, NULL, 0, false);
-		if ((e = call_model(t)) != ERR_OK)
+		if ((e = turn_model(t)) != ERR_OK)
 			return e;
 		if (wants_tools(t, &cuts)) {
 			if ((e = tools(t, &wait)) != ERR_OK || wait)

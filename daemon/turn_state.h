@@ -39,7 +39,9 @@ struct turn {
 	bool resumed;                   /* taken up again after a crash or a wait */
 	bool model_ended;               /* the newest model step's row is ended */
 	struct agent agent;
-	struct model_route route;
+	struct model_route route;       /* that answers, or is asked */
+	struct model_route *routes;     /* the ways it may go, best first */
+	size_t n_routes, route_at;
 	const char *workspace;
 	const char *system;             /* the prompt */
 	struct history history;         /* grows as the turn goes */
@@ -76,6 +78,12 @@ enum err turn_finish(struct turn *) MUST_CHECK;
 enum err turn_give_up(struct turn *, enum err why) MUST_CHECK;
 /* A turn that waits for its caller: what it spent until now. */
 enum err turn_bill_part(struct turn *) MUST_CHECK;
+
+/* --- turn_model.c --- */
+/* Where the agent's questions may go. PRECONDITION: nowhere, and why not to its first choice. */
+enum err turn_routes(struct turn *) MUST_CHECK;
+/* Ask the model. t->answer and t->content are what it said; t->route who did. */
+enum err turn_model(struct turn *) MUST_CHECK;
 
 /* --- turn_loop.c --- */
 enum err turn_loop(struct turn *) MUST_CHECK;

@@ -7,6 +7,7 @@
  * without its result. After a crash the rows tell what was done: a call
  * that had begun and has no result is run again only if its tool just reads.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -179,7 +180,7 @@ ask_agent(struct tool_env *env, const char *who, const char *message, struct buf
 	if (e == ERR_OK) {
 		struct turn_ask ask = {
 			.agent_id = other.id, .text = message, .origin = "agent", .channel = "agent",
-			.depth = env->depth + 1, .chain = chain, .cancel = t->ask->cancel,
+			.depth = env->depth + 1, .chain = chain, .cancel = t->ask->cancel, .deadline_us = env->deadline_us,
 		};
 
 		e = turn_run(c, &ask, &a);
@@ -223,7 +224,7 @@ run_one(struct turn *t, struct call *k, const char *advice)
 		.turn_id = t->id, .workspace = t->workspace, .depth = t->ask->depth, .cancel = t->ask->cancel,
 		.turn = t, .db_get = env_db_get, .db_put = env_db_put, .ask_agent = ask_agent,
 	};
-	int64_t since = clock_mono_us();
+	int64_t since = clock_mono_us(), until = t->ask->deadline_us;
 	const char *more;
 	enum err e;
 
@@ -232,8 +233,16 @@ run_one(struct turn *t, struct call *k, const char *advice)
 		return;
 	}
 	t->c->fault = (struct fault){ 0 };
+	env.deadline_us = since + (int64_t)tool_timeout(t->c->cfg, tool->name) * 1000000;
+	if (until != 0 && until < env.deadline_us)
+		env.deadline_us = until;
 	e = tool->run(&env, k->input, out);
 	k->ms = (clock_mono_us() - since) / 1000;
+	if (e != ERR_OK && clock_mono_us() + 2000 >= env.deadline_us) {     /* clients count in milliseconds */
+		buf_clear(out);
+		buf_printf(out, "%s was not done after %" PRId64 " s and was ended", tool->name,
+		    (env.deadline_us - since + 500000) / 1000000);
+	}
 	if (out->len == 0)
 		buf_str(out, e == ERR_OK ? "(no output)" : t->c->fault.msg != NULL ? t->c->fault.msg : "the tool failed");
 	more = loop_guard_result(t->guard, k->name, k->input, out->p != NULL ? out->p : "", out->len);

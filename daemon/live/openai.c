@@ -192,7 +192,7 @@ gateway(struct ctx *c, const struct request *rq, const struct model_route *r)
 		.extra = openai_extra(c, rq->json, true), .stream = in->stream, .cancel = k,
 		.max_tokens = in->max_completion_tokens > 0 ? in->max_completion_tokens : in->max_tokens,
 		.temperature = in->temperature, .has_temperature = in->has_temperature,
-		.timeout_ms = c->cfg->message_timeout_s * 1000,
+		.timeout_ms = r->timeout_ms,
 	};
 	int64_t since = clock_mono_us();
 	struct json_object *calls;
@@ -206,7 +206,7 @@ gateway(struct ctx *c, const struct request *rq, const struct model_route *r)
 	completion_init(&m, c, rq, in->model);
 	live_on_gone(rq->live, k, CANCEL_GONE);
 	job_db_release(c);
-	e = llm_call(&q, &sink, RETRIES, &a);
+	e = llm_call(&q, &sink, r->retries, &a);
 	job_db_acquire(c);
 	live_on_gone(rq->live, NULL, 0);
 	if (e == ERR_OK)

@@ -13,9 +13,10 @@
 #include "lib/agent/tool.h"
 #include "lib/agent/tools/tools.h"
 #include "lib/base/json.h"
+#include "lib/svc/config.h"
 #include "lib/svc/toolcat.h"
 
-enum { LISTS_MAX = 64 };
+enum { LISTS_MAX = 64, TIMEOUT_DEFAULT_S = 600, TIMEOUT_MAX_S = 86400 };
 
 static const struct tool tools[] = {
 	{ "agent_list", tool_agent_list, true },
@@ -182,6 +183,28 @@ glob_match(const char *pattern, const char *value)
 	else if (strchr(pattern, '.') != NULL && strchr(value, '.') != NULL)
 		stops = STOP_DOT;
 	return wild(pattern, value, stops);
+}
+
+/* --- time ------------------------------------------------------------------------ */
+
+unsigned
+tool_timeout(const struct config *cfg, const char *name)
+{
+	int64_t s = cfg->tool_timeout_s;
+	size_t longest = 0;
+
+	if (cfg->tool_timeouts != NULL) {
+		json_object_object_foreach(cfg->tool_timeouts, pattern, v) {
+			bool exact = strcmp(pattern, name) == 0;
+			size_t n = exact ? SIZE_MAX : strlen(pattern);
+
+			if (n <= longest || (!exact && !glob_match(pattern, name)))
+				continue;
+			longest = n;
+			s = json_object_get_int64(v);
+		}
+	}
+	return s < 1 ? TIMEOUT_DEFAULT_S : s > TIMEOUT_MAX_S ? TIMEOUT_MAX_S : (unsigned)s;
 }
 
 /* --- granting ----------------------------------------------------------------- */

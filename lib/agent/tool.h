@@ -7,6 +7,7 @@
 #include "lib/base/json.h"
 #include "lib/net/http.h"
 
+struct config;
 struct turn;
 
 /* What a tool may know of the turn that calls it. */
@@ -16,6 +17,7 @@ struct tool_env {
 	const char *workspace;          /* absolute directory of the agent */
 	unsigned depth;                 /* of nested agent calls; 0: asked from outside */
 	struct cancel *cancel;
+	int64_t deadline_us;            /* monotonic: when the time for this call is over; 0: never */
 	struct turn *turn;              /* for agent_send; opaque here */
 	/* borrow and give back a database connection; hold none while waiting */
 	struct db *(*db_get)(struct tool_env *);
@@ -26,7 +28,7 @@ struct tool_env {
 
 /*
  * Text for the model goes to out. ERR_OK: success. INVALID: wrong parameters (soft error, out says what to mend);
- * FORBIDDEN, NOT_FOUND: refused (soft); CANCELLED; others: hard error. out holds the sentence.
+ * FORBIDDEN, NOT_FOUND: refused (soft); TIMEOUT; CANCELLED; others: hard error. out holds the sentence.
  */
 typedef enum err (*tool_fn)(struct tool_env *, struct json_object *input, struct buf *out);
 
@@ -37,6 +39,8 @@ struct tool {
 };
 
 const struct tool *tool_find(const char *name);         /* NULL: no such tool here */
+/* Seconds that a call of it may take: [tool_timeouts] by name, by its longest pattern, or tool_timeout_secs. */
+unsigned tool_timeout(const struct config *, const char *name);
 /* The embedded list: JSON array of {name, description, input_schema, group, read_only}; process-wide. */
 struct json_object *tool_catalog(void);
 /* Text that says what was asked: is this name granted to an agent of that manifest and mode? */

@@ -66,7 +66,7 @@ may_retry(const struct llm_request *rq, const struct llm_answer *a, int64_t took
 {
 	int64_t whole_ms = rq->timeout_ms != 0 ? rq->timeout_ms : 300000;
 
-	if (a->any_output)
+	if (a->any_output || (rq->patience_s > 0 && a->retry_after_s > (int64_t)rq->patience_s))
 		return false;
 	switch (a->error) {
 	case LLM_RATE_LIMITED:
@@ -96,16 +96,39 @@ delay_ms(const struct llm_answer *a, unsigned n)
 	return (asked * 1000 > backoff ? asked * 1000 : backoff) + (int64_t)(dice % (uint32_t)(backoff / 2 + 1));
 }
 
+/* How long from now until the deadline. */
+static int64_t
+left_ms(const struct llm_request *rq)
+{
+	int64_t us = rq->deadline_us - clock_mono_us();
+
+	return rq->deadline_us == 0 ? INT64_MAX : us < 1000 ? 1 : us / 1000;
+}
+
+static enum err
+attempt(const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *ret)
+{
+	struct llm_request q = *rq;
+	int64_t left = left_ms(rq);
+
+	if (left < (q.timeout_ms != 0 ? q.timeout_ms : 300000))
+		q.timeout_ms = (unsigned)left;
+	return drive(&q, sink, ret);
+}
+
 enum err
 llm_call(const struct llm_request *rq, const struct llm_sink *sink, unsigned retries, struct llm_answer *ret)
 {
 	for (unsigned n = 0; ; n++) {
-		int64_t from = clock_mono_us();
-		enum err e = drive(rq, sink, ret);
+		int64_t from = clock_mono_us(), wait;
+		enum err e = attempt(rq, sink, ret);
 
 		if (e != ERR_UPSTREAM || n >= retries || !may_retry(rq, ret, (clock_mono_us() - from) / 1000))
 			return e;
-		if (!pause_ms(delay_ms(ret, n), rq->cancel)) {
+		wait = delay_ms(ret, n);
+		if (wait >= left_ms(rq))
+			return e;
+		if (!pause_ms(wait, rq->cancel)) {
 			llm_answer_done(ret);
 			llm_blame(ret, rq, LLM_CANCELLED, 0, NULL);
 			return ERR_CANCELLED;

@@ -37,7 +37,9 @@ struct llm_request {
 	int64_t max_tokens;                     /* 0: leave out */
 	double temperature; bool has_temperature;
 	bool stream;                            /* ask for a stream (deltas go to the sink) */
-	unsigned timeout_ms;
+	unsigned timeout_ms;                    /* of each attempt */
+	int64_t deadline_us;                    /* monotonic; no attempt and no wait goes beyond. 0: none */
+	unsigned patience_s;                    /* a longer Retry-After is not waited for. 0: waited for, 300 s at most */
 	struct cancel *cancel;
 	const char *agent_id, *session_id;      /* x-librefang-* headers; may be NULL */
 	struct json_object *tool_state;         /* offline driver: NULL */

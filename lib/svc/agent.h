@@ -5,6 +5,8 @@
 #define LF_AGENT_H
 #include "lib/base/json.h"
 
+struct config;
+
 struct agent {
 	const char *id, *name, *state, *mode, *author, *description;
 	const char *provider, *model;           /* as in the manifest, may be "default" */
@@ -19,6 +21,8 @@ struct agent {
 /* By UUID text. NOT_FOUND agent_not_found, also for agents of others (c->who). */
 enum err agent_load(struct ctx *, const char *id, struct agent *ret) MUST_CHECK;
 enum err agent_load_by_name(struct ctx *, const char *name, struct agent *ret) MUST_CHECK;
+/* Replace NULL, "" and "default" by what the configuration says. */
+void agent_resolve(const struct config *, const char **provider, const char **model);
 /* Provider and model after defaults ("default"/"" follow the configuration). */
 void agent_resolved_model(const struct ctx *, const struct agent *, const char **provider, const char **model);
 

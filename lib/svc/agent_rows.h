@@ -5,10 +5,6 @@
 #define LF_AGENT_ROWS_H
 #include "lib/base/json.h"
 
-struct config;
-
-/* Replace NULL, "" and "default" by what the configuration says. */
-void agent_resolve(const struct config *, const char **provider, const char **model);
 /* The member "identity": its three texts or null. */
 void agent_write_identity(struct jw *, struct json_object *);
 #endif

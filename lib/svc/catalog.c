@@ -437,6 +437,14 @@ at_least_0(int64_t v)
 	return v < 0 ? 0 : v;
 }
 
+static bool
+is_local(const char *provider)
+{
+	const struct provider *p = catalog_provider(provider);
+
+	return p != NULL && p->local;
+}
+
 int64_t
 catalog_cost_nanousd(const char *provider, const char *model, int64_t in, int64_t out,
     int64_t cache_read, int64_t cache_write)
@@ -449,6 +457,8 @@ catalog_cost_nanousd(const char *provider, const char *model, int64_t in, int64_
 	    m->output_cost_per_m > 0 || strcmp(m->provider, "chatgpt") != 0)) {
 		pin = nano_price(m->input_cost_per_m);
 		pout = nano_price(m->output_cost_per_m);
+	} else if (m == NULL && is_local(provider)) {
+		pin = pout = 0;
 	}
 	cache_read = at_least_0(cache_read);
 	cache_write = at_least_0(cache_write);

@@ -145,6 +145,10 @@ load_models(const struct json_object *root, const struct json_object *raw, struc
 	cfg->message_timeout_s = number(m, "message_timeout_secs", 300);
 	cfg->provider_urls = js_obj(raw, "provider_urls");
 	cfg->provider_key_env = js_obj(raw, "provider_api_keys");
+	cfg->provider_retries = js_obj(raw, "provider_max_retries");
+	cfg->provider_timeouts = js_obj(raw, "provider_request_timeout_secs");
+	cfg->extra_params = js_obj(m, "extra_params");
+	cfg->fallback_providers = js_arr(raw, "fallback_providers");
 	cfg->providers = js_obj(root, "providers");
 	cfg->budget_hour_nanousd = money(b, "max_hourly_usd");
 	cfg->budget_day_nanousd = money(b, "max_daily_usd");
@@ -161,6 +165,7 @@ load_turns(const struct json_object *raw, struct config *cfg)
 	cfg->agent_max_iterations = number(raw, "agent_max_iterations", 0);
 	cfg->max_history_messages = number(raw, "max_history_messages", 0);
 	cfg->tool_timeout_s = number(raw, "tool_timeout_secs", 120);
+	cfg->tool_timeouts = js_obj(raw, "tool_timeouts");
 	cfg->max_agent_call_depth = number(raw, "max_agent_call_depth", 5);
 	cfg->on_disconnect_cancel = strcmp(js_str_or(turn, "on_disconnect", "finish"), "cancel") == 0;
 	cfg->turn_threads = number(turn, "max_threads", 1024);

@@ -46,12 +46,16 @@ struct config {
 	unsigned message_timeout_s;
 	struct json_object *provider_urls;      /* id → url, or NULL */
 	struct json_object *provider_key_env;   /* id → env name, or NULL */
+	struct json_object *provider_retries, *provider_timeouts;       /* id → number, seconds; or NULL */
+	struct json_object *extra_params;       /* of [default_model], or NULL */
+	struct json_object *fallback_providers; /* array of {provider, model, api_key_env, base_url}, or NULL */
 	struct json_object *providers;          /* id → {"key_present":bool,"alt":bool}: what the environment holds */
 	int64_t budget_hour_nanousd, budget_day_nanousd, budget_month_nanousd; double alert_threshold;
 
 	/* turns */
 	unsigned agent_max_iterations, max_history_messages, tool_timeout_s, max_agent_call_depth;
 	bool on_disconnect_cancel;              /* [turn] on_disconnect = "cancel" */
+	struct json_object *tool_timeouts;      /* tool or pattern → seconds, or NULL */
 	unsigned turn_threads;
 	struct json_object *ssrf_allowed_hosts; /* array or NULL */
 	uint64_t web_max_bytes; unsigned web_timeout_s;

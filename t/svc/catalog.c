@@ -63,6 +63,7 @@ static void
 prices(void)
 {
 	is_int(catalog_cost_nanousd(NULL, "no-such", 1000000, 1000000, 0, 0), 4000000000, "an unknown model costs 1 and 3 dollars");
+	is_int(catalog_cost_nanousd("ollama", "no-such", 1000000, 1000000, 0, 0), 0, "one on this machine costs nothing");
 	is_int(catalog_cost_nanousd("offline", "offline", 1000000, 5, 0, 0), 0, "our own costs nothing");
 	is_int(catalog_cost_nanousd(NULL, "aion-2.0", 1, 0, 0, 0), 800, "one token at 0.80 a million is 800 nano-dollars");
 	is_int(catalog_cost_nanousd(NULL, "aion-2.0", 10, 0, 5, 5), 400 + 5000, "cached reads cost a tenth, cache writes a quarter more");

@@ -3,11 +3,13 @@
  * borrowed database connection. Parameters come from a model, so a wrong one is
  * answered with a sentence that tells it how to mend the call.
  */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/agent/tools/tools.h"
+#include "lib/base/util.h"
 
 enum err
 tool_say(struct buf *out, enum err e, const char *fmt, ...)
@@ -23,6 +25,14 @@ tool_say(struct buf *out, enum err e, const char *fmt, ...)
 	if (n > 0)
 		buf_add(out, s, utf8_cut(s, strlen(s), sizeof(s) - 4));
 	return e;
+}
+
+unsigned
+tool_left_ms(const struct tool_env *env)
+{
+	int64_t ms = (env->deadline_us - clock_mono_us()) / 1000;
+
+	return env->deadline_us == 0 || ms > UINT_MAX ? UINT_MAX : ms < 1 ? 1 : (unsigned)ms;
 }
 
 enum err

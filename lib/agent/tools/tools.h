@@ -32,6 +32,9 @@ enum err tool_text_opt(struct json_object *input, const char *name, const char *
 enum err tool_count(struct json_object *input, const char *name, int64_t dflt, int64_t min, int64_t max,
     int64_t *ret, struct buf *out) MUST_CHECK;
 
+/* How long the call may still take; at least 1. */
+unsigned tool_left_ms(const struct tool_env *);
+
 /* Borrow a connection into e->c->db; UNAVAILABLE, said in out. Give it back before anything waits. */
 enum err tool_db_take(struct tool_env *, struct buf *out) MUST_CHECK;
 void tool_db_give(struct tool_env *);

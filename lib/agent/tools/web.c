@@ -344,6 +344,8 @@ tool_web_fetch(struct tool_env *env, struct json_object *input, struct buf *out)
 		call.max_bytes = (size_t)cfg->web_max_bytes;
 	if (cfg != NULL && cfg->web_timeout_s > 0)
 		call.timeout_ms = cfg->web_timeout_s * 1000;
+	if (call.timeout_ms > tool_left_ms(env))
+		call.timeout_ms = tool_left_ms(env);
 	e = http_do(&call, &a);
 	e = e == ERR_OK ? show(&a, url, a.body.len >= call.max_bytes, out) : refusal(e, &a, out);
 	buf_done(&a.body);

@@ -1,0 +1,258 @@
+/*
+ * One call of the model: with what, where to, and what came of it.
+ *
+ * Who cannot serve is left for the next provider that the agent or the configuration
+ * names, as long as nobody has read a word; the turn then stays there.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/dbpool.h"
+#include "daemon/turn_state.h"
+#include "lib/agent/repair.h"
+#include "lib/agent/tool.h"
+#include "lib/base/shm.h"
+#include "lib/base/util.h"
+#include "lib/svc/catalog.h"
+#include "lib/svc/config.h"
+
+enum { RETRIES_BEFORE_NEXT = 2, PATIENCE_S = 10 };
+
+/* --- the ways a question may go --------------------------------------------------- */
+
+/* A provider named without a model is asked for its usual one. */
+static enum err
+add_route(struct turn *t, const char *provider, const char *model, struct json_object *from)
+{
+	const char *usual = provider[0] != '\0' && model[0] == '\0' ? catalog_default_model(provider) : NULL;
+	enum err e;
+
+	if (usual != NULL)
+		model = usual;
+	agent_resolve(t->c->cfg, &provider, &model);
+	e = model_route(t->c, provider, model, from, &t->routes[t->n_routes]);
+	t->n_routes += e == ERR_OK;
+	return e;
+}
+
+/* One that lacks its key or address is left out; that the first one does is only told when there is no other. */
+enum err
+turn_routes(struct turn *t)
+{
+	struct json_object *own = js_arr(t->agent.manifest, "fallback_models");
+	struct json_object *list = own != NULL ? own : t->c->cfg->fallback_providers;
+	size_t n = list == NULL ? 0 : json_object_array_length(list);
+	struct fault f;
+	enum err e;
+
+	t->routes = ctx_alloc(t->c, (n + 1) * sizeof(*t->routes));
+	if (t->routes == NULL)
+		return fail(t->c, ERR_NOMEM, "out of memory");
+	e = add_route(t, t->agent.provider, t->agent.model, js_obj(t->agent.manifest, "model"));
+	if (e != ERR_OK && e != ERR_PRECONDITION)
+		return e;
+	f = t->c->fault;
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		enum err next = add_route(t, js_str_or(o, "provider", ""), js_str_or(o, "model", ""), o);
+
+		if (next != ERR_OK && next != ERR_PRECONDITION)
+			return next;
+	}
+	t->c->fault = f;
+	if (t->n_routes == 0)
+		return e;
+	t->route = t->routes[0];
+	return ERR_OK;
+}
+
+/* --- what the driver hands over while the answer comes ---------------------------- */
+
+static const char *const sentinels[] = { "NO_REPLY", "[no reply needed]", "no reply needed", "[[silent]]",
+	"[[reply:", "[[@current]]" };
+
+/* Could this beginning still become a sentinel? */
+static bool
+may_be_sentinel(const char *s, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sentinels); i++) {
+		size_t k = strlen(sentinels[i]);
+
+		if (strncasecmp(s, sentinels[i], n < k ? n : k) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The start of a text is held back while it may turn out to be a word for "nothing to say". */
+static void
+on_text(void *arg, const char *s, size_t n)
+{
+	struct turn *t = arg;
+
+	if (!t->head.open && t->head.n + n < sizeof(t->head.held)) {
+		memcpy(t->head.held + t->head.n, s, n);
+		t->head.n += n;
+		if (may_be_sentinel(t->head.held, t->head.n))
+			return;
+		n = 0;
+	}
+	t->head.open = true;
+	if (t->head.n > 0)
+		turn_emit(t, TURN_TEXT, NULL, NULL, t->head.held, t->head.n, false);
+	t->head.n = 0;
+	if (n > 0)
+		turn_emit(t, TURN_TEXT, NULL, NULL, s, n, false);
+}
+
+static void
+on_thinking(void *arg, const char *s, size_t n)
+{
+	turn_emit(arg, TURN_THINKING, NULL, NULL, s, n, false);
+}
+
+static void
+on_tool_start(void *arg, const char *id, const char *name)
+{
+	turn_emit(arg, TURN_TOOL_START, id, name, NULL, 0, false);
+}
+
+static void
+on_tool_input(void *arg, const char *id, const char *s, size_t n)
+{
+	turn_emit(arg, TURN_TOOL_INPUT, id, NULL, s, n, false);
+}
+
+static void
+on_tool_end(void *arg, const char *id, const char *name, const char *json)
+{
+	turn_emit(arg, TURN_TOOL_END, id, name, json, strlen(json), false);
+}
+
+/* --- one call of the model ---------------------------------------------------------- */
+
+static void
+count_call(int64_t us)
+{
+	uint64_t ms = (uint64_t)us / 1000, max;
+
+	if (shm == NULL)
+		return;
+	atomic_fetch_add(&shm->llm_calls, 1);
+	atomic_fetch_add(&shm->llm_ms_total, ms);
+	max = atomic_load(&shm->llm_ms_max);
+	while (ms > max && !atomic_compare_exchange_weak(&shm->llm_ms_max, &max, ms))
+		;
+}
+
+static void
+add_usage(struct turn *t)
+{
+	const struct llm_answer *a = &t->answer;
+
+	t->llm_calls++;
+	t->out->input_tokens += a->input_tokens;
+	t->out->output_tokens += a->output_tokens;
+	t->cost_nanousd += catalog_cost_nanousd(t->route.provider, t->route.model, a->input_tokens,
+	    a->output_tokens, a->cache_read_tokens, a->cache_write_tokens);
+}
+
+/* May another provider do better? Not with a question that is itself too much, nor after a word was read. */
+static bool
+next_may_serve(const struct turn *t)
+{
+	switch (t->answer.error) {
+	case LLM_CONTEXT_OVERFLOW: case LLM_FORMAT: case LLM_CANCELLED:
+		return false;
+	default:
+		return !t->answer.any_output && !cancelled(t->ask->cancel) && t->route_at + 1 < t->n_routes;
+	}
+}
+
+static void
+go_on_to_next(struct turn *t)
+{
+	const char *from = t->route.provider;
+
+	t->route = t->routes[++t->route_at];
+	log_line(LOG_WARN, "rid=%s turn=%s what=failover from=%s to=%s err=%s", t->c->rid, t->id, from,
+	    t->route.provider, llm_error_code(t->answer.error));
+}
+
+/* What the configuration or the manifest adds to each request of that model, and over it what this turn asks for. */
+static struct json_object *
+extra_of(struct turn *t)
+{
+	struct json_object *all = NULL;
+
+	if (t->route.extra == NULL || t->ask->extra == NULL)
+		return t->route.extra != NULL ? t->route.extra : t->ask->extra;
+	if (json_object_deep_copy(t->route.extra, &all, NULL) != 0 || json_keep(t->c, all) == NULL)
+		return t->ask->extra;
+	json_object_object_foreach(t->ask->extra, k, v)
+		json_object_object_add(all, k, json_object_get(v));
+	return all;
+}
+
+static enum err
+try_route(struct turn *t, const struct llm_sink *sink)
+{
+	struct json_object *mm = js_obj(t->agent.manifest, "model");
+	bool another = t->route_at + 1 < t->n_routes;
+	struct llm_request rq = {
+		.provider = t->route.provider, .model = t->route.model, .format = t->route.format,
+		.base_url = t->route.base_url, .api_key = t->route.api_key, .system = t->system,
+		.messages = session_repair(t->c, &t->history, NULL), .tools = t->tools,
+		.tools_last = t->tools != NULL && tools_last(t->tools), .extra = extra_of(t),
+		.max_tokens = t->max_tokens, .stream = t->ask->sink.on != NULL,
+		.has_temperature = true,
+		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(mm, "temperature", 0.7),
+		.timeout_ms = t->route.timeout_ms, .deadline_us = t->ask->deadline_us, .cancel = t->ask->cancel,
+		.patience_s = another ? PATIENCE_S : 0,
+		.agent_id = t->agent.id, .session_id = t->session_id,
+	};
+	unsigned retries = another && t->route.retries > RETRIES_BEFORE_NEXT ? RETRIES_BEFORE_NEXT : t->route.retries;
+	int64_t since = clock_mono_us();
+	enum err e;
+
+	llm_answer_done(&t->answer);
+	t->head.n = 0;
+	t->head.open = false;
+	job_db_release(t->c);
+	e = llm_call(&rq, sink, retries, &t->answer);
+	count_call(clock_mono_us() - since);
+	return e;
+}
+
+static enum err
+model_failed(struct turn *t)
+{
+	const struct llm_answer *a = &t->answer;
+	enum err e = a->error == LLM_RATE_LIMITED ? ERR_RATE_LIMITED : ERR_INTERNAL;
+
+	if (cancelled(t->ask->cancel) || a->error == LLM_CANCELLED)
+		return fail(t->c, ERR_CANCELLED, "Cancelled");
+	ignore_err(fail_code(t->c, e, llm_error_code(a->error), "%s", a->why));
+	if (a->retry_after_s > 0)
+		t->c->fault.retry_after_s = (unsigned)a->retry_after_s;
+	return e;
+}
+
+enum err
+turn_model(struct turn *t)
+{
+	const struct llm_sink sink = { t, on_text, on_thinking, on_tool_start, on_tool_input, on_tool_end };
+	enum err e;
+
+	if (t->ask->deadline_us != 0 && clock_mono_us() >= t->ask->deadline_us)
+		return fail(t->c, ERR_TIMEOUT, "The time for this answer is over");
+	while ((e = try_route(t, &sink)) != ERR_OK && next_may_serve(t))
+		go_on_to_next(t);
+	if (e != ERR_OK)
+		return model_failed(t);
+	add_usage(t);
+	t->content = t->answer.content;
+	t->model_ended = false;
+	return ERR_OK;
+}

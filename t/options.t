@@ -1,0 +1,124 @@
+#!/usr/bin/perl
+# What the configuration and a manifest say about providers and tools has its effect: who is
+# asked next when one cannot serve, how often and how long one is asked, what goes along
+# with a request, and how long a tool may take.
+use strict;
+use warnings;
+use JSON::PP ();
+use LF;
+use Test::More;
+
+my $first = LF->mock(
+    when => [
+        [ 'BAD-KEY'    => { status => 401, body => { error => { message => 'Incorrect API key', code => 'invalid_api_key' } } } ],
+        [ 'NO-MONEY'   => { status => 402, body => { error => { message => 'Payment required' } } } ],
+        [ 'NO-MODEL'   => { status => 404, body => { error => { message => 'The model does not exist', code => 'model_not_found' } } } ],
+        [ 'FAIL-500'   => { status => 500 } ],
+        [ 'BUSY-503'   => { status => 503 } ],
+        [ 'ALWAYS-429' => { status => 429, headers => { 'Retry-After' => 0 } } ],
+        [ 'LATER-429'  => { status => 429, headers => { 'Retry-After' => 120 } } ],
+        [ 'TOO-LONG'   => { status => 400, body => { error => { message => 'maximum context length exceeded', code => 'context_length_exceeded' } } } ],
+        [ 'CUT-HERE'   => { text => 'These words were cut in the middle of what they wanted to say', cut => 4 } ],
+        [ 'NEVER-EVER' => { hang => 1 } ],
+        [ 'call_then_1' => { status => 500 } ],
+        [ 'TOOL-FIRST' => { tool_calls => [ { id => 'call_then_1', name => 'system_time', arguments => {} } ] } ],
+    ],
+    default => { text => 'The first one says.' },
+);
+my $second = LF->mock(default => { text => 'The second one says.' }, when => [ [ 'BOTH-FAIL' => { status => 500 } ] ]);
+my $silent = LF->mock(default => { hang => 1 });
+
+sub quiet { return LF->start(model => $first, timeout => 60, @_) }
+my %env = (LF_LLM_RETRY_MS => 5, LF_SECOND_KEY => 'sk-second');
+my $urls = sprintf "[provider_urls]\nsecond = \"%s\"\nsilent = \"%s\"\n", $second->url, $silent->url;
+my $next = qq([[fallback_providers]]\nprovider = "no-such-address"\nmodel = "x"\n)
+    . qq([[fallback_providers]]\nprovider = "second"\nmodel = "second-model"\napi_key_env = "LF_SECOND_KEY"\n);
+my $api;
+my $n = 0;
+
+sub agent {
+    my ($more, $name) = @_;
+    $name //= 'agent-' . ++$n;
+    return $api->post('/api/agents', { manifest_toml => "name = \"$name\"\n" . ($more // '') . "\n[capabilities]\ntools = [\"*\"]\n" }, 201)->{agent_id};
+}
+sub say_to { my ($id, $text, $status) = @_; return $api->post("/api/agents/$id/message", { message => $text }, $status // 200) }
+# How many requests each of them got from what follows.
+sub counted { my ($do) = @_; my @was = map { scalar @{ $_->chats } } $first, $second; $do->(); my @now = map { scalar @{ $_->chats } } $first, $second; return [ $now[0] - $was[0], $now[1] - $was[1] ] }
+
+subtest 'who is asked next' => sub {
+    $api = quiet(env => \%env, config => "$urls\n$next");
+    my $id = agent();
+    is say_to($id, 'hello')->{response}, 'The first one says.', 'the first one, as long as it can';
+    for my $word (qw(BAD-KEY NO-MONEY NO-MODEL FAIL-500)) {
+        my $c = counted(sub { is say_to(agent(), $word)->{response}, 'The second one says.', "$word: the next one answers" });
+        is $c->[1], 1, 'to one request';
+        cmp_ok $c->[0], '>=', 1, 'after the first was asked';
+    }
+    is_deeply counted(sub { is say_to(agent(), 'ALWAYS-429')->{response}, 'The second one says.', 'a rate limit: the next one answers' }), [ 3, 1 ], 'after two more tries';
+    is_deeply counted(sub { is say_to(agent(), 'LATER-429')->{response}, 'The second one says.', 'a long wait is not waited for' }), [ 1, 1 ], 'nor tried again';
+    my $q = $second->chats->[-1];
+    is $q->{json}{model}, 'second-model', 'its model is named';
+    is $q->{headers}{authorization}, 'Bearer sk-second', 'with its own key';
+    my @e = $api->stream('/api/agents/' . agent() . '/message/stream', { message => 'FAIL-500' })->all;
+    is join('', map { $_->{json}{content} } grep { $_->{event} eq 'chunk' } @e), 'The second one says.', 'a stream goes over before its first word';
+    is $e[-1]{event}, 'done', 'and ends well';
+    @e = $api->stream('/api/agents/' . agent() . '/message/stream', { message => 'CUT-HERE' })->all;
+    is $e[-1]{json}{phase}, 'error', 'after a word was read it is an error';
+    unlike join('', map { $_->{json}{content} // '' } @e), qr/second/, 'and nobody else goes on with it';
+    is_deeply counted(sub { say_to(agent(), 'TOO-LONG', 500) }), [ 1, 0 ], 'a question that is too long is so everywhere';
+    is counted(sub { is say_to(agent(), 'TOOL-FIRST')->{response}, 'The second one says.', 'in the middle of a turn' })->[1], 1, 'the next one takes over what was done';
+    my $last = $second->chats->[-1]{json}{messages};
+    is scalar(grep { $_->{role} eq 'tool' && $_->{tool_call_id} eq 'call_then_1' } @$last), 1, 'with the result of the tool';
+    cmp_ok counted(sub { say_to(agent(), 'FAIL-500 BOTH-FAIL', 500) })->[1], '>=', 1, 'when none can, it is an error';
+};
+
+subtest 'an agent has its own' => sub {
+    is counted(sub { say_to(agent("fallback_models = []\n"), 'FAIL-500', 500) })->[1], 0, 'list, which may be empty';
+    my $own = agent(qq([model]\nprovider = "openrouter"\nmodel = "x/y"\n[[fallback_models]]\nprovider = "second"\nmodel = "own-model"\ntop_k = 7\n));
+    is say_to($own, 'hello')->{response}, 'The second one says.', 'or begin with one that has no key';
+    is $second->chats->[-1]{json}{model}, 'own-model', 'the model of the entry is asked';
+    is $second->chats->[-1]{json}{top_k}, 7, 'with what the entry adds';
+    my $none = agent(qq(fallback_models = []\n[model]\nprovider = "openrouter"\nmodel = "x/y"\n));
+    is $api->post("/api/agents/$none/message", { message => 'hello' }, 412)->{code}, 'provider_auth_missing', 'no key and no other: it says so';
+    $api->finish;
+};
+
+subtest 'how often, how long, and with what' => sub {
+    $api = quiet(env => \%env, config => "$urls\n[default_model.extra_params]\nseed = 11\nuser = \"all\"\n"
+        . "[provider_max_retries]\nopenai = 1\n[provider_request_timeout_secs]\nsilent = 1\n");
+    is_deeply counted(sub { say_to(agent(), 'ALWAYS-429', 429) }), [ 2, 0 ], 'provider_max_retries = 1: two requests';
+    my $id = agent(qq([model]\nprovider = "silent"\nmodel = "m"\n));
+    my $r = say_to($id, 'hello', 500);
+    is $r->{code}, 'timeout', 'provider_request_timeout_secs: who is silent is left';
+    say_to(agent(), 'hello');
+    is $first->chats->[-1]{json}{seed}, 11, 'extra_params go along';
+    say_to(agent("[model]\ntop_p = 0.25\nuser = \"mine\"\n"), 'hello');
+    my $q = $first->chats->[-1]{json};
+    is $q->{top_p}, 0.25, 'so does what the manifest adds';
+    is $q->{user}, 'mine', 'which wins';
+    is $q->{seed}, 11, 'over what it leaves alone';
+    say_to(agent(qq([model]\nprovider = "second"\nmodel = "m"\n)), 'hello');
+    is $second->chats->[-1]{json}{seed}, undef, 'another provider gets none of it';
+    $api->finish;
+};
+
+subtest 'how long a tool may take' => sub {
+    my $up = LF->mock(when => [
+        [ 'call_slow_1' => { text => 'Somebody was too slow.' } ],
+        [ 'FETCH-SLOW' => { tool_calls => [ { id => 'call_slow_1', name => 'web_fetch', arguments => { url => $silent->url . '/chat/completions' } } ] } ],
+        [ 'ASK-SLOW' => { tool_calls => [ { id => 'call_slow_1', name => 'agent_send', arguments => { agent_id => 'slow', message => 'NEVER-EVER' } } ] } ],
+        [ 'NEVER-EVER' => { hang => 1 } ],
+    ]);
+    $api = LF->start(model => $up, timeout => 60, config => "[tool_timeouts]\n\"*\" = 100\n\"web_*\" = 1\nagent_send = 2\n\"agent_*\" = 90\n[web.fetch]\nssrf_allowed_hosts = [\"127.0.0.1\"]\n");
+    agent('', 'slow');
+    for (['FETCH-SLOW', 'web_fetch', 1], ['ASK-SLOW', 'agent_send', 2]) {
+        my ($word, $tool, $s) = @$_;
+        is say_to(agent(), $word)->{response}, 'Somebody was too slow.', "$tool is ended and the turn goes on";
+        my ($result) = grep { ($_->{tool_call_id} // '') eq 'call_slow_1' } reverse @{ $up->chats->[-1]{json}{messages} };
+        like $result->{content}, qr/^\Q$tool\E was not done after $s s and was ended/, 'the model is told';
+    }
+    is say_to(agent(), 'ASK-SLOW')->{response}, 'Somebody was too slow.', 'who was asked in vain is free again';
+    $api->finish;
+};
+
+done_testing;
