@@ -34,6 +34,8 @@ struct turn_event {
 struct turn_sink {
 	void (*on)(void *arg, const struct turn_event *);
 	void *arg;
+	void (*quiet)(void *arg);       /* the model has said nothing for quiet_ms; NULL: not wanted */
+	unsigned quiet_ms;
 };
 
 /* What is asked. Strings are borrowed until turn_run() returns. */

@@ -239,10 +239,22 @@ model_failed(struct turn *t)
 	return e;
 }
 
+static void
+on_quiet(void *arg)
+{
+	struct turn *t = arg;
+
+	t->ask->sink.quiet(t->ask->sink.arg);
+}
+
 enum err
 turn_model(struct turn *t)
 {
-	const struct llm_sink sink = { t, on_text, on_thinking, on_tool_start, on_tool_input, on_tool_end };
+	const struct llm_sink sink = {
+		.arg = t, .text = on_text, .thinking = on_thinking, .tool_start = on_tool_start,
+		.tool_input = on_tool_input, .tool_end = on_tool_end,
+		.quiet = t->ask->sink.quiet != NULL ? on_quiet : NULL, .quiet_ms = t->ask->sink.quiet_ms,
+	};
 	enum err e;
 
 	if (t->ask->deadline_us != 0 && clock_mono_us() >= t->ask->deadline_us)

@@ -227,6 +227,12 @@ sanitised(struct ctx *c, const char *raw)
 }
 
 static void
+on_quiet(void *arg)
+{
+	flush_text(arg);
+}
+
+static void
 set_cancel(struct ws_session *s, struct cancel *k)
 {
 	pthread_mutex_lock(&s->mu);
@@ -246,7 +252,8 @@ ws_turn(struct ws_session *s, struct ctx *c, struct json_object *frame, const ch
 	const char *text = sanitised(c, raw), *id = js_str(frame, "message_id");
 	struct turn_ask ask = {
 		.agent_id = s->agent_id, .session_id = s->pinned[0] != '\0' ? s->pinned : NULL, .text = text,
-		.origin = "ws", .channel = "webui", .sink = { on_event, &o }, .cancel = k,
+		.origin = "ws", .channel = "webui", .cancel = k,
+		.sink = { .on = on_event, .arg = &o, .quiet = on_quiet, .quiet_ms = c->cfg->ws_debounce_ms },
 	};
 	struct turn_answer a;
 

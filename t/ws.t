@@ -21,6 +21,7 @@ my $up = LF->mock(
         [ 'CUT-HERE'   => { text => $half, cut => 4 } ],
         [ 'BE-SILENT'  => { text => 'NO_REPLY' } ],
         [ 'NEVER-EVER' => { hang => 1 } ],
+        [ 'STALLS'     => { text => $half, chunks => 5, stall => 5 } ],
         [ 'SLOW-ONE'   => { text => 'slow answer', delay => 0.4 } ],
         [ 'THINK-FIRST' => { text => 'thought', reasoning => 'let me see' } ],
         [ 'call_own_1' => { text => 'written down' } ],
@@ -189,6 +190,17 @@ subtest 'stop during a turn' => sub {
     @f = $ws->turn('CUT-HERE');
     is $f[-1]{type}, 'error', 'a provider that breaks off is an error';
     unlike types(@f), qr/response|phase:done/, 'never an answer';
+    $ws->close;
+};
+
+subtest 'what was said is shown' => sub {
+    my $ws = ready(agent());
+    $ws->say('STALLS');
+    my $text = '';
+    my $m;
+    while (length $text < 40 && ($m = $ws->next(3))) { $text .= $m->{content} if $m->{type} eq 'text_delta' }
+    ok length $text >= 40 && $half =~ /^\Q$text\E/, 'to its last word, although the provider thinks for long about the next';
+    $ws->say({ type => 'command', command => 'stop' });
     $ws->close;
 };
 

@@ -239,7 +239,7 @@ agents_message_stream(struct ctx *c, const struct request *rq)
 	if (e != ERR_OK)
 		return reply_fail(c);
 	ask.origin = "stream";
-	ask.sink = (struct turn_sink){ on_event, &s };
+	ask.sink = (struct turn_sink){ .on = on_event, .arg = &s };
 	if (c->cfg->on_disconnect_cancel)
 		live_on_gone(rq->live, k, CANCEL_GONE);
 	e = turn_run(c, &ask, &a);

@@ -85,7 +85,7 @@ agent_turn(struct ctx *c, const struct request *rq, struct agent *a)
 		return reply_fail(c);
 	completion_init(&m, c, rq, a->name);
 	if (in->stream)
-		ask.sink = (struct turn_sink){ on_event, &m };
+		ask.sink = (struct turn_sink){ .on = on_event, .arg = &m };
 	live_on_gone(rq->live, k, CANCEL_GONE);
 	e = turn_run(c, &ask, &ans);
 	live_on_gone(rq->live, NULL, 0);

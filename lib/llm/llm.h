@@ -53,6 +53,8 @@ struct llm_sink {
 	void (*tool_start)(void *, const char *id, const char *name);
 	void (*tool_input)(void *, const char *id, const char *fragment, size_t);
 	void (*tool_end)(void *, const char *id, const char *name, const char *input_json);
+	void (*quiet)(void *);                  /* nothing came for quiet_ms */
+	unsigned quiet_ms;                      /* 0: quiet is not called */
 };
 
 struct llm_answer {

@@ -219,6 +219,14 @@ on_bytes(void *arg, const char *p, size_t n)
 	return oa_feed(arg, p, n);
 }
 
+static void
+on_quiet(void *arg)
+{
+	const struct oa_decoder *d = arg;
+
+	d->sink->quiet(d->sink->arg);
+}
+
 /* The call itself failed: no whole answer came. */
 static enum err
 blame_transport(const struct llm_request *rq, struct llm_answer *a, enum err e, const char *why)
@@ -245,7 +253,8 @@ attempt(const struct llm_request *rq, const struct wire *w, struct buf *out, con
 	struct http_answer h;
 	struct http_call call = { .method = "POST", .url = w->url, .headers = w->headers, .body = out->p,
 	    .body_bytes = out->len, .spent = out, .timeout_ms = rq->timeout_ms, .max_bytes = 4ul * OA_FRAME_MAX,
-	    .cancel = rq->cancel, .on_bytes = on_bytes, .arg = &d, .enough = &d.done };
+	    .cancel = rq->cancel, .on_bytes = on_bytes, .arg = &d, .enough = &d.done,
+	    .on_quiet = on_quiet, .quiet_ms = sink != NULL && sink->quiet != NULL ? sink->quiet_ms : 0 };
 	enum err e = oa_init(&d, rq, sink, a);
 
 	*a = (struct llm_answer){ .retry_after_s = -1 };

@@ -41,6 +41,9 @@ struct http_call {
 	/* Stream: called with bytes as they come (2xx only; other answers are collected in body). false stops: CANCELLED. */
 	bool (*on_bytes)(void *, const char *, size_t);
 	void *arg;
+	/* Stream: called once each time that no byte has come for quiet_ms (0: never), on the caller's thread. */
+	void (*on_quiet)(void *);
+	unsigned quiet_ms;
 	/* Stream: set by on_bytes when it has all it needs; the rest is awaited 100 ms, then the answer counts as whole. NULL: none. */
 	const bool *enough;
 };

@@ -377,6 +377,21 @@ judge(struct hop *h, CURLcode rc)
 	}
 }
 
+/* Tell that nothing comes, once per silence; how long until the next look. */
+static int64_t
+quiet(struct hop *h, int64_t now, int64_t left)
+{
+	int64_t due = h->last_us + h->call->quiet_ms * 1000ll - now;
+
+	if (h->got == 0 || h->quiet_us == h->last_us)
+		return left;
+	if (due > 0)
+		return due < left ? due : left;
+	h->quiet_us = h->last_us;
+	h->call->on_quiet(h->call->arg);
+	return left;
+}
+
 /* What our own clocks say: ERR_OK and *wait_ms to go on; else the end of it, *end. */
 static bool
 clocks(struct hop *h, int *wait_ms, enum err *end)
@@ -400,6 +415,8 @@ clocks(struct hop *h, int *wait_ms, enum err *end)
 			*end = say(h, ERR_TIMEOUT, "the peer fell silent");
 		left = idle < left ? idle : left;
 	}
+	if (h->call->quiet_ms != 0 && left > 0)
+		left = quiet(h, now, left);
 	*wait_ms = left > POLL_MAX_MS * 1000 ? POLL_MAX_MS : (int)((left + 999) / 1000);
 	return left > 0;
 }

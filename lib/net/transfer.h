@@ -26,6 +26,7 @@ struct hop {
 	long status;                    /* known from the first byte of the body on */
 	size_t got;                     /* bytes of the answer so far */
 	int64_t last_us;                /* when the last byte came */
+	int64_t quiet_us;               /* the value of last_us that on_quiet was told of */
 	int64_t enough_us;              /* when on_bytes had enough; 0: not yet */
 	enum { GOING, STOPPED, TOO_MUCH, CUT, DROPPED, NO_MEMORY, WRONG_ADDR, UNTRUSTED } how;
 };

@@ -15,6 +15,7 @@ package LF::Mock;
 #   status, body, headers   an error, or any other answer; body: text or structure
 #   delay => s              before the first byte; chunk_delay => s before each part
 #   cut => N                the connection breaks after N parts (of a body that is not streamed: bytes)
+#   stall => N              after N parts nothing more comes, and the line stays open
 #   garbage => 'bytes'      instead of events, or of JSON
 #   hang => 1               never an answer
 use strict;
@@ -282,7 +283,7 @@ sub events {
     my $sent = 0;
     for my $d (deltas($a)) {
         return 0 if defined $a->{cut} && $sent >= $a->{cut};
-        pause($a->{chunk_delay}, $c);
+        pause(defined $a->{stall} && $sent >= $a->{stall} ? 3600 : $a->{chunk_delay}, $c);
         chunk($c, 'data: ' . $JSON->encode({ %head, choices => [ { index => 0, delta => $d, finish_reason => undef } ] }) . "\n\n");
         $sent++;
     }
