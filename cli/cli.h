@@ -35,6 +35,9 @@ int cmd_config(struct cli *, int, char **);
 int cmd_nginx_conf(struct cli *, int, char **);
 int cmd_apache_conf(struct cli *, int, char **);
 int cmd_lighttpd_conf(struct cli *, int, char **);
+int cmd_backup(struct cli *, int, char **);
+int cmd_restore(struct cli *, int, char **);
+int cmd_logs(struct cli *, int, char **);
 int cmd_openapi(struct cli *, int, char **);
 int cmd_version(struct cli *, int, char **);
 
@@ -88,6 +91,13 @@ void table_print(struct table *, bool tty);             /* and frees */
 
 /* Text of others onto the terminal: control characters but newline and tab are dropped. */
 void print_text(const char *, size_t);
+
+/* --- cmd_backup.c ------------------------------------------------------------------ */
+
+/* Run librefang-backup with these words; what it prints goes to out. Its exit code, or -1. */
+int helper_run(const char *const *argv, struct buf *out) MUST_CHECK;
+/* Where the store is, as the configuration says; in the home when it cannot be read. */
+void store_path(const struct run_paths *, char *out, size_t cap);
 
 /* --- agents ------------------------------------------------------------------------ */
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <netdb.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,16 +15,16 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/sup.h"
 #include "lib/base/json.h"
 #include "lib/base/util.h"
+#include "lib/svc/catalog.h"
 #include "lib/svc/config_file.h"
 
-enum { SNAPSHOT_MAX = 16 << 20, DISK_LEAST = 100 << 20, NFS_MAGIC = 0x6969, YEAR_2024_S = 1704067200 };
+enum { SNAPSHOT_MAX = 16 << 20, DISK_LEAST = 100 << 20, CONNECT_MS = 5000, YEAR_2024_S = 1704067200 };
 
 enum level { GOOD, WARN, BAD };
 
@@ -62,7 +63,8 @@ static bool
 check_home(struct doctor *d)
 {
 	const char *home = d->cli->paths.home;
-	struct statfs fs;
+	const char *fs = path_network_fs(home);
+	char pending[4352];
 	struct stat st;
 
 	if (stat(home, &st) != 0) {
@@ -75,8 +77,11 @@ check_home(struct doctor *d)
 		found(d, BAD, "home", "%s cannot be written", home);
 	else
 		found(d, GOOD, "home", "%s", home);
-	if (statfs(home, &fs) == 0 && fs.f_type == NFS_MAGIC)
-		found(d, BAD, "file system", "the home is on NFS, where the store cannot work safely");
+	if (fs != NULL)
+		found(d, BAD, "file system", "the home is on %s, where the store cannot work safely", fs);
+	snprintf(pending, sizeof(pending), "%s/restore.pending", home);
+	if (access(pending, F_OK) == 0)
+		found(d, BAD, "restore", "one was interrupted; run \"librefang restore FILE\" again");
 	return true;
 }
 
@@ -179,30 +184,124 @@ check_running(struct doctor *d)
 		    "process %d, health %s", (int)d->pid, js_str_or(a.json, "status", "unknown"));
 }
 
+/* Every page and every index of it are looked at. */
+static void
+check_inside(struct doctor *d, const char *path, const struct stat *st)
+{
+	SCOPED_BUF out = BUF_INIT(65536);
+	int rc = helper_run((const char *const[]){ "librefang-backup", "check", path, NULL }, &out);
+	struct json_object *j = out.p != NULL ? json_tokener_parse(out.p) : NULL;
+	const char *fault = js_str_or(j, "fault", "");
+
+	if (j == NULL)
+		found(d, WARN, "store", "%s, not looked into: librefang-backup cannot be run", path);
+	else if (rc != 0)
+		found(d, BAD, "store", "%s is damaged: %s; restore a backup", path, fault[0] != '\0' ? fault : "it cannot be opened");
+	else if (js_i64(j, "min_reader", 0) > js_i64(j, "newest", 0))
+		found(d, BAD, "store", "%s was written by a newer version", path);
+	else if ((st->st_mode & 077) != 0)
+		found(d, WARN, "store", "%s can be read by other users; chmod 600 it", path);
+	else
+		found(d, GOOD, "store", "%s, whole, %lld KiB", path, (long long)st->st_size / 1024);
+	json_object_put(j);
+}
+
 static void
 check_store(struct doctor *d)
 {
-	static const char magic[] = "SQLite format 3";
-	char head[sizeof(magic)], path[4352];
-	SCOPED_FD fd = -1;
+	char path[4352];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s", d->cfg != NULL ? d->cfg->db_path : "");
-	if (path[0] == '\0')
-		snprintf(path, sizeof(path), "%s/data/librefang-c.db", d->cli->paths.home);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT) {
+	store_path(&d->cli->paths, path, sizeof(path));
+	if (stat(path, &st) == 0)
+		check_inside(d, path, &st);
+	else if (errno == ENOENT)
 		found(d, GOOD, "store", "not there yet; the first start makes it");
+	else
+		found(d, BAD, "store", "%s: %s", path, strerror(errno));
+}
+
+/* --- the provider --------------------------------------------------------------------- */
+
+/* NULL: somebody listens there; else why not. */
+static const char *
+connect_to(const char *host, const char *port)
+{
+	struct addrinfo want = { .ai_socktype = SOCK_STREAM }, *all = NULL;
+	const char *why = "no address answers";
+	int rc = getaddrinfo(host, port, &want, &all);
+
+	if (rc != 0)
+		return gai_strerror(rc);
+	for (struct addrinfo *a = all; a != NULL && why != NULL; a = a->ai_next) {
+		SCOPED_FD fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		struct pollfd p = { .fd = fd, .events = POLLOUT };
+		int err = 0;
+		socklen_t n = sizeof(err);
+
+		if (fd < 0 || (connect(fd, a->ai_addr, a->ai_addrlen) != 0 && errno != EINPROGRESS))
+			continue;
+		if (poll(&p, 1, CONNECT_MS) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n) == 0 && err == 0)
+			why = NULL;
+	}
+	freeaddrinfo(all);
+	return why;
+}
+
+/* "https://host:port/..." to its parts. */
+static bool
+host_of(const char *url, char host[static 256], char port[static 16])
+{
+	const char *p = strstr(url, "://"), *end, *colon;
+	size_t n;
+
+	if (p == NULL)
+		return false;
+	snprintf(port, 16, "%s", strncmp(url, "https", 5) == 0 ? "443" : "80");
+	p += 3;
+	n = strcspn(p, "/?#");
+	if (memchr(p, '@', n) != NULL)
+		return false;
+	end = p + n;
+	colon = memrchr(p, ':', n);
+	if (colon != NULL && memchr(colon, ']', (size_t)(end - colon)) == NULL) {
+		snprintf(port, 16, "%.*s", (int)(end - colon - 1), colon + 1);
+		end = colon;
+	}
+	if (*p == '[' && end > p + 1 && end[-1] == ']') {
+		p++;
+		end--;
+	}
+	snprintf(host, 256, "%.*s", (int)(end - p), p);
+	return host[0] != '\0';
+}
+
+/* Where turns of the default model go: is there a key, and does anybody listen? */
+static void
+check_provider(struct doctor *d)
+{
+	const struct config *cfg = d->cfg;
+	const struct provider *p = catalog_provider_alias(cfg->provider);
+	const char *status = catalog_auth_status(cfg, cfg->provider), *why;
+	const char *url = cfg->base_url != NULL ? cfg->base_url : js_str(cfg->provider_urls, cfg->provider);
+	char host[256], port[16], env[128];
+
+	if (strcmp(cfg->provider, "offline") == 0) {
+		found(d, GOOD, "provider", "offline, built in; it is no language model");
 		return;
 	}
-	if (fd < 0 || fstat(fd, &st) != 0 || read(fd, head, sizeof(head)) != (ssize_t)sizeof(head))
-		found(d, BAD, "store", "%s cannot be read", path);
-	else if (memcmp(head, magic, sizeof(magic)) != 0)
-		found(d, BAD, "store", "%s is no SQLite database; restore a backup", path);
-	else if ((st.st_mode & 077) != 0)
-		found(d, WARN, "store", "%s can be read by other users; chmod 600 it", path);
-	else
-		found(d, GOOD, "store", "%s, %lld KiB", path, (long long)st.st_size / 1024);
+	if (p != NULL && p->key_required && !auth_available(status))
+		found(d, BAD, "provider", "%s: no key; set %s where the server is started", cfg->provider,
+		    cfg->api_key_env != NULL ? cfg->api_key_env : catalog_key_env(cfg, cfg->provider, env));
+	if (url == NULL && p != NULL)
+		url = p->base_url;
+	if (url == NULL || !host_of(url, host, port)) {
+		found(d, BAD, "provider", "%s: no address is known; set default_model.base_url", cfg->provider);
+		return;
+	}
+	why = connect_to(host, port);
+	found(d, why == NULL ? GOOD : BAD, "provider", "%s at %s:%s %s%s", cfg->provider, host, port,
+	    why == NULL ? "can be reached" : "cannot be reached: ", why == NULL ? "" : why);
 }
 
 static void
@@ -252,6 +351,8 @@ check_all(struct doctor *d)
 	check_port(d);
 	check_programs(d);
 	check_running(d);
+	if (d->cfg != NULL)
+		check_provider(d);
 	check_machine(d);
 	check_kernel(d);
 }

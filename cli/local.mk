@@ -3,9 +3,11 @@ librefang_SOURCES = \
 	cli/call.c \
 	cli/child.c \
 	cli/cmd_agent.c \
-	cli/cmd_login.c \
+	cli/cmd_backup.c \
 	cli/cmd_config.c \
 	cli/cmd_front.c \
+	cli/cmd_login.c \
+	cli/cmd_logs.c \
 	cli/cmd_run.c \
 	cli/conf_site.c \
 	cli/doctor.c \

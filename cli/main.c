@@ -37,6 +37,9 @@ static const struct command {
 	{ "nginx-conf", cmd_nginx_conf, SITE_ARGS, "print a site for this machine's nginx" },
 	{ "apache-conf", cmd_apache_conf, SITE_ARGS, "the same for Apache" },
 	{ "lighttpd-conf", cmd_lighttpd_conf, SITE_ARGS " [--cgi] [--script] [--script-file FILE]", "the same for lighttpd" },
+	{ "backup", cmd_backup, "[FILE | DIR]", "all of the home as one file, also while it runs; prints its name" },
+	{ "restore", cmd_restore, "FILE", "put a backup in place of what is there; not while it runs" },
+	{ "logs", cmd_logs, "[-f] [-n LINES] [--access | --errors]", "what was written last; -f: and what comes" },
 	{ "openapi", cmd_openapi, "", "the API's description (OpenAPI 3.1)" },
 	{ "version", cmd_version, "", "this program's version" },
 };

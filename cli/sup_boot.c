@@ -132,6 +132,20 @@ sup_programs(char *out, size_t cap)
 	return has_programs(out);
 }
 
+/* A restore was interrupted while it exchanged names: what is here is of two times. */
+static bool
+half_restored(const struct run_paths *p, char *msg, size_t cap)
+{
+	char path[4352];
+
+	snprintf(path, sizeof(path), "%s/restore.pending", p->home);
+	if (access(path, F_OK) != 0)
+		return false;
+	snprintf(msg, cap, "a restore was interrupted: run \"librefang restore FILE\" again (what was there is in %.300s/backups)",
+	    p->home);
+	return true;
+}
+
 static enum err
 make_home(const struct run_paths *p, char *msg, size_t cap)
 {
@@ -320,6 +334,8 @@ sup_start(const struct start_options *o)
 		return refuse("nginx is not installed (on Debian: apt-get install nginx-light)");
 	if (!sup_programs(s.bin_dir, sizeof(s.bin_dir)))
 		return refuse("librefangd and librefang-fcgi are not where this program is");
+	if (half_restored(&s.paths, msg, sizeof(msg)))
+		return refuse(msg);
 	if (make_home(&s.paths, msg, sizeof(msg)) != ERR_OK ||
 	    config_file_init(&s.paths, key, msg, sizeof(msg)) != ERR_OK)
 		return refuse(msg);

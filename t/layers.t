@@ -22,6 +22,7 @@ $may{'lib/agent'}   = [ qw(lib/base db lib/svc lib/net lib/lua lib/llm lib/toml)
 $may{'handlers'}    = [ qw(lib/base db lib/svc lib/api) ];
 $may{'fcgi'}        = [ qw(lib/base db lib/svc lib/api handlers) ];
 $may{'daemon'}      = [ qw(lib/base db lib/svc lib/api lib/net lib/lua lib/llm lib/agent lib/toml) ];
+$may{'backup'}      = [ qw(lib/base db) ];
 $may{'cli'}         = [ qw(lib/base lib/svc lib/api lib/toml) ];
 
 # Only these files of libsvc may know the configuration file's language.
@@ -37,7 +38,7 @@ sub room_of {
 my @files;
 find({ no_chdir => 1, wanted => sub {
     push @files, substr($_, length("$src/")) if -f && /\.(?:c|cc|h|inc|def)$/;
-} }, grep { -d } map {"$src/$_"} qw(lib db handlers fcgi daemon cli));
+} }, grep { -d } map {"$src/$_"} qw(lib db handlers fcgi daemon cli backup));
 
 my %wrong;
 for my $file (sort @files) {

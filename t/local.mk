@@ -94,7 +94,7 @@ bench: all
 cppcheck:
 	cd $(srcdir) && $(CPPCHECK) -q -j2 --std=c11 --error-exitcode=1 --inline-suppr \
 		--enable=warning,portability,performance --suppressions-list=t/cppcheck.txt \
-		--library=t/cppcheck.cfg -D__GNUC__=12 -I . lib db handlers fcgi daemon cli
+		--library=t/cppcheck.cfg -D__GNUC__=12 -I . lib db handlers fcgi daemon cli backup
 
 clean-local:
 	rm -rf _san t/fuzz/obj t/fuzz/fuzz-* t/fuzz/replay-* t/fuzz/crash-*

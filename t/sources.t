@@ -7,7 +7,7 @@ use File::Find;
 use Test::More;
 
 my $src = $ENV{LF_SRCDIR} // '.';
-my @rooms = qw(lib db handlers fcgi daemon cli t);
+my @rooms = qw(lib db handlers fcgi daemon cli backup t);
 
 my %listed;
 my @mk;

@@ -47,7 +47,7 @@ static void
 feed(const char *p, size_t n, size_t step)
 {
 	static const struct llm_request rq = { .provider = "fuzz", .model = "m", .api_key = "sk-fuzzfuzz", .stream = true };
-	static const struct llm_sink sink = { NULL, check_text, check_text, check_start, check_input, check_end };
+	static const struct llm_sink sink = { NULL, check_text, check_text, check_start, check_input, check_end, NULL, 0 };
 	struct llm_answer a = { 0 };
 	struct oa_decoder d;
 

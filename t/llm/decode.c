@@ -26,7 +26,7 @@ static void
 decode(struct result *r, const char *wire, size_t n, size_t step, bool cut)
 {
 	struct buf seen = BUF_INIT(8000);
-	struct llm_sink sink = { &seen, s_text, s_think, s_start, s_input, s_end };
+	struct llm_sink sink = { &seen, s_text, s_think, s_start, s_input, s_end, NULL, 0 };
 	struct oa_decoder d;
 
 	memset(r, 0, sizeof(*r));
