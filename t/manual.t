@@ -6,7 +6,7 @@ use LF;
 use Test::More;
 
 my $src = LF::srcdir();
-my @pages = glob "$src/doc/*.[158]";
+my @pages = (glob("$src/doc/*.[158]"), LF::builddir() . '/doc/librefang-config.5');
 cmp_ok scalar(@pages), '>=', 3, 'there are pages';
 
 SKIP: {
@@ -27,6 +27,29 @@ SKIP: {
     my @commands = qx{$program --help} =~ /^  ([a-z][a-z-]+) /mg;
     cmp_ok scalar(@commands), '>', 10, 'the command has commands';
     is join(' ', grep { $text !~ /^\.It Cm \Q$_\E\b/m } @commands), '', 'librefang(1) has each of them';
+}
+
+# Of every key that a reader goes by there is a word.
+my $config = LF::slurp(LF::builddir() . '/doc/librefang-config.5');
+my @keys = LF::slurp("$src/lib/svc/config_keys.def") =~ /^K\("([^"]+)"/mg;
+cmp_ok scalar(@keys), '>', 500, 'config.toml has keys';
+is join(' ', grep { $config !~ /^\.It Va .*\Q$_\E( |$)/m } @keys), '', 'librefang-config(5) has each of them';
+my $agent = LF::slurp("$src/doc/librefang-agent.5");
+@keys = LF::slurp("$src/lib/agent/manifest_keys.c") =~ /(?:\b[A-Z_]+\(|\.name = )"(\w+)"/g;
+cmp_ok scalar(@keys), '>', 100, 'agent.toml has keys';
+is join(' ', grep { $agent !~ /^\.It Va .*\b\Q$_\E\b/m } @keys), '', 'librefang-agent(5) has each of them';
+my @shells = map { LF::slurp("$src/completions/$_") } qw(bash/librefang _librefang librefang.fish);
+{
+    my $program = LF::builddir() . '/librefang';
+    my @commands = qx{$program --help} =~ /^  ([a-z][a-z-]+) /mg;
+    for my $shell (@shells) { is join(' ', grep { $shell !~ /(?<![\w-])\Q$_\E(?![\w-])/ } @commands), '', 'a shell completes each command' }
+}
+is system('bash', '-n', "$src/completions/bash/librefang"), 0, 'what bash reads is bash';
+{
+    my @got = split /\n/, qx{bash -c 'source "$src/completions/bash/librefang"; COMP_WORDS=(librefang ba); COMP_CWORD=1; _librefang; printf "%s\n" "\${COMPREPLY[\@]}"'};
+    is "@got", 'backup', 'bash completes a command';
+    @got = split /\n/, qx{bash -c 'source "$src/completions/bash/librefang"; COMP_WORDS=(librefang logs --e); COMP_CWORD=2; _librefang; printf "%s\n" "\${COMPREPLY[\@]}"'};
+    is "@got", '--errors', 'and its options';
 }
 
 done_testing;
