@@ -18,6 +18,7 @@ libapi_a_SOURCES = \
 # The generator reads the route table and prints what follows from it.
 noinst_PROGRAMS += lf-gen
 lf_gen_SOURCES = \
+	lib/api/gen/examples.c \
 	lib/api/gen/main.c \
 	lib/api/gen/openapi.c \
 	lib/api/gen/reference.c

@@ -3,6 +3,19 @@
 #define LF_GEN_H
 #include "lib/api/api.h"
 
+/* What a row's curl line says beyond the row itself. Any member may be NULL. */
+struct example {
+	enum verb verb;
+	const char *path;
+	const char *query;              /* "?limit=10" */
+	const char *body;               /* JSON without single quotes */
+	const char *quoted;             /* or: for between double quotes, with variables */
+	const char *key;                /* instead of $KEY */
+};
+const struct example *example_of(const struct route *);
+/* The row's path with words for its arguments. */
+void example_path(struct buf *out, const struct route *);
+
 void gen_openapi(struct buf *out);
 void gen_reference(struct buf *out);
 void gen_endpoints(struct buf *out);

@@ -50,16 +50,24 @@ fields(struct buf *out, const char *title, const struct schema *s)
 static void
 curl_line(struct buf *out, const struct route *r)
 {
+	const struct example *x = example_of(r);
+
 	buf_str(out, "\n```sh\ncurl");
 	if (r->verb != GET)
 		buf_printf(out, " -X %s", verb_names[r->verb]);
 	if ((r->flags & RT_STREAM) != 0)
 		buf_str(out, " -N");
 	if (r->role != PUBLIC)
-		buf_str(out, " -H \"Authorization: Bearer $KEY\"");
+		buf_printf(out, " -H \"Authorization: Bearer %s\"", x->key != NULL ? x->key : "$KEY");
 	if (r->body != NULL)
-		buf_str(out, " -H 'Content-Type: application/json' -d @body.json");
-	buf_printf(out, " \"$BASE%s\"\n```\n", r->path);
+		buf_str(out, " -H 'Content-Type: application/json' -d ");
+	if (x->quoted != NULL)
+		buf_printf(out, "\"%s\"", x->quoted);
+	else if (r->body != NULL)
+		buf_printf(out, "'%s'", x->body != NULL ? x->body : "{}");
+	buf_str(out, " \"$BASE");
+	example_path(out, r);
+	buf_printf(out, "%s\"\n```\n", x->query != NULL ? x->query : "");
 }
 
 void
@@ -68,7 +76,12 @@ gen_reference(struct buf *out)
 	const char *last = "";
 
 	buf_str(out, "# Endpoints\n\nMade from the route table. Every `/api/X` is also served as `/api/v1/X` "
-	    "unless said otherwise. Errors have the shape of `error`, `message`, `code`, `type`, `request_id`.\n");
+	    "unless said otherwise. Errors have the shape of `error`, `message`, `code`, `type`, `request_id`.\n\n"
+	    "The examples need:\n\n```\nBASE=http://127.0.0.1:4545\nKEY=$(librefang config get api_key)\n"
+	    "AGENT=$(librefang agent list | head -n 1 | cut -f 4)\n"
+	    "LINK=$(librefang login | sed -n 's/.*#link=//p')       # works once\n"
+	    "LOGIN=                                                 # the session that /api/auth/link gives\n"
+	    "SESSION=                                               # an id from /api/agents/{id}/sessions\n```\n");
 	for (size_t i = 0; i < n_routes; i++) {
 		const struct route *r = &routes[i];
 

@@ -1,0 +1,48 @@
+#!/usr/bin/perl
+# The reference's curl lines: every row but the socket has one, and a shell that runs it
+# gets a good answer.
+use strict;
+use warnings;
+use LF;
+use Test::More;
+
+LF::needed();
+my $api = LF->start;
+my $text = LF::slurp(LF::builddir() . '/doc/endpoints.md');
+my @rows = map { my ($verb, $path) = split /\t/; "$verb $path" } split /\n/, LF::slurp(LF::builddir() . '/endpoints.tsv');
+my %line = $text =~ /^### (\S+ \S+)\n(?:(?!^### ).)*?^```sh\n(curl .*?)\n```$/msg;
+is_deeply [ grep { !$line{$_} } @rows ], ['GET /api/agents/{id}/ws'], 'every row has its line';
+my ($head) = $text =~ /^The examples need:\n\n```\n(.*?)^```$/ms;
+is_deeply [ grep { $text =~ /\$$_\b/ && $head !~ /^$_=/m } $text =~ /\$([A-Z]+)/g ], [], 'and what it needs is said';
+
+my %env = ($api->environment, BASE => $api->base, PATH => LF::builddir() . ":$ENV{PATH}");
+my $n = 0;
+
+# What a shell says of it; the words of the head are run as they stand there.
+sub shell {
+    my ($line, %more) = @_;
+    my $file = $api->{dir} . '/line.sh';
+    open my $fh, '>', $file or die "$file: $!";
+    print $fh "set -e\n", ($head =~ s/^(BASE|LOGIN|SESSION)=.*\n//mgr), "curl() { command curl -sS -w '\\n%{http_code}' \"\$@\"; }\n$line\n";
+    close $fh or die "$file: $!";
+    local %ENV = (%env, %more);
+    local $?;
+    my $out = qx{sh '$file' 2>&1};
+    my ($body, $status) = $out =~ /^(.*)\n(\d{3})\n*\z/s;
+    return ($status // 0, $body // $out);
+}
+
+for my $row (sort { ($a =~ /shutdown/) <=> ($b =~ /shutdown/) || $a cmp $b } keys %line) {
+    my %more;
+    my $agent = $api->get('/api/agents', 200)->{items}[0]{id} // $api->post('/api/agents', { manifest_toml => 'name = "assistant"' }, 201)->{agent_id};
+    if ($row =~ /\{session_id\}/) { $more{SESSION} = $api->post("/api/agents/$agent/sessions", {}, 200)->{session_id} }
+    if ($row eq 'POST /api/auth/logout') {
+        my ($link) = ($api->command('login'))[1] =~ /#link=(\w+)/;
+        $more{LOGIN} = $api->call(POST => '/api/auth/link', { token => $link }, 200, { Authorization => undef })->{token};
+    }
+    if ($row =~ m{kv/\{key\}}) { $api->put("/api/memory/agents/$agent/kv/colour", { value => 'red' }, 200) }
+    my ($status, $body) = shell($line{$row}, %more);
+    like $status, qr/^20\d$/, $row or diag "$line{$row}\n$body";
+}
+$api->finish;
+done_testing;
