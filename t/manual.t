@@ -6,8 +6,8 @@ use LF;
 use Test::More;
 
 my $src = LF::srcdir();
-my @pages = (glob("$src/doc/*.[158]"), LF::builddir() . '/doc/librefang-config.5');
-cmp_ok scalar(@pages), '>=', 3, 'there are pages';
+my @pages = do { my %seen; grep { !$seen{$_}++ } map { glob "$_/doc/*.[158]" } $src, LF::builddir() };
+cmp_ok scalar(@pages), '>=', 24, 'there are pages';
 
 SKIP: {
     my ($man) = grep { -x } map {"$_/man"} split /:/, $ENV{PATH};
@@ -27,6 +27,13 @@ SKIP: {
     my @commands = qx{$program --help} =~ /^  ([a-z][a-z-]+) /mg;
     cmp_ok scalar(@commands), '>', 10, 'the command has commands';
     is join(' ', grep { $text !~ /^\.It Cm \Q$_\E\b/m } @commands), '', 'librefang(1) has each of them';
+}
+
+# Links between the guides lead somewhere.
+for my $guide (glob("$src/doc/*.md"), glob "$src/*.md") {
+    my ($at) = $guide =~ m{^(.*)/};
+    my @lost = grep { !/^https?:|^#/ && !-e "$at/" . s/#.*//r } LF::slurp($guide) =~ /\]\(([^)\s]+)\)/g;
+    is "@lost", '', "$guide: its links";
 }
 
 # Of every key that a reader goes by there is a word.

@@ -1,0 +1,117 @@
+#!/usr/bin/perl
+# A store of every earlier schema is brought up to date by a start, also when the power goes
+# at any write of it; a store of a later version is used as long as that one allows, and
+# left alone when not.
+use strict;
+use warnings;
+use File::Copy ();
+use File::Temp ();
+use LF;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+LF::needed();
+my ($strace) = grep { -x } map {"$_/strace"} split /:/, $ENV{PATH};
+my $dir = File::Temp->newdir('lf-upgrade-XXXXXXXX', TMPDIR => 1);
+my @migrations = sort glob LF::srcdir() . '/db/migrations/*.sql';
+my $KV = '/api/memory/agents/11111111-2222-4333-8444-555555555555/kv';
+my $api = LF->start;
+my $db = $api->home . '/data/librefang-c.db';
+
+sub python { my ($code, @args) = @_; local $?; my $out = do { open my $p, '-|', 'python3', '-c', $code, @args or die; local $/; <$p> }; return $out }
+sub good { my ($what, @words) = @_; my ($rc, $out) = $api->command(@words); is $rc, 0, $what or diag $out; return }
+sub clear { unlink glob "$db*"; return }
+# The store as the first $n migrations made it, with something in it.
+sub old_store {
+    my ($n, $to) = @_;
+    python('import sqlite3,sys
+c=sqlite3.connect(sys.argv[1])
+c.execute("CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, min_reader BIGINT NOT NULL)")
+for i,f in enumerate(sys.argv[2:]):
+    c.executescript(open(f).read()); c.execute("insert into schema_version values(?,?,1)",(i+1,f.split("/")[-1][:-4]))
+c.execute("insert into kv values(?,?,?,1)",("11111111-2222-4333-8444-555555555555","colour","\"blue\""))
+c.commit(); c.close()', $to, @migrations[ 0 .. $n - 1 ]);
+    return;
+}
+# Version, tables and health, by another program than ours.
+sub look { return python('import sqlite3,sys
+c=sqlite3.connect(sys.argv[1])
+print(c.execute("select max(version) from schema_version").fetchone()[0], c.execute("select count(*) from sqlite_master where type=\'table\' and name in (\'login\',\'kv\',\'turn\')").fetchone()[0], c.execute("pragma integrity_check").fetchone()[0])', $db) }
+my $newest = @migrations;
+my $fine = "$newest 3 ok\n";
+
+for my $n (1 .. $newest) {
+    subtest "from schema $n" => sub {
+        good('stopped', 'stop');
+        clear();
+        old_store($n, $db);
+        $api->up;
+        is $api->get("$KV/colour", 200)->{value}, 'blue', 'what was in it is there';
+        $api->put("$KV/colour", { value => 'red' }, 200);
+        good('stopped', 'stop');
+        is look(), $fine, 'and it is of the newest schema';
+        $api->up;
+        is $api->get("$KV/colour", 200)->{value}, 'red', 'after the next start too';
+    };
+}
+
+subtest 'the power goes at any write' => sub {
+    plan skip_all => 'strace is not installed' unless $strace;
+    good('stopped', 'stop');
+    old_store(1, "$dir/old.db");
+    my $cut = 0;
+    for (my $n = 1; $n < 60; $n += 2) {
+        clear();
+        File::Copy::copy("$dir/old.db", $db) or die "copy: $!";
+        my $pid = fork // die "fork: $!";
+        my $program = LF::builddir() . '/librefang';
+        my $address = '127.0.0.1:' . LF::free_port();
+        if (!$pid) {
+            %ENV = $api->environment;
+            open STDERR, '>', '/dev/null';
+            exec { $strace } 'strace', '-f', '-qqq', '-o', "$dir/trace", '-e', 'trace=pwrite64', '-e', "inject=pwrite64:signal=KILL:when=$n", $program, 'start', '--foreground', '--listen', $address or POSIX::_exit(127);
+        }
+        my $end = time + 10;
+        my $dead;
+        until (time > $end) {
+            last if ($dead = -e "$dir/trace" && LF::slurp("$dir/trace") =~ /killed by SIGKILL/);
+            last if !$dead && $api->log_text && -e $api->home . '/daemon.json';        # it serves: nothing was left to write
+            sleep 0.02;
+        }
+        my $sup = LF::slurp($api->home . '/librefang.lock') =~ /^(\d+)/ ? $1 : 0;
+        kill 'KILL', $pid;
+        kill 'KILL', $sup if $sup;
+        waitpid $pid, 0;
+        unlink "$dir/trace", $api->home . '/daemon.json';
+        my ($rc, $out) = $api->command('start', '--listen', $address);
+        $rc == 0 or return fail("killed at write $n: the next start says $out");
+        my ($stop) = $api->command('stop');
+        my $is = look();
+        my $value = python('import sqlite3,sys; print(sqlite3.connect(sys.argv[1]).execute("select value from kv where key=\'colour\'").fetchone()[0])', $db);
+        $is eq $fine && $value eq "\"blue\"\n" or return fail("killed at write $n: $is$value");
+        $cut++ if $dead;
+        last if !$dead;
+    }
+    cmp_ok $cut, '>=', 10, "killed at $cut writes, each time the next start has all";
+    $api->up;
+};
+
+subtest 'a later version was here' => sub {
+    my $later = sub { my ($reader) = @_; good('stopped', 'stop'); python('import sqlite3,sys
+c=sqlite3.connect(sys.argv[1]); c.execute("delete from schema_version where version=99"); c.execute("insert into schema_version values(99,\'later\',?)",(int(sys.argv[2]),)); c.commit(); c.close()', $db, $reader) };
+    $later->($newest);
+    $api->up;
+    is $api->get("$KV/colour", 200)->{value}, 'blue', 'what may be read by us is used';
+    $later->($newest + 1);
+    my $before = LF::slurp($db);
+    my ($rc, $out) = $api->command('start', '--listen', '127.0.0.1:' . LF::free_port());
+    isnt $rc, 0, 'what may not is refused';
+    like $out . $api->log_text, qr/written by a newer version \(schema 99; this one knows $newest\)/, 'with its reason';
+    is LF::slurp($db), $before, 'and left as it is';
+    python('import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute("delete from schema_version where version=99"); c.commit()', $db);
+    $api->up;
+};
+
+$api->finish;
+done_testing;
