@@ -11,7 +11,7 @@ my ($exit) = $text =~ /^\.Sh EXIT STATUS\n(.*?)^\.Sh/ms;
 my ($date) = $text =~ /^(\.Dd .*)$/m;
 my $what = join ' ', grep { !/^\.(?:Fl|Op)/ } split /\n/, $about =~ s/^\.\w\w //mgr;
 ($what) = $what =~ /^(.*?)[.:](?: |$)/;
-$what = lcfirst $what =~ s{ [(;].*|[;,] .*$}{}sr;
+$what = lcfirst $what =~ s{ [(].*|; .*}{}sr;
 $what =~ s{\s+$}{};
 $what =~ s/ *,/,/g;
 $args =~ s/^ +//;
