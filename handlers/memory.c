@@ -69,13 +69,15 @@ memory_kv_store(struct ctx *c, const struct request *rq)
 	if (w == NULL)
 		return reply_json(c, 200, w);
 	(void)json_member_span(rq->body, rq->body_bytes, "value", &value, &n); /* none: the body is the value */
-	if (memory_of(c, rq, id) != ERR_OK ||
-	    kv_put(c, id, key->value, key->n, value, n) != ERR_OK)
-		return reply_fail(c);
-	jw_object(w, NULL);
+	jw_object(w, NULL);             /* first what may fail, then what stays */
 	jw_str(w, "status", "stored");
 	jw_strn(w, "key", key->value, key->n);
 	jw_end(w);
+	if (w->b->failed)
+		return reply_json(c, 200, w);
+	if (memory_of(c, rq, id) != ERR_OK ||
+	    kv_put(c, id, key->value, key->n, value, n) != ERR_OK)
+		return reply_fail(c);
 	return reply_json(c, 200, w);
 }
 

@@ -23,6 +23,7 @@ check_PROGRAMS += t/base/jw
 check_PROGRAMS += t/base/memory
 check_PROGRAMS += t/base/util
 check_PROGRAMS += t/handlers/read
+check_PROGRAMS += t/handlers/starve
 check_PROGRAMS += t/api/match
 check_PROGRAMS += t/api/peer
 check_PROGRAMS += t/api/schema

@@ -172,6 +172,8 @@ reply_fail(struct ctx *c)
 	if (w != NULL)
 		error_body(c, false, w->b);
 	if (w == NULL || w->b->failed) {
+		r.status = 503;         /* status and body say the same */
+		r.retry_after_s = 1;
 		r.body = last_resort;
 		r.body_bytes = sizeof(last_resort) - 1;
 	} else {

@@ -62,19 +62,33 @@ tokener_give(struct json_tokener *t)
 		json_tokener_free(t);
 }
 
+/*
+ * Where memory ends the parser just stops, with what it has and without an error: so it is looked at whether it
+ * came to the end of the text, which is known to be JSON.
+ */
 static struct json_object *
 parse(const char *text, size_t n, bool *good)
 {
+	static const char blank[] = " \t\r\n";
 	struct json_tokener *t = n > INT32_MAX ? NULL : tokener_take();
 	struct json_object *o;
+	size_t at = 0;
 
 	*good = false;
 	if (t == NULL)
 		return NULL;
+	while (n > 0 && strchr(blank, text[n - 1]) != NULL)
+		n--;
+	while (at < n && strchr(blank, text[at]) != NULL)
+		at++;
 	o = json_tokener_parse_ex(t, text, (int)n);
-	if (json_tokener_get_error(t) == json_tokener_continue)
+	*good = json_tokener_get_error(t) == json_tokener_success && json_tokener_get_parse_end(t) >= n;
+	if (json_tokener_get_error(t) == json_tokener_continue) {
 		o = json_tokener_parse_ex(t, " ", 1);   /* a bare number ends here */
-	*good = json_tokener_get_error(t) == json_tokener_success;
+		*good = json_tokener_get_error(t) == json_tokener_success;
+	}
+	if (o == NULL && at < n && text[at] != 'n')
+		*good = false;
 	if (!*good && o != NULL) {
 		json_object_put(o);
 		o = NULL;
