@@ -58,7 +58,7 @@ cmd_new(struct said *k)
 }
 
 static enum err
-clear_with(struct said *k, const char *message)
+clear_with(struct said *k, bool remembered, const char *message)
 {
 	char id[37];
 	enum err e;
@@ -66,7 +66,7 @@ clear_with(struct said *k, const char *message)
 	job_db_release(k->c);
 	(void)turns_wait_idle(k->a.id, 60000);  /* what still runs then loses its history */
 	job_db_acquire(k->c);
-	if ((e = history_clear(k->c, k->a.id, id)) == ERR_OK)
+	if ((e = history_clear(k->c, k->a.id, remembered, id)) == ERR_OK)
 		result(k, message);
 	return e;
 }
@@ -74,13 +74,13 @@ clear_with(struct said *k, const char *message)
 static enum err
 cmd_reset(struct said *k)
 {
-	return clear_with(k, "Session reset. Chat history cleared.");
+	return clear_with(k, true, "Session reset. Chat history cleared.");
 }
 
 static enum err
 cmd_reboot(struct said *k)
 {
-	return clear_with(k, "Session rebooted. Context cleared.");
+	return clear_with(k, false, "Session rebooted. Context cleared.");
 }
 
 static enum err

@@ -253,6 +253,16 @@ subtest 'cleared' => sub {
     $t->read_head;
     is $t->status, 200, 'and waits for the turn that runs';
     is scalar @{ history($id) }, 0, 'which leaves nothing behind';
+    my @kept = grep { $_->{key} =~ /^session_/ } @{ $api->get("/api/memory/agents/$id/kv", 200)->{kv_pairs} };
+    is scalar @kept, 1, 'but what was said, in the memory';
+    like $kept[0]{key}, qr/^session_\d{4}-\d\d-\d\d_anew_[0-9a-f]{8}$/, 'under its day and first words';
+    like $kept[0]{value}, qr/^Session of \d{4}-\d\d-\d\d\nUser: anew\nAssistant: .+\nUser: SLOW-ONE/, 'line by line';
+    $api->post("/api/agents/$id/message", { message => "long \x{1f600} " . 'w' x 3000 }, 200);
+    $api->post("/api/agents/$id/session/reset", {}, 200);
+    my ($long) = grep { $_->{key} =~ /_long_w+_/ } @{ $api->get("/api/memory/agents/$id/kv", 200)->{kv_pairs} };
+    cmp_ok length($long->{value} // ''), '<', 700, 'cut short';
+    $api->post("/api/agents/$id/session/reset", {}, 200);
+    is scalar(grep { $_->{key} =~ /^session_/ } @{ $api->get("/api/memory/agents/$id/kv", 200)->{kv_pairs} }), 2, 'of an empty session nothing is kept';
     for my $ask ([ DELETE => 'history' ], [ POST => 'session/reset' ]) {
         my ($verb, $row) = @$ask;
         $api->call($verb, "/api/agents/$nobody/$row", undef, 404);

@@ -78,7 +78,7 @@ agents_history_delete(struct ctx *c, const struct request *rq)
 	enum err e = request_agent(c, rq, &a);
 
 	if (e == ERR_OK)
-		e = history_clear(c, a.id, id);
+		e = history_clear(c, a.id, false, id);
 	if (e != ERR_OK)
 		return reply_fail(c);
 	return reply_words(c, 200, "status", "ok", "message", "All history cleared", NULL);
@@ -98,7 +98,7 @@ agents_session_reset(struct ctx *c, const struct request *rq)
 	job_db_release(c);
 	idle = turns_wait_idle(a.id, WAIT_MS);
 	job_db_acquire(c);
-	e = idle ? history_clear(c, a.id, id) : fail(c, ERR_BUSY, "a turn of the agent does not end");
+	e = idle ? history_clear(c, a.id, true, id) : fail(c, ERR_BUSY, "a turn of the agent does not end");
 	if (e != ERR_OK)
 		return reply_fail(c);
 	return reply_words(c, 200, "status", "ok", "message", "Session reset", "agent_id", a.id,

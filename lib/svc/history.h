@@ -16,8 +16,10 @@ enum err session_load(struct ctx *, const char *id, struct session *ret) MUST_CH
 enum err session_create(struct ctx *, const char *agent_id, const char *id, const char *label, char ret_id[static 37]) MUST_CHECK;
 /* Make it the agent's current one. */
 enum err session_make_current(struct ctx *, const char *agent_id, const char *id) MUST_CHECK;
-/* Drop all sessions of the agent; a new empty one is current. Runs in its own transaction. */
-enum err history_clear(struct ctx *, const char *agent_id, char ret_id[static 37]) MUST_CHECK;
+/* What was said last in each session of two messages and more, as values session_<day>_<words>_<id> of the agent's memory. */
+enum err sessions_remember(struct ctx *, const char *agent_id) MUST_CHECK;
+/* Drop all sessions of the agent, remembered or not; a new empty one is current. Runs in its own transaction. */
+enum err history_clear(struct ctx *, const char *agent_id, bool remembered, char ret_id[static 37]) MUST_CHECK;
 /* Label rule of the contract: trimmed text, or NULL in *ret for none; BAD_REQUEST. */
 enum err session_label(struct ctx *, const char *raw, const char **ret) MUST_CHECK;
 

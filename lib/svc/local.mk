@@ -16,6 +16,7 @@ libsvc_a_SOURCES = \
 	lib/svc/metrics.c \
 	lib/svc/run_paths.c \
 	lib/svc/session_show.c \
+	lib/svc/session_summary.c \
 	lib/svc/system.c \
 	lib/svc/toolcat.c \
 	lib/svc/turn_store.c

@@ -1,0 +1,123 @@
+/*
+ * What is kept of a session that ends: the last things said, cut short, as a value of the agent's memory.
+ *
+ * No model is asked: a reset must not depend on a provider, nor cost anything.
+ */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "db/db.h"
+#include "lib/base/json.h"
+#include "lib/base/util.h"
+#include "lib/svc/caller.h"
+#include "lib/svc/history.h"
+#include "lib/svc/kv.h"
+
+enum { SESSIONS_MAX = 20, LINES_MAX = 10, LINE_MAX = 240, SLUG_MAX = 40, SUMMARY_MAX = 8192 };
+
+struct said { const char *role, *text; };
+
+/* The text of a stored message; "" when it has none. */
+static const char *
+text_of(struct ctx *c, const char *content)
+{
+	struct json_object *o = json_stored(c, content);
+
+	if (json_object_is_type(o, json_type_string))
+		return json_object_get_string(o);
+	for (size_t i = 0; json_object_is_type(o, json_type_array) && i < json_object_array_length(o); i++) {
+		struct json_object *b = json_object_array_get_idx(o, i);
+
+		if (strcmp(js_str_or(b, "type", ""), "text") == 0)
+			return js_str_or(b, "text", "");
+	}
+	return "";
+}
+
+/* The newest lines, the newest first. */
+static enum err
+last_said(struct ctx *c, const char *session_id, struct said *said, size_t *n)
+{
+	SCOPED_STMT st = db_prepare(c->db,
+	    SQL("SELECT role, content FROM message WHERE session_id = ? ORDER BY seq DESC LIMIT 10"));
+
+	bind_text(st, session_id);
+	for (*n = 0; db_step(st) && *n < LINES_MAX; ++*n)
+		said[*n] = (struct said){ col_text(c, st, "role"), text_of(c, col_text(c, st, "content")) };
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+/* "What is the time?" to "what-is-the-time". */
+static void
+slug_of(const char *text, char out[static SLUG_MAX + 1])
+{
+	size_t n = 0;
+
+	for (; *text != '\0' && n < SLUG_MAX; text++) {
+		if (isalnum((unsigned char)*text))
+			out[n++] = (char)tolower((unsigned char)*text);
+		else if (n > 0 && out[n - 1] != '-')
+			out[n++] = '-';
+	}
+	while (n > 0 && out[n - 1] == '-')
+		n--;
+	out[n] = '\0';
+}
+
+static enum err
+remember(struct ctx *c, const char *agent_id, const char *session_id, const char *label, int64_t created_ms)
+{
+	SCOPED_BUF text = BUF_INIT(SUMMARY_MAX);
+	SCOPED_BUF json = BUF_INIT(SUMMARY_MAX * 6u);
+	struct jw w = JW_INIT(&json);
+	struct said said[LINES_MAX];
+	char slug[SLUG_MAX + 1] = "", day[25];
+	const char *key;
+	size_t n;
+	enum err e = last_said(c, session_id, said, &n);
+
+	if (e != ERR_OK)
+		return e;
+	time_rfc3339(created_ms, day);
+	buf_printf(&text, "Session of %.10s%s%s", day, label != NULL ? ", " : "", label != NULL ? label : "");
+	while (n-- > 0) {
+		bool user = strcmp(said[n].role, "user") == 0;
+
+		if (said[n].text[0] == '\0')
+			continue;
+		if (slug[0] == '\0' && user)
+			slug_of(said[n].text, slug);
+		buf_printf(&text, "\n%s: %.*s", user ? "User" : "Assistant",
+		    (int)utf8_cut(said[n].text, strlen(said[n].text), LINE_MAX), said[n].text);
+	}
+	jw_strn(&w, NULL, text.p, text.len);
+	key = ctx_printf(c, "session_%.10s_%s%s%.8s", day, slug, slug[0] != '\0' ? "_" : "", session_id);
+	if (text.failed || json.failed || key == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	return kv_put(c, agent_id, key, strlen(key), json.p, json.len);
+}
+
+enum err
+sessions_remember(struct ctx *c, const char *agent_id)
+{
+	struct { const char *id, *label; int64_t created_ms; } all[SESSIONS_MAX];
+	size_t n = 0;
+	enum err e = ERR_OK;
+
+	SCOPED_STMT st = db_prepare(c->db,
+	    SQL("SELECT id, label, created_ms FROM session WHERE agent_id = ? AND message_count >= 2 "
+	    "ORDER BY updated_ms DESC LIMIT 20"));
+
+	bind_text(st, agent_id);
+	for (; db_step(st) && n < SESSIONS_MAX; n++) {
+		all[n].id = col_text(c, st, "id");
+		all[n].label = col_text(c, st, "label");
+		all[n].created_ms = col_i64(st, "created_ms");
+	}
+	if (db_end(st) != ERR_OK)
+		return fail_db(c, st);
+	for (size_t i = 0; e == ERR_OK && i < n; i++)
+		e = remember(c, agent_id, all[i].id, all[i].label, all[i].created_ms);
+	return e;
+}
