@@ -87,6 +87,10 @@ check-fuzz: version.h
 growth: all
 	LF_GROWTH=50000; export LF_GROWTH; $(prove) -v t/growth.t
 
+# An hour of load, kills and reloads; LF_SOAK=seconds for less.
+soak: all
+	$(prove) -v t/bench/soak.pl
+
 bench: all
 	@if test -x $(srcdir)/t/bench/run; then \
 		LF_SRCDIR=$(abs_top_srcdir) LF_BUILDDIR=$(abs_top_builddir) $(srcdir)/t/bench/run; \
@@ -100,4 +104,4 @@ cppcheck:
 clean-local:
 	rm -rf _san t/fuzz/obj t/fuzz/fuzz-* t/fuzz/replay-* t/fuzz/crash-*
 
-.PHONY: growth check-quick check-sanitize check-fuzz bench cppcheck FORCE
+.PHONY: growth soak check-quick check-sanitize check-fuzz bench cppcheck FORCE
