@@ -24,7 +24,7 @@
 #include "lib/svc/catalog.h"
 #include "lib/svc/config_file.h"
 
-enum { SNAPSHOT_MAX = 16 << 20, DISK_LEAST = 100 << 20, CONNECT_MS = 5000, YEAR_2024_S = 1704067200 };
+enum { SNAPSHOT_MAX = 16 << 20, DISK_LEAST = 100 << 20, SHM_LEAST = 4 << 20, CONNECT_MS = 5000, YEAR_2024_S = 1704067200 };
 
 enum level { GOOD, WARN, BAD };
 
@@ -321,6 +321,19 @@ check_machine(struct doctor *d)
 }
 
 static void
+check_shm(struct doctor *d)
+{
+	struct statvfs v;
+
+	if (access("/dev/shm", W_OK | X_OK) != 0)
+		found(d, BAD, "shared memory", "/dev/shm: %s; a tmpfs of mode 1777 is expected there", strerror(errno));
+	else if (statvfs("/dev/shm", &v) == 0 && v.f_blocks > 0 && (unsigned long long)v.f_bavail * v.f_frsize < SHM_LEAST && d->pid == 0)
+		found(d, BAD, "shared memory", "/dev/shm is full");
+	else
+		found(d, GOOD, "shared memory", "/dev/shm");
+}
+
+static void
 check_kernel(struct doctor *d)
 {
 	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_BENEATH };
@@ -354,6 +367,7 @@ check_all(struct doctor *d)
 	if (d->cfg != NULL)
 		check_provider(d);
 	check_machine(d);
+	check_shm(d);
 	check_kernel(d);
 }
 

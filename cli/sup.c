@@ -506,7 +506,7 @@ prepare(struct sup *s)
 		return sup_fail(s, "cannot set up signals"), ERR_IO;
 	raise_limits();
 	if (shm_open_segment(s->paths.shm, true, &made) != ERR_OK)
-		return sup_fail(s, "cannot make shared memory %s", s->paths.shm), ERR_IO;
+		return sup_fail(s, "cannot make shared memory /dev/shm%s: %s", s->paths.shm, strerror(errno)), ERR_IO;
 	if (publish(s, 1, sup_bind) != ERR_OK)
 		return ERR_INVALID;
 	atomic_store(&shm->generation, 1);

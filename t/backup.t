@@ -139,6 +139,7 @@ subtest 'the doctor' => sub {
     my $out = good('all is well', 'doctor');
     like $out, qr/^ok\tstore\t.*whole/m, 'the store was looked into while it is used';
     like $out, qr/^ok\tprovider\toffline/m, 'and the provider';
+    like $out, qr/^ok\tshared memory\t/m, 'and where memory is shared';
     my $j = $LF::JSON->decode(good('as JSON', '--json', 'doctor'));
     is $j->{all_ok}, JSON::PP::true, 'all_ok';
     good('stopped', 'stop');
