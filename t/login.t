@@ -19,6 +19,7 @@ sub token {
 }
 
 sub take { my ($t, $status) = @_; local $LF::Level = 1; return $api->post('/api/auth/link', { token => $t }, $status, { Authorization => undef }) }
+sub counted { return $api->raw('GET', '/api/metrics')->{content} =~ /^librefang_active_sessions (\d+)$/m ? $1 : 'none' }
 sub as { my ($t) = @_; return { Authorization => "Bearer $t" } }
 
 my $session;
@@ -26,6 +27,7 @@ subtest 'a link becomes a session' => sub {
     my $t = token();
     my $in = take($t, 200);
     $session = $in->{token};
+    is counted(), 1, 'and is counted';
     like $session, qr/^[0-9a-f]{64}$/, 'which has a token of its own';
     isnt $session, $t, 'another one';
     cmp_ok $in->{expires_at} - $in->{created_at}, '==', 30 * 86400, 'for thirty days';
@@ -72,8 +74,10 @@ subtest 'two take the same link at once' => sub {
 subtest 'it lasts, and ends' => sub {
     $api->get('/api/status', 200, as($session));
     my $other = take(token(), 200)->{token};
+    my $before = counted();
     my $r = $api->raw('POST', '/api/auth/logout', { headers => as($other) });
     is $r->{status}, 200, 'logging out';
+    is counted(), $before - 1, 'is counted too';
     like $r->{headers}{'set-cookie'} // '', qr/^librefang_session=;.*Max-Age=0/, 'clears the cookie too';
     for my $n (1 .. 12) {       # whichever process answers
         $api->get('/api/status', 401, as($other));

@@ -81,6 +81,20 @@ login_known(struct ctx *c, const char *token_sha256)
 }
 
 enum err
+login_count(struct ctx *c, int64_t *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT count(*) AS n FROM login WHERE made_under = ? AND expires_ms > ?"));
+	char under[65];
+
+	made_under(c->cfg, under);
+	bind_text(st, under);
+	bind_i64(st, c->now_ms);
+	for (*ret = 0; db_step(st);)
+		*ret = col_i64(st, "n");
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
 login_end(struct ctx *c, const char *token)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM login WHERE token = ?"));

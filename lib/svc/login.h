@@ -21,6 +21,8 @@ enum err login_create(struct ctx *, char ret_token[static 65], int64_t *ret_expi
 bool login_known(struct ctx *, const char *token_sha256);
 /* Forget it; one that is not there is no error. */
 enum err login_end(struct ctx *, const char *token) MUST_CHECK;
+/* Sessions that hold now. */
+enum err login_count(struct ctx *, int64_t *ret) MUST_CHECK;
 /* A number that changes when what login_known() said may be no longer so: at a logout, and every hour. */
 uint32_t login_mark(const struct ctx *);
 #endif

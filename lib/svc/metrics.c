@@ -14,6 +14,7 @@
 #include "lib/base/shm.h"
 #include "lib/svc/agent.h"
 #include "lib/svc/caller.h"
+#include "lib/svc/login.h"
 #include "lib/svc/system.h"
 
 enum { WINDOW_MS = 3600000 };
@@ -209,11 +210,12 @@ enum err
 metrics_write(struct ctx *c, const char *version, const struct metric_route *routes, size_t n,
     struct buf *b)
 {
-	int64_t all = 0, running = 0;
+	int64_t all = 0, running = 0, logins = 0;
 	struct spend s = { 0 };
 	enum err e;
 
-	if ((e = agent_count(c, &all, &running)) != ERR_OK || (e = system_spend(c, &s)) != ERR_OK)
+	if ((e = agent_count(c, &all, &running)) != ERR_OK || (e = login_count(c, &logins)) != ERR_OK ||
+	    (e = system_spend(c, &s)) != ERR_OK)
 		return e;
 	one(b, "librefang_uptime_seconds", "gauge", "Seconds since start.", system_uptime_s(c));
 	one(b, "librefang_agents_active", "gauge", "Agents in state Running.", running);
@@ -228,7 +230,7 @@ metrics_write(struct ctx *c, const char *version, const struct metric_route *rou
 	buf_str(b, "librefang_info{");
 	label(b, "version", version, strlen(version));
 	buf_str(b, "} 1\n");
-	one(b, "librefang_active_sessions", "gauge", "Dashboard logins.", 0);
+	one(b, "librefang_active_sessions", "gauge", "Dashboard logins.", logins);
 	family(b, "librefang_cost_usd_today", "gauge", "Dollars spent since midnight UTC.");
 	buf_printf(b, "librefang_cost_usd_today %" PRId64 ".%06" PRId64 "\n", s.day / 1000000000,
 	    s.day % 1000000000 / 1000);
