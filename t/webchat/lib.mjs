@@ -31,7 +31,7 @@ export async function on({ expected = [], signed = true, at = '/', storage = {},
 		for (const e of ['framesent', 'framereceived']) w.on(e, (f) => page.lastFrames.push(`${e.slice(5)}: ${String(f.payload).slice(0, 160)}`));
 		w.on('close', () => page.lastFrames.push('closed'));
 	});
-	page.setDefaultTimeout(8000);
+	page.setDefaultTimeout(25000);
 	const complaints = [], foreign = [];
 	page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') complaints.push(m.text()); });
 	page.on('pageerror', (e) => complaints.push(String(e.stack)));
