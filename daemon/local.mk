@@ -6,7 +6,11 @@ libdaemon_a_SOURCES = \
 	daemon/dbpool.c \
 	daemon/job.c \
 	daemon/live.c \
+	daemon/live/agent_files.c \
 	daemon/live/agents.c \
+	daemon/live/agents_bulk.c \
+	daemon/live/agents_settings.c \
+	daemon/live/agents_state.c \
 	daemon/live/message.c \
 	daemon/live/openai.c \
 	daemon/live/openai_read.c \

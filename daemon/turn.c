@@ -123,9 +123,9 @@ choose_session(struct turn *t)
 		uuid4(t->session_id);
 	} else {
 		memcpy(t->session_id, t->agent.session_id, 37);
-		return ERR_OK;
 	}
 	e = session_load(t->c, t->session_id, &s);
+	t->own_model = e == ERR_OK ? s.model_override : NULL;
 	t->session_is_new = e == ERR_NOT_FOUND;
 	if (e == ERR_OK && strcmp(s.agent_id, t->agent.id) != 0)
 		return mismatch(t->c);
@@ -152,9 +152,8 @@ prepare(struct turn *t)
 	t->max_tokens = t->ask->max_tokens > 0 ? t->ask->max_tokens : js_i64(mm, "max_tokens", 4096);
 	t->max_iterations = (unsigned)js_i64(autonomous, "max_iterations",
 	    cfg->agent_max_iterations > 0 ? cfg->agent_max_iterations : ITERATIONS_DEFAULT);
-	if ((e = turn_routes(t)) != ERR_OK)
-		return e;
-	return choose_session(t);
+	e = choose_session(t);
+	return e == ERR_OK ? turn_routes(t) : e;
 }
 
 /* The agent's own list is everybody's: the caller's tools go into a copy of it. */
@@ -409,6 +408,7 @@ suspended(struct turn *t)
 	if (strcmp(t->agent.state, "Suspended") != 0)
 		return false;
 	t->out->text = "";
+	t->out->session_id = t->session_is_new ? NULL : t->session_id;
 	return true;
 }
 

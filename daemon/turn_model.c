@@ -36,6 +36,21 @@ add_route(struct turn *t, const char *provider, const char *model, struct json_o
 	return e;
 }
 
+/* The session's own model, else the agent's. */
+static enum err
+add_first(struct turn *t)
+{
+	const char *model = t->own_model, *slash = model != NULL ? strchr(model, '/') : NULL, *provider;
+
+	if (model == NULL)
+		return add_route(t, t->agent.provider, t->agent.model, js_obj(t->agent.manifest, "model"));
+	provider = slash != NULL ? ctx_strndup(t->c, model, (size_t)(slash - model)) : NULL;
+	if (provider != NULL && catalog_provider_alias(provider) != NULL)
+		return add_route(t, provider, slash + 1, NULL);
+	return add_route(t, catalog_model(NULL, model) != NULL ? catalog_model(NULL, model)->provider : t->agent.provider,
+	    model, NULL);
+}
+
 /* One that lacks its key or address is left out; that the first one does is only told when there is no other. */
 enum err
 turn_routes(struct turn *t)
@@ -49,7 +64,7 @@ turn_routes(struct turn *t)
 	t->routes = ctx_alloc(t->c, (n + 1) * sizeof(*t->routes));
 	if (t->routes == NULL)
 		return fail(t->c, ERR_NOMEM, "out of memory");
-	e = add_route(t, t->agent.provider, t->agent.model, js_obj(t->agent.manifest, "model"));
+	e = add_first(t);
 	if (e != ERR_OK && e != ERR_PRECONDITION)
 		return e;
 	f = t->c->fault;

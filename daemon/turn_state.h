@@ -42,6 +42,7 @@ struct turn {
 	struct model_route route;       /* that answers, or is asked */
 	struct model_route *routes;     /* the ways it may go, best first */
 	size_t n_routes, route_at;
+	const char *own_model;          /* of the session: "model" or "provider/model"; NULL: the agent's */
 	const char *workspace;
 	const char *system;             /* the prompt */
 	struct history history;         /* grows as the turn goes */

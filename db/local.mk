@@ -8,4 +8,5 @@ libdb_a_SOURCES = \
 	db/stmt.c
 
 # embedded
-db/migrate.$(OBJEXT): db/migrations/0001_base.sql db/migrations/0002_login.sql
+db/migrate.$(OBJEXT): db/migrations/0001_base.sql db/migrations/0002_login.sql \
+	db/migrations/0003_sessions.sql

@@ -15,6 +15,7 @@
 
 EMBED(migration_0001, "db/migrations/0001_base.sql");
 EMBED(migration_0002, "db/migrations/0002_login.sql");
+EMBED(migration_0003, "db/migrations/0003_sessions.sql");
 
 static const struct {
 	const char *name;
@@ -22,6 +23,7 @@ static const struct {
 } migrations[] = {
 	{ "0001_base", migration_0001 },
 	{ "0002_login", migration_0002 },
+	{ "0003_sessions", migration_0003 },
 };
 
 int

@@ -81,3 +81,45 @@ agents_sessions(struct ctx *c, const struct request *rq)
 	jw_end(w);
 	return reply_json(c, 200, w);
 }
+
+/* --- what is assigned ------------------------------------------------------------------- */
+
+static struct reply
+assigned(struct ctx *c, const struct request *rq, void (*write)(struct json_object *, struct jw *))
+{
+	struct jw *w = reply_open(c);
+	struct agent a;
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	if (request_agent(c, rq, &a) != ERR_OK)
+		return reply_fail(c);
+	jw_object(w, NULL);
+	write(a.manifest, w);
+	jw_end(w);
+	return reply_json(c, 200, w);
+}
+
+struct reply
+agents_tools(struct ctx *c, const struct request *rq)
+{
+	return assigned(c, rq, agent_write_tools);
+}
+
+struct reply
+agents_skills(struct ctx *c, const struct request *rq)
+{
+	return assigned(c, rq, agent_write_skills);
+}
+
+struct reply
+agents_servers(struct ctx *c, const struct request *rq)
+{
+	return assigned(c, rq, agent_write_servers);
+}
+
+struct reply
+agents_channels(struct ctx *c, const struct request *rq)
+{
+	return assigned(c, rq, agent_write_channels);
+}

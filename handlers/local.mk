@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libhandlers.a
 libhandlers_a_SOURCES = \
+	handlers/agent_stats.c \
 	handlers/agents.c \
 	handlers/cached.c \
 	handlers/auth.c \
@@ -8,6 +9,7 @@ libhandlers_a_SOURCES = \
 	handlers/openai.c \
 	handlers/openapi_text.c \
 	handlers/providers.c \
+	handlers/sessions.c \
 	handlers/system.c \
 	handlers/tools.c
 

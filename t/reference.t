@@ -35,11 +35,12 @@ sub shell {
 for my $row (sort { ($a =~ /shutdown/) <=> ($b =~ /shutdown/) || $a cmp $b } keys %line) {
     my %more;
     my $agent = $api->get('/api/agents', 200)->{items}[0]{id} // $api->post('/api/agents', { manifest_toml => 'name = "assistant"' }, 201)->{agent_id};
-    if ($row =~ /\{session_id\}/) { $more{SESSION} = $api->post("/api/agents/$agent/sessions", {}, 200)->{session_id} }
+    if ($row =~ m{/sessions/}) { $more{SESSION} = $api->post("/api/agents/$agent/sessions", { label => 'notes' }, 200)->{session_id} }
     if ($row eq 'POST /api/auth/logout') {
         my ($link) = ($api->command('login'))[1] =~ /#link=(\w+)/;
         $more{LOGIN} = $api->call(POST => '/api/auth/link', { token => $link }, 200, { Authorization => undef })->{token};
     }
+    if ($row =~ m{/files/}) { $api->put("/api/agents/$agent/files/SOUL.md", { content => 'x' }, 200) }
     if ($row =~ m{kv/\{key\}}) { $api->put("/api/memory/agents/$agent/kv/colour", { value => 'red' }, 200) }
     my ($status, $body) = shell($line{$row}, %more);
     like $status, qr/^20\d$/, $row or diag "$line{$row}\n$body";

@@ -38,7 +38,8 @@ sub sample { my ($s) = @_; $s = schema($s); my $t = ref $s->{type} ? $s->{type}[
 
 sub place {
     my ($path, %by) = @_;
-    my %in = (id => $path =~ m{^/api/models/} ? 'gpt-4o' : $ada, session_id => $session, key => 'kept',
+    my %in = (id => $path =~ m{/models/} ? 'gpt-4o' : $path =~ m{^/api/(?:v1/)?sessions/} ? $session : $ada, session_id => $session, key => 'kept',
+        filename => 'SOUL.md', label => 'none',
         name => $path =~ /tools/ ? 'file_read' : 'openai', %by);
     return $path =~ s/\{(\w+)\*?\}/$in{$1} \/\/ 'x'/ger;
 }
@@ -99,9 +100,14 @@ for my $path (sort keys %{ $doc->{paths} }) {
             my $is_agent = $path =~ m{/agents/\{id\}};
             if ($is_agent && $path !~ m{/ws$}) {
                 my $content = $op->{requestBody} ? $LF::JSON->encode(base_of($op)) : undef;
-                refused('an id that is none', $VERB, place($path, id => 'not-an-id'), $content, 400);
+                refused('an id that is none', $VERB, place($path, id => 'not-an-id'), $content, $path =~ m{/by-label/} ? 404 : 400);     # or a name
                 refused('an id of nobody', $VERB, place($path, id => $NOBODY) , $content, 404)
-                    if "$verb $path" !~ m{/memory/|/stop$|^delete /api/(?:v1/)?agents/\{id\}$};   # these are content when there is nobody
+                    if "$verb $path" !~ m{/memory/agents/|/stop$|^delete /api/(?:v1/)?agents/\{id\}$};   # these are content when there is nobody
+            }
+            if ($path =~ m{/sessions/\{id\}}) {
+                my $content = $op->{requestBody} ? $LF::JSON->encode({ model_override => undef }) : undef;
+                refused('an id that is none', $VERB, place($path, id => 'not-an-id'), $content, 400);
+                refused('an id of nobody', $VERB, place($path, id => $NOBODY), $content, 404) if $verb ne 'delete';
             }
             body_of($VERB, place($path), $op);
             query_of($VERB, place($path), $op);

@@ -131,6 +131,7 @@ subtest "nginx sends the daemon's rows to the daemon" => sub {
     my @re = map { qr/$_/ } $map =~ /^\s*"~(.*)" 1;$/mg;
     cmp_ok scalar(@re), '>', 0, 'with expressions';
     my $live = sub { my ($what) = @_; return scalar grep { $what =~ $_ } @re };
+    my %longer = map { ("$_->{verb} " . example($_->{path}) =~ s{/[^/]*\z}{}r) => 1 } grep { $_->{runs} eq 'daemon' && $_->{path} =~ /\}\z/ } @rows;
     for my $r (@rows) {
         my $t = example($r->{path});
         my $want = $r->{runs} eq 'daemon';
@@ -139,7 +140,7 @@ subtest "nginx sends the daemon's rows to the daemon" => sub {
             is !!$live->("$verb:$t"), $want, "$verb $t goes to $where";
             is !!$live->("$verb:$t?a=b/c&d=?"), $want, "$verb $t with a query too";
             next unless $want;
-            ok !$live->("$verb:$t/more"), "$verb $t/more does not";
+            ok !$live->("$verb:$t/more"), "$verb $t/more does not" if !$longer{"$r->{verb} $t"};
             ok !$live->("X$verb:$t"), "nor another verb";
         }
         next unless $t =~ m{^/api/};

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/live/agents.h"
 #include "daemon/spawn.h"
 #include "daemon/turn.h"
 #include "lib/agent/manifest.h"
@@ -14,19 +15,20 @@
 
 struct reply agents_spawn(struct ctx *, const struct request *);
 struct reply agents_patch(struct ctx *, const struct request *);
+struct reply agents_update(struct ctx *, const struct request *);
 struct reply agents_delete(struct ctx *, const struct request *);
 struct reply agents_stop(struct ctx *, const struct request *);
 struct reply agents_mode_set(struct ctx *, const struct request *);
 struct reply agents_model_set(struct ctx *, const struct request *);
 
-static bool
-blank(const char *s)
+bool
+text_blank(const char *s)
 {
 	return s == NULL || s[strspn(s, " \t\r\n")] == '\0';
 }
 
-static const char *
-trimmed(struct ctx *c, const char *s)
+const char *
+text_trimmed(struct ctx *c, const char *s)
 {
 	size_t n;
 
@@ -37,32 +39,42 @@ trimmed(struct ctx *c, const char *s)
 	return ctx_strndup(c, s, n);
 }
 
-struct reply
-agents_spawn(struct ctx *c, const struct request *rq)
+enum err
+agent_spawn_asked(struct ctx *c, const struct spawn_request *in, char ret_id[static 37], const char **ret_name)
 {
-	const struct spawn_request *in = rq->body_struct;
-	struct spawn s = { .name = blank(in->name) ? NULL : trimmed(c, in->name) };
-	const char *name;
-	char id[37];
+	struct spawn s = { .name = text_blank(in->name) ? NULL : text_trimmed(c, in->name) };
 
-	if (!blank(in->signed_manifest)) {
-		ignore_err(fail_code(c, ERR_FORBIDDEN, "signature_invalid", "Manifest signature verification failed: "
-		    "no signer is trusted"));
-		return reply_fail(c);
-	}
-	if (!blank(in->manifest_toml)) {
+	if (!text_blank(in->signed_manifest))
+		return fail_code(c, ERR_FORBIDDEN, "signature_invalid", "Manifest signature verification failed: "
+		    "no signer is trusted");
+	if (!text_blank(in->manifest_toml)) {
 		s.toml = in->manifest_toml;
 		s.toml_n = strlen(in->manifest_toml);
 	} else if (in->template != NULL) {
 		s.template_name = in->template;
 	} else {
-		ignore_err(fail_code(c, ERR_BAD_REQUEST, "invalid_manifest",
-		    "Either 'manifest_toml' or 'template' is required"));
-		return reply_fail(c);
+		return fail_code(c, ERR_BAD_REQUEST, "invalid_manifest",
+		    "Either 'manifest_toml' or 'template' is required");
 	}
-	if (agent_spawn(c, &s, id, &name) != ERR_OK)
+	return agent_spawn(c, &s, ret_id, ret_name);
+}
+
+struct reply
+agents_spawn(struct ctx *c, const struct request *rq)
+{
+	const char *name;
+	char id[37];
+
+	if (agent_spawn_asked(c, rq->body_struct, id, &name) != ERR_OK)
 		return reply_fail(c);
 	return reply_words(c, 201, "agent_id", id, "name", name, NULL);
+}
+
+enum err
+hand_refuses_end(struct ctx *c)
+{
+	return fail_code(c, ERR_CONFLICT, "hand_agent_delete_denied",
+	    "Cannot delete a hand-spawned agent directly; deactivate or uninstall the owning hand instead.");
 }
 
 struct reply
@@ -81,8 +93,7 @@ agents_delete(struct ctx *c, const struct request *rq)
 	if (e == ERR_NOT_FOUND)
 		return reply_words(c, 200, "status", "already-deleted", "agent_id", id, NULL);
 	if (e == ERR_OK && a.is_hand)
-		e = fail_code(c, ERR_CONFLICT, "hand_agent_delete_denied",
-		    "Cannot delete a hand-spawned agent directly; deactivate or uninstall the owning hand instead.");
+		e = hand_refuses_end(c);
 	else if (e == ERR_OK && !q->confirm)
 		e = fail_code(c, ERR_CONFLICT, "delete_confirmation_required",
 		    "Deleting an agent removes its sessions and memory: repeat the request with ?confirm=true");
@@ -122,35 +133,64 @@ bad(struct ctx *c, const char *what)
 	return fail(c, ERR_BAD_REQUEST, "%s", what);
 }
 
-static void
-put(struct json_object *o, const char *key, const char *v)
+void
+member_put(struct json_object *o, const char *key, const char *v)
 {
 	json_object_object_add(o, key, json_object_new_string(v));
 }
 
-static enum err
-patch_servers(struct ctx *c, struct json_object *in, struct json_object *m)
+enum err
+manifest_copy(struct ctx *c, const struct agent *a, struct json_object **ret)
 {
-	struct json_object *list = js_get(in, "mcp_servers");
+	struct json_object *m = NULL;
 
-	if (list == NULL)
-		list = js_get(js_obj(in, "capabilities"), "mcp_servers");
+	if (json_object_deep_copy(a->manifest, &m, NULL) != 0 || json_keep(c, m) == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	if (js_obj(m, "model") == NULL)
+		json_object_object_add(m, "model", json_object_new_object());
+	*ret = m;
+	return ERR_OK;
+}
+
+enum err
+names_checked(struct ctx *c, struct json_object *list, const char *what)
+{
+	for (size_t i = 0, n = json_object_array_length(list); i < n; i++)
+		if (!json_object_is_type(json_object_array_get_idx(list, i), json_type_string))
+			return fail(c, ERR_BAD_REQUEST, "%s must be an array of strings", what);
+	return ERR_OK;
+}
+
+enum err
+servers_known(struct ctx *c, struct json_object *list)
+{
+	enum err e = names_checked(c, list, "mcp_servers");
+
+	if (e == ERR_OK && json_object_array_length(list) > SERVERS_MAX)
+		e = bad(c, "mcp_servers exceeds maximum allowed entries");
+	for (size_t i = 0; e == ERR_OK && i < json_object_array_length(list); i++) {
+		const char *name = json_object_get_string(json_object_array_get_idx(list, i));
+
+		if (strcmp(name, "*") != 0)
+			e = fail(c, ERR_BAD_REQUEST, "Unknown MCP server '%s': none is configured", name);
+	}
+	return e;
+}
+
+static enum err
+patch_list(struct ctx *c, struct json_object *list, struct json_object *m, const char *key,
+    enum err (*check)(struct ctx *, struct json_object *))
+{
+	enum err e;
+
 	if (list == NULL)
 		return ERR_OK;
 	if (!json_object_is_type(list, json_type_array))
-		return bad(c, "mcp_servers must be an array of strings");
-	if (json_object_array_length(list) > 50)
-		return bad(c, "mcp_servers exceeds maximum allowed entries");
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		struct json_object *s = json_object_array_get_idx(list, i);
-
-		if (!json_object_is_type(s, json_type_string))
-			return bad(c, "mcp_servers must be an array of strings");
-		if (strcmp(json_object_get_string(s), "*") != 0)
-			return fail(c, ERR_BAD_REQUEST, "No MCP server named '%s' is configured", json_object_get_string(s));
-	}
-	json_object_object_add(m, "mcp_servers", json_object_get(list));
-	return ERR_OK;
+		return fail(c, ERR_BAD_REQUEST, "%s must be an array of strings", key);
+	e = check != NULL ? check(c, list) : names_checked(c, list, key);
+	if (e == ERR_OK)
+		json_object_object_add(m, key, json_object_get(list));
+	return e;
 }
 
 static enum err
@@ -164,7 +204,7 @@ patch_schedule(struct ctx *c, struct json_object *in, struct json_object *m)
 	every = js_i64(js_obj(s, "continuous"), "check_interval_secs", 300);
 	if (json_object_is_type(s, json_type_string)
 	    ? strcmp(json_object_get_string(s), "reactive") != 0
-	    : js_obj(s, "periodic") != NULL ? blank(js_str(js_obj(s, "periodic"), "cron"))
+	    : js_obj(s, "periodic") != NULL ? text_blank(js_str(js_obj(s, "periodic"), "cron"))
 	    : js_obj(s, "proactive") != NULL ? js_arr(js_obj(s, "proactive"), "conditions") == NULL
 	    : js_obj(s, "continuous") == NULL || every < 1)
 		return bad(c, "schedule: \"reactive\", {\"periodic\":{\"cron\"}}, {\"proactive\":{\"conditions\"}} or "
@@ -177,70 +217,81 @@ patch_schedule(struct ctx *c, struct json_object *in, struct json_object *m)
 static enum err
 patch(struct ctx *c, const struct agent *a, struct json_object *in, struct json_object **ret)
 {
-	struct json_object *m = NULL, *mm;
+	struct json_object *m, *mm, *servers = js_get(in, "mcp_servers");
 	const char *name = js_str(in, "name"), *s;
-	enum err e;
+	enum err e = manifest_copy(c, a, &m);
 
-	if (json_object_deep_copy(a->manifest, &m, NULL) != 0 || json_keep(c, m) == NULL)
-		return fail(c, ERR_NOMEM, "out of memory");
+	if (e != ERR_OK)
+		return e;
 	mm = js_obj(m, "model");
-	if (mm == NULL)
-		json_object_object_add(m, "model", mm = json_object_new_object());
-	if (name != NULL && blank(name))
+	if (name != NULL && text_blank(name))
 		return bad(c, "name: at least one character is expected");
 	if (name != NULL)
-		put(m, "name", name);
+		member_put(m, "name", name);
 	if ((s = js_str(in, "description")) != NULL)
-		put(m, "description", s);
+		member_put(m, "description", s);
 	if ((s = js_str(in, "model")) != NULL && s[0] != '\0')
-		put(mm, "model", s);
+		member_put(mm, "model", s);
 	if ((s = js_str(in, "provider")) != NULL && s[0] != '\0')
-		put(mm, "provider", s);
+		member_put(mm, "provider", s);
 	if ((s = js_str(in, "system_prompt")) != NULL)
-		put(mm, "system_prompt", s);
+		member_put(mm, "system_prompt", s);
 	if (json_object_is_type(js_get(in, "auto_evolve"), json_type_boolean))
 		json_object_object_add(m, "auto_evolve", json_object_get(js_get(in, "auto_evolve")));
-	e = patch_servers(c, in, m);
+	if (servers == NULL)
+		servers = js_get(js_obj(in, "capabilities"), "mcp_servers");
+	e = patch_list(c, servers, m, "mcp_servers", servers_known);
+	if (e == ERR_OK)
+		e = patch_list(c, js_get(in, "tags"), m, "tags", NULL);
 	if (e == ERR_OK)
 		e = patch_schedule(c, in, m);
 	*ret = m;
 	return e;
 }
 
-static struct reply
-patched(struct ctx *c, const char *id)
-{
-	struct agent a;
+#define REPLACED "The manifest was replaced; name, tags and workspace were kept"
 
-	if (agent_load(c, id, &a) != ERR_OK)
-		return reply_fail(c);
-	return reply_words(c, 200, "status", "ok", "agent_id", a.id, "name", a.name, NULL);
+/* PATCH and the older PUT update: *ret_whole: a whole manifest took the old one's place. */
+static enum err
+change(struct ctx *c, const struct request *rq, struct agent *a, bool *ret_whole)
+{
+	struct json_object *in = rq->json, *whole = js_get(in, "manifest_toml"), *m = NULL;
+	enum err e = request_agent(c, rq, a);
+
+	*ret_whole = whole != NULL;
+	if (e == ERR_OK && !json_object_is_type(in, json_type_object))
+		e = bad(c, "a JSON object is expected");
+	if (e == ERR_OK && whole != NULL)
+		return !json_object_is_type(whole, json_type_string) ? bad(c, "manifest_toml: a string is expected")
+		    : agent_replace(c, a, json_object_get_string(whole), (size_t)json_object_get_string_len(whole));
+	if (e == ERR_OK)
+		e = patch(c, a, in, &m);
+	if (e == ERR_OK)
+		e = agent_update(c, a, m);
+	return e == ERR_OK ? agent_load(c, a->id, a) : e;
 }
 
 struct reply
 agents_patch(struct ctx *c, const struct request *rq)
 {
-	struct json_object *in = rq->json, *whole = js_get(in, "manifest_toml"), *m = NULL;
 	struct agent a;
-	enum err e = request_agent(c, rq, &a);
+	bool whole;
 
-	if (e == ERR_OK && !json_object_is_type(in, json_type_object))
-		e = bad(c, "a JSON object is expected");
-	if (e == ERR_OK && whole != NULL) {
-		if (!json_object_is_type(whole, json_type_string))
-			e = bad(c, "manifest_toml: a string is expected");
-		else
-			e = agent_replace(c, &a, json_object_get_string(whole), (size_t)json_object_get_string_len(whole));
-		if (e != ERR_OK)
-			return reply_fail(c);
-		return reply_words(c, 200, "status", "ok", "agent_id", a.id, "name", a.name, "note",
-		    "The manifest was replaced; name, tags and workspace were kept", NULL);
-	}
-	if (e == ERR_OK)
-		e = patch(c, &a, in, &m);
-	if (e == ERR_OK)
-		e = agent_update(c, &a, m);
-	return e == ERR_OK ? patched(c, a.id) : reply_fail(c);
+	if (change(c, rq, &a, &whole) != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 200, "status", "ok", "agent_id", a.id, "name", a.name, whole ? "note" : NULL, REPLACED, NULL);
+}
+
+struct reply
+agents_update(struct ctx *c, const struct request *rq)
+{
+	struct agent a;
+	bool whole;
+
+	if (change(c, rq, &a, &whole) != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 200, "status", "updated", "agent_id", a.id, "name", a.name, whole ? "note" : NULL, REPLACED,
+	    NULL);
 }
 
 /* --- mode and model ----------------------------------------------------------------- */
@@ -274,22 +325,21 @@ agents_model_set(struct ctx *c, const struct request *rq)
 	struct agent a;
 	enum err e = request_agent(c, rq, &a);
 
-	if (e == ERR_OK && blank(model))
+	if (e == ERR_OK && text_blank(model))
 		e = bad(c, "Missing 'model' field");
 	if (e != ERR_OK)
 		return reply_fail(c);
-	if (json_object_deep_copy(a.manifest, &m, NULL) != 0 || json_keep(c, m) == NULL || (mm = js_obj(m, "model")) == NULL) {
-		ignore_err(fail(c, ERR_NOMEM, "out of memory"));
+	if (manifest_copy(c, &a, &m) != ERR_OK)
 		return reply_fail(c);
-	}
-	known = catalog_model(blank(provider) ? NULL : provider, model);
+	mm = js_obj(m, "model");
+	known = catalog_model(text_blank(provider) ? NULL : provider, model);
 	slash = strchr(model, '/');
-	if (blank(provider) && known != NULL && js_str(mm, "base_url") == NULL)
+	if (text_blank(provider) && known != NULL && js_str(mm, "base_url") == NULL)
 		provider = known->provider;
-	else if (blank(provider) && slash != NULL &&
+	else if (text_blank(provider) && slash != NULL &&
 	    catalog_provider_alias(ctx_strndup(c, model, (size_t)(slash - model))) != NULL)
 		provider = ctx_strndup(c, model, (size_t)(slash - model));
-	if (blank(provider))            /* a copy: what it points into is replaced below */
+	if (text_blank(provider))            /* a copy: what it points into is replaced below */
 		provider = ctx_strdup(c, js_str_or(mm, "provider", "default"));
 	if (slash != NULL && strncmp(model, provider, (size_t)(slash - model)) == 0 &&
 	    provider[slash - model] == '\0')
@@ -298,8 +348,8 @@ agents_model_set(struct ctx *c, const struct request *rq)
 		json_object_object_del(mm, "api_key_env");
 		json_object_object_del(mm, "base_url");
 	}
-	put(mm, "model", model);
-	put(mm, "provider", provider);
+	member_put(mm, "model", model);
+	member_put(mm, "provider", provider);
 	if (agent_update(c, &a, m) != ERR_OK)
 		return reply_fail(c);
 	return reply_words(c, 200, "status", "ok", "model", model, "provider", provider, NULL);

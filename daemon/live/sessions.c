@@ -9,14 +9,16 @@
 #include "lib/api/api.h"
 #include "lib/api/schemas.h"
 #include "lib/base/util.h"
-#include "lib/svc/history.h"
+#include "lib/svc/session_admin.h"
 
 struct reply sessions_create(struct ctx *, const struct request *);
 struct reply sessions_switch(struct ctx *, const struct request *);
 struct reply agents_history_delete(struct ctx *, const struct request *);
 struct reply agents_session_reset(struct ctx *, const struct request *);
+struct reply agents_session_reboot(struct ctx *, const struct request *);
+struct reply sessions_remove(struct ctx *, const struct request *);
 
-enum { WAIT_MS = 300000 };
+enum { WAIT_MS = 300000, STOP_WAIT_MS = 5000 };
 
 static enum err
 create_current(struct ctx *c, const char *agent_id, const char *label, char id[static 37])
@@ -85,22 +87,62 @@ agents_history_delete(struct ctx *c, const struct request *rq)
 }
 
 /* Waits for running turns, so that none of them writes into what is cleared. */
+static enum err
+begin_anew(struct ctx *c, const struct request *rq, bool remembered, struct agent *a, char id[static 37])
+{
+	bool idle;
+	enum err e = request_agent(c, rq, a);
+
+	if (e != ERR_OK)
+		return e;
+	job_db_release(c);
+	idle = turns_wait_idle(a->id, WAIT_MS);
+	job_db_acquire(c);
+	return idle ? history_clear(c, a->id, remembered, id) : fail(c, ERR_BUSY, "a turn of the agent does not end");
+}
+
 struct reply
 agents_session_reset(struct ctx *c, const struct request *rq)
 {
 	struct agent a;
 	char id[37];
-	bool idle;
-	enum err e = request_agent(c, rq, &a);
 
-	if (e != ERR_OK)
-		return reply_fail(c);
-	job_db_release(c);
-	idle = turns_wait_idle(a.id, WAIT_MS);
-	job_db_acquire(c);
-	e = idle ? history_clear(c, a.id, true, id) : fail(c, ERR_BUSY, "a turn of the agent does not end");
-	if (e != ERR_OK)
+	if (begin_anew(c, rq, true, &a, id) != ERR_OK)
 		return reply_fail(c);
 	return reply_words(c, 200, "status", "ok", "message", "Session reset", "agent_id", a.id,
 	    "new_session_id", id, NULL);
+}
+
+struct reply
+agents_session_reboot(struct ctx *c, const struct request *rq)
+{
+	struct agent a;
+	char id[37];
+
+	if (begin_anew(c, rq, false, &a, id) != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 200, "status", "ok", "message", "Session rebooted. Context cleared.", "agent_id", a.id,
+	    "new_session_id", id, NULL);
+}
+
+/* What runs in it is stopped first. */
+struct reply
+sessions_remove(struct ctx *c, const struct request *rq)
+{
+	struct session s;
+	char id[37];
+	enum err e = ERR_OK;
+
+	if (!uuid_parse(path_arg(rq, "id"), id))
+		e = fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID");
+	if (e == ERR_OK)
+		e = session_seen(c, id, &s);
+	if (e == ERR_OK && turns_cancel(s.agent_id, id, CANCEL_USER) > 0) {
+		job_db_release(c);
+		(void)turns_wait_idle(s.agent_id, STOP_WAIT_MS);
+		job_db_acquire(c);
+	}
+	if (e == ERR_OK)
+		e = session_remove(c, id);
+	return e == ERR_OK || e == ERR_NOT_FOUND ? reply_empty(c) : reply_fail(c);
 }

@@ -290,6 +290,23 @@ sandbox_read(struct ctx *c, const char *root, const char *path, size_t n, size_t
 	return read_all(c, fd, max, out, p.all);
 }
 
+enum err
+sandbox_remove(struct ctx *c, const char *root, const char *path, size_t n)
+{
+	struct clean p;
+	struct stat st;
+	SCOPED_FD dir = -1;
+	enum err e = locate(c, root, path, n, &p, &dir);
+
+	if (e == ERR_OK && (*p.leaf == '\0' || fstatat(dir, p.leaf, &st, AT_SYMLINK_NOFOLLOW) != 0))
+		return *p.leaf == '\0' ? fail(c, ERR_FORBIDDEN, "this is a directory: .") : fail_errno(c, p.all);
+	if (e == ERR_OK)
+		e = check_regular(c, &st, p.all);
+	if (e == ERR_OK && unlinkat(dir, p.leaf, 0) != 0)
+		e = fail_errno(c, p.all);
+	return e;
+}
+
 void
 sandbox_stamp(const char *root, const char *path, struct sandbox_stamp *ret)
 {

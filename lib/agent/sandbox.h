@@ -32,6 +32,9 @@ enum err sandbox_read(struct ctx *, const char *root, const char *path, size_t n
 enum err sandbox_write(struct ctx *, const char *root, const char *path, size_t n,
     const void *bytes, size_t size, const char *const *managed) MUST_CHECK;
 
+/* Remove a regular file. */
+enum err sandbox_remove(struct ctx *, const char *root, const char *path, size_t n) MUST_CHECK;
+
 /*
  * Names in a directory, one a line, sorted by bytes, directories with a
  * slash, appended to out. ret_total: how many there are in all.

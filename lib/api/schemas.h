@@ -25,6 +25,12 @@ extern const struct schema session_query;
 struct confirm_query { bool confirm; };
 extern const struct schema confirm_query;
 
+struct page_query { int64_t limit, offset; };                   /* limit: 50 when absent */
+extern const struct schema page_query;
+
+struct events_query { int64_t limit; };                         /* 30 when absent */
+extern const struct schema events_query;
+
 struct models_query { const char *provider, *tier, *available; };
 extern const struct schema models_query;
 
@@ -62,6 +68,46 @@ extern const struct schema model_request;
 struct mode_request { const char *mode; };              /* observe assist full stable normal, any letter case */
 extern const struct schema mode_request;
 
+struct bulk_spawn_request { struct json_object *agents; };      /* of spawn_request, checked */
+extern const struct schema bulk_spawn_request;
+
+struct bulk_request { struct json_object *agent_ids; };         /* texts */
+extern const struct schema bulk_request;
+
+struct identity_request {                                       /* NULL: not sent */
+	const char *emoji, *avatar_url, *color, *archetype, *vibe, *greeting_style;
+};
+extern const struct schema identity_request;
+
+struct agent_config_request {
+	struct identity_request identity;
+	const char *name, *description, *system_prompt, *model, *provider, *api_key_env, *base_url;
+	const char *web_search_augmentation;
+	int64_t max_tokens, context_window, max_output_tokens;
+	double temperature, top_p, frequency_penalty, presence_penalty;
+	bool has_max_tokens, has_context_window, has_max_output_tokens, has_temperature, has_top_p,
+	    has_frequency_penalty, has_presence_penalty;
+	struct json_object *fallback_models;                    /* of {provider, model, api_key_env?, base_url?} */
+};
+extern const struct schema agent_config_request;
+
+struct clone_request { const char *new_name; bool include_skills, include_tools; };
+extern const struct schema clone_request;
+
+struct agent_tools_request {
+	struct json_object *capabilities_tools, *tool_allowlist, *tool_blocklist;       /* texts; NULL: not sent */
+	bool disabled, has_disabled;
+};
+extern const struct schema agent_tools_request;
+
+struct skills_request { struct json_object *skills; };
+struct servers_request { struct json_object *mcp_servers; };
+struct channels_request { struct json_object *channels; };
+extern const struct schema skills_request, servers_request, channels_request;
+
+struct file_request { const char *content; };
+extern const struct schema file_request;
+
 /* OpenAI's; members not named here are in request.json. */
 struct chat_request {
 	const char *model;
@@ -78,7 +124,7 @@ struct chat_request {
 extern const struct schema chat_request;
 
 /* Any JSON: agent_patch is parsed into request.json, kv_value stays bytes. */
-extern const struct schema agent_patch, kv_value;
+extern const struct schema agent_patch, kv_value, session_model_request, session_import_request, memory_import_request;
 
 /* --- replies -------------------------------------------------------------------- */
 
@@ -88,12 +134,19 @@ extern const struct schema health, health_detail, readiness, system_state, versi
 extern const struct schema agent_page, agent_detail, agent_made, agent_patched, agent_killed,
     message_response, agent_events, agent_socket, session_history, session_list, session_made,
     session_reset, model_set, mode_set;
+extern const struct schema bulk_made, bulk_done, agent_updated, agent_settled, agent_configured, agent_cloned, agent_tools,
+    assigned_skills, skills_set, assigned_servers, servers_set, assigned_channels, channels_set, agent_files,
+    agent_file, file_stored, file_removed, agent_state, agent_metrics, agent_stats, agent_usage, agent_traces,
+    agent_runtime, name_list, name_reset;
+extern const struct schema session_page, session_raw, session_labelled, session_model_set, session_found, session_export,
+    session_imported, session_stopped, sessions_cleaned, memory_export, memory_imported;
 extern const struct schema login_session, login_ended;
 extern const struct schema kv_all, kv_pair, kv_stored;
 extern const struct schema model_list, model_detail, alias_list, provider_list, provider_detail;
 extern const struct schema tool_list, tool_item, openai_model_list, chat_completion;
 
 /* Words that several shapes share; NULL-ended. */
+extern const struct schema decision_trace;
 extern const char *const words_agent_state[], *const words_agent_mode[], *const words_auth_status[],
     *const words_tier[];
 #endif

@@ -297,7 +297,7 @@ static const struct field trace_fields[] = {
 	R_(TIME, "timestamp"),
 	F_END
 };
-static const struct schema trace = { .name = "DecisionTrace", .fields = trace_fields };
+const struct schema decision_trace = { .name = "DecisionTrace", .fields = trace_fields };
 
 static const struct field conflict_fields[] = {
 	R_(STRING, "old_content"),
@@ -314,7 +314,7 @@ static const struct field message_response_fields[] = {
 	R_(INT, "output_tokens"),
 	R_(INT, "iterations"),
 	R_OPT(NUMBER, "cost_usd", .flags = FF_NULLABLE),
-	R_OPT(ARRAY, "decision_traces", .of = &trace),
+	R_OPT(ARRAY, "decision_traces", .of = &decision_trace),
 	R_OPT(ARRAY, "memories_saved", .item = FT_STRING),
 	R_OPT(ARRAY, "memories_used", .item = FT_STRING),
 	R_OPT(ARRAY, "memory_conflicts", .of = &conflict),

@@ -89,6 +89,102 @@ static const struct field session_history_fields[] = {
 };
 const struct schema session_history = { .name = "SessionHistory", .fields = session_history_fields };
 
+/* --- sessions of all agents ---------------------------------------------------------- */
+
+static const struct field page_query_fields[] = {
+	F_I64(struct page_query, limit, .dflt = 50, .doc = "at most 500"),
+	F_I64(struct page_query, offset),
+	F_END
+};
+const struct schema page_query = {
+	.name = "PageQuery", .fields = page_query_fields, .bytes = sizeof(struct page_query),
+};
+
+const struct schema session_model_request = { .name = "SessionModelRequest", .flags = SF_ANY };
+const struct schema session_import_request = { .name = "SessionImportRequest", .flags = SF_ANY };
+const struct schema memory_import_request = { .name = "MemoryImportRequest", .flags = SF_ANY };
+
+#define SESSION_COMMON \
+	R_(UUID, "session_id"), \
+	R_(UUID, "agent_id"), \
+	R_(INT, "message_count"), \
+	R_(INT, "context_window_tokens", .doc = "estimate of what the messages fill"), \
+	R_(TIME, "created_at"), \
+	R_NULL(STRING, "label", .doc = "its own, else from the first thing said"), \
+	R_NULL(INT, "duration_ms", .doc = "from the first to the last message"), \
+	R_(NUMBER, "cost_usd"), \
+	R_(INT, "total_tokens"), \
+	R_(BOOL, "active", .doc = "a turn runs now")
+
+static const struct field summary_fields[] = { SESSION_COMMON, F_END };
+static const struct schema summary = { .name = "SessionSummary", .fields = summary_fields };
+
+static const struct field page_fields[] = {
+	R_(ARRAY, "items", .of = &summary), R_(INT, "total"), R_(INT, "offset"), R_(INT, "limit"), F_END
+};
+const struct schema session_page = { .name = "SessionPage", .fields = page_fields };
+
+static const char *const words_stored_role[] = { "user", "assistant", "system", NULL };
+
+static const struct field stored_fields[] = {
+	R_(STRING, "role", .values = words_stored_role),
+	R_(ANY, "content", .doc = "a text, or an array of content blocks"),
+	R_(BOOL, "pinned"),
+	R_(TIME, "timestamp"),
+	F_END
+};
+static const struct schema stored = { .name = "StoredMessage", .fields = stored_fields };
+
+static const struct field raw_fields[] = {
+	SESSION_COMMON,
+	R_NULL(STRING, "model_override"),
+	R_(ARRAY, "messages", .of = &stored),
+	F_END
+};
+const struct schema session_raw = { .name = "SessionDetail", .fields = raw_fields };
+
+static const struct field labelled_fields[] = {
+	R_(STRING, "status"), R_(UUID, "session_id"), R_NULL(STRING, "label"), F_END
+};
+const struct schema session_labelled = { .name = "SessionLabelled", .fields = labelled_fields };
+
+static const struct field model_set_fields[] = {
+	R_(STRING, "status"), R_(UUID, "session_id"), R_NULL(STRING, "model_override"), F_END
+};
+const struct schema session_model_set = { .name = "SessionModelSet", .fields = model_set_fields };
+
+static const struct field found_fields[] = {
+	R_(UUID, "session_id"), R_(UUID, "agent_id"), R_(STRING, "label"), R_(INT, "message_count"), F_END
+};
+const struct schema session_found = { .name = "SessionFound", .fields = found_fields };
+
+static const struct schema metadata = { .name = "ExportMetadata", .flags = SF_OPEN };
+
+static const struct field export_fields[] = {
+	R_(INT, "version"),
+	R_(STRING, "agent_name"),
+	R_(UUID, "agent_id"),
+	R_(UUID, "session_id"),
+	R_(ARRAY, "messages", .of = &stored),
+	R_(INT, "context_window_tokens"),
+	R_NULL(STRING, "label"),
+	R_(TIME, "exported_at"),
+	R_(OBJECT, "metadata", .of = &metadata),
+	F_END
+};
+const struct schema session_export = { .name = "SessionExport", .fields = export_fields };
+
+static const struct field imported_fields[] = {
+	R_(STRING, "status"), R_(UUID, "session_id"), R_(STRING, "message"), F_END
+};
+const struct schema session_imported = { .name = "SessionImported", .fields = imported_fields };
+
+static const struct field stopped_fields[] = { R_(STRING, "status"), R_(BOOL, "stopped"), F_END };
+const struct schema session_stopped = { .name = "SessionStopped", .fields = stopped_fields };
+
+static const struct field cleaned_fields[] = { R_(INT, "sessions_deleted"), F_END };
+const struct schema sessions_cleaned = { .name = "SessionsCleaned", .fields = cleaned_fields };
+
 /* --- key/value memory --------------------------------------------------------------- */
 
 const struct schema kv_value = { .name = "KvValue", .flags = SF_ANY | SF_RAW };
@@ -112,3 +208,14 @@ static const struct field kv_stored_fields[] = {
 	F_END
 };
 const struct schema kv_stored = { .name = "KvStored", .fields = kv_stored_fields };
+
+static const struct field memory_export_fields[] = {
+	R_(UUID, "agent_id"), R_(INT, "version"), R_(MAP, "kv", .item = FT_ANY), F_END
+};
+const struct schema memory_export = { .name = "MemoryExport", .fields = memory_export_fields };
+
+static const struct field memory_imported_fields[] = {
+	R_(STRING, "status", .doc = "imported or partial"), R_(INT, "keys_imported"),
+	R_OPT(ARRAY, "failed_keys", .item = FT_STRING), F_END
+};
+const struct schema memory_imported = { .name = "MemoryImported", .fields = memory_imported_fields };

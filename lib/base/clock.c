@@ -63,6 +63,69 @@ time_rfc3339(int64_t ms, char out[static 25])
 	*p = '\0';
 }
 
+/* That many digits as a number; -1: others. */
+static int
+number(const char **p, int n)
+{
+	int v = 0;
+
+	for (; n > 0; n--, ++*p) {
+		if (**p < '0' || **p > '9')
+			return -1;
+		v = v * 10 + **p - '0';
+	}
+	return v;
+}
+
+static bool
+skip(const char **p, const char *one_of)
+{
+	if (**p == '\0' || strchr(one_of, **p) == NULL)
+		return false;
+	++*p;
+	return true;
+}
+
+/* "Z" or "+01:30" in minutes; false: neither. */
+static bool
+offset_of(const char **p, int *ret)
+{
+	int sign = **p == '-' ? -1 : 1, h, m;
+
+	*ret = 0;
+	if (skip(p, "zZ"))
+		return true;
+	if (!skip(p, "+-") || (h = number(p, 2)) < 0 || h > 23 || !skip(p, ":") || (m = number(p, 2)) < 0 || m > 59)
+		return false;
+	*ret = sign * (h * 60 + m);
+	return true;
+}
+
+int64_t
+time_parse(const char *s)
+{
+	struct tm tm = { 0 }, is;
+	int milli = 0, unit = 100, offset;
+	time_t t;
+
+	if ((tm.tm_year = number(&s, 4)) < 1970 || !skip(&s, "-") || (tm.tm_mon = number(&s, 2)) < 1 || !skip(&s, "-") ||
+	    (tm.tm_mday = number(&s, 2)) < 1 || !skip(&s, "tT ") || (tm.tm_hour = number(&s, 2)) < 0 || !skip(&s, ":") ||
+	    (tm.tm_min = number(&s, 2)) < 0 || !skip(&s, ":") || (tm.tm_sec = number(&s, 2)) < 0)
+		return -1;
+	if (skip(&s, "."))
+		for (; *s >= '0' && *s <= '9'; s++, unit /= 10)
+			milli += (*s - '0') * unit;
+	if (!offset_of(&s, &offset) || *s != '\0' || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+		return -1;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	is = tm;
+	t = timegm(&is);
+	if (is.tm_mon != tm.tm_mon || (is.tm_mday != tm.tm_mday && tm.tm_sec < 60))
+		return -1;              /* the 31st of a month that has 30 days */
+	return (int64_t)t * 1000 + milli - (int64_t)offset * 60000;
+}
+
 /* A small reserve per thread, so that an id seldom waits for the kernel; a child after fork() draws its own. */
 void
 random_bytes(void *out, size_t n)

@@ -10,6 +10,7 @@ int64_t clock_ms(void);                   /* Unix time, for dates */
 int64_t clock_mono_us(void);              /* monotonic, for intervals, shared by all processes of the machine */
 /* RFC 3339 UTC, "2026-01-02T03:04:05.678Z" into out[25]. */
 void time_rfc3339(int64_t ms, char out[static 25]);
+int64_t time_parse(const char *);         /* RFC 3339 text with any offset to Unix milliseconds; -1: none */
 
 void random_bytes(void *, size_t);        /* from the kernel; never fails */
 void uuid4(char out[static 37]);

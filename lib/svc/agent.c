@@ -131,17 +131,6 @@ schedule_text(struct ctx *c, struct json_object *manifest)
 	return "manual";
 }
 
-static void
-write_list(struct jw *w, const char *key, struct json_object *list)
-{
-	if (list != NULL) {
-		jw_json(w, key, list);
-		return;
-	}
-	jw_array(w, key);
-	jw_end(w);
-}
-
 char *
 agent_list_fragment(struct ctx *c, struct json_object *manifest)
 {
@@ -151,7 +140,7 @@ agent_list_fragment(struct ctx *c, struct json_object *manifest)
 	jw_str(&w, "profile", js_str(manifest, "profile"));
 	jw_str(&w, "schedule", schedule_text(c, manifest));
 	jw_str(&w, "web_search_augmentation", js_str_or(manifest, "web_search_augmentation", "auto"));
-	write_list(&w, "tags", js_arr(manifest, "tags"));
+	agent_write_list(&w, "tags", js_arr(manifest, "tags"));
 	return b.failed ? NULL : ctx_strndup(c, b.p, b.len);
 }
 
@@ -197,45 +186,6 @@ write_model(struct ctx *c, const struct agent *a, struct jw *w)
 	jw_end(w);
 }
 
-static bool
-has_text(struct json_object *list, const char *s)
-{
-	size_t n = list == NULL ? 0 : json_object_array_length(list);
-
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *v = json_object_array_get_idx(list, i);
-
-		if (json_object_is_type(v, json_type_string) && strcmp(json_object_get_string(v), s) == 0)
-			return true;
-	}
-	return false;
-}
-
-static size_t
-length(struct json_object *list)
-{
-	return list == NULL ? 0 : json_object_array_length(list);
-}
-
-/* Skills and MCP servers are assigned here and loaded by nobody yet: all wait. */
-static void
-write_assigned(const struct agent *a, struct jw *w)
-{
-	struct json_object *m = a->manifest;
-	struct json_object *skills = js_arr(m, "skills"), *servers = js_arr(m, "mcp_servers");
-	bool no_skills = js_bool(m, "skills_disabled", false);
-
-	write_list(w, "skills", skills);
-	jw_str(w, "skills_mode", no_skills ? "none" : length(skills) == 0 ? "all" : "allowlist");
-	jw_bool(w, "skills_disabled", no_skills);
-	write_list(w, "pending_skills", no_skills ? NULL : skills);
-	write_list(w, "mcp_servers", servers);
-	jw_str(w, "mcp_servers_mode", length(servers) == 0 ? "none" :
-	    has_text(servers, "*") ? "all" : "allowlist");
-	jw_bool(w, "mcp_disabled", js_bool(m, "mcp_disabled", false));
-	write_list(w, "pending_mcp_servers", has_text(servers, "*") ? NULL : servers);
-}
-
 static void
 write_fallbacks(const struct agent *a, struct jw *w)
 {
@@ -268,7 +218,7 @@ footprint_tokens(const struct agent *a)
 	struct json_object *list = js_arr(a->manifest, "context_injection");
 	size_t bytes = 0;
 
-	for (size_t i = 0; i < length(list); i++)
+	for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++)
 		bytes += strlen(js_str_or(json_object_array_get_idx(list, i), "content", ""));
 	return (int64_t)((bytes + 3) / 4);
 }
@@ -290,16 +240,16 @@ agent_write_detail(struct ctx *c, const struct agent *a, struct jw *w)
 	jw_str(w, "session_id", a->session_id);
 	write_model(c, a, w);
 	jw_object(w, "capabilities");
-	write_list(w, "tools", js_arr(can, "tools"));
-	write_list(w, "network", js_arr(can, "network"));
+	agent_write_list(w, "tools", js_arr(can, "tools"));
+	agent_write_list(w, "network", js_arr(can, "network"));
 	jw_end(w);
 	jw_str(w, "system_prompt", js_str_or(js_obj(m, "model"), "system_prompt", ""));
 	jw_str(w, "description", a->description);
 	jw_str(w, "source_template", a->template_name);
-	write_list(w, "tags", js_arr(m, "tags"));
+	agent_write_list(w, "tags", js_arr(m, "tags"));
 	agent_write_identity(w, a->identity);
 	jw_str(w, "schedule", schedule_text(c, m));
-	write_assigned(a, w);
+	agent_write_assigned(a->manifest, w);
 	jw_bool(w, "tools_disabled", js_bool(m, "tools_disabled", false));
 	write_fallbacks(a, w);
 	jw_bool(w, "auto_evolve", js_bool(m, "auto_evolve", true));

@@ -34,6 +34,11 @@ struct agent_filter {
 /* Write Page<AgentItem>. BAD_REQUEST for an unknown sort field. */
 enum err agent_write_page(struct ctx *, const struct agent_filter *, struct jw *) MUST_CHECK;
 void agent_write_detail(struct ctx *, const struct agent *, struct jw *);
+/* What the manifest says of tools, skills, MCP servers, channels: members of the open object. */
+void agent_write_tools(struct json_object *manifest, struct jw *);
+void agent_write_skills(struct json_object *manifest, struct jw *);
+void agent_write_servers(struct json_object *manifest, struct jw *);
+void agent_write_channels(struct json_object *manifest, struct jw *);
 /* The short rows of /api/status. Also counts: all, running. */
 enum err agent_write_status_rows(struct ctx *, struct jw *, int64_t *all, int64_t *running) MUST_CHECK;
 /* Each agent as an entry of OpenAI's model list, oldest first, into the open array. */

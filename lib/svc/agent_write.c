@@ -1,9 +1,4 @@
-/*
- * Agents, the writing side.
- *
- * A name keeps its id: the pair is recorded at the first spawn and moves
- * along with a rename, so that the old name is free for another agent.
- */
+/* Agents, the writing side. */
 #include "lib/svc/agent_write.h"
 
 #include <stdio.h>
@@ -12,50 +7,8 @@
 #include "db/db.h"
 #include "lib/base/buf.h"
 #include "lib/base/util.h"
+#include "lib/svc/agent_identity.h"
 #include "lib/svc/history.h"
-
-#define AGENT_NAMESPACE "9b6ae32d-7a4f-4c1e-8d0f-a1b2c3d4e5f6"
-
-static bool
-id_lives(struct ctx *c, const char *id)
-{
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT 1 FROM agent WHERE id = ?"));
-
-	bind_text(st, id);
-	return db_step(st);
-}
-
-enum err
-agent_identity(struct ctx *c, const char *name, char ret[static 37])
-{
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT agent_id FROM agent_identity WHERE name = ?"));
-	const char *full = ctx_printf(c, "agent:%s", name), *known;
-
-	bind_text(st, name);
-	known = db_step(st) ? col_text(c, st, "agent_id") : NULL;
-	if (full == NULL)
-		return fail(c, ERR_NOMEM, "out of memory");
-	if (known == NULL && db_end(st) != ERR_OK)
-		return fail_db(c, st);
-	if (known != NULL)
-		snprintf(ret, 37, "%s", known);
-	else
-		uuid5(AGENT_NAMESPACE, full, strlen(full), ret);
-	if (id_lives(c, ret))
-		uuid4(ret);
-	return ERR_OK;
-}
-
-static enum err
-record_identity(struct ctx *c, const char *name, const char *id)
-{
-	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO agent_identity (name, agent_id) VALUES (?, ?)"
-	    " ON CONFLICT (name) DO UPDATE SET agent_id = excluded.agent_id"));
-
-	bind_text(st, name);
-	bind_text(st, id);
-	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
-}
 
 static const char *
 object_text(struct ctx *c, struct json_object *o)
@@ -129,20 +82,8 @@ agent_insert(struct ctx *c, const struct agent_new *a, char ret_id[static 37])
 	if (e == ERR_OK)
 		e = session_create(c, ret_id, session_id, NULL, session_id);
 	if (e == ERR_OK && a->parent_id == NULL)
-		e = record_identity(c, a->name, ret_id);
+		e = agent_identity_record(c, a->name, ret_id);
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
-}
-
-static enum err
-move_identity(struct ctx *c, const char *id, const char *name)
-{
-	SCOPED_STMT drop = db_prepare(c->db, SQL("DELETE FROM agent_identity WHERE agent_id = ? AND name <> ?"));
-
-	bind_text(drop, id);
-	bind_text(drop, name);
-	if (db_exec(drop) != ERR_OK)
-		return fail_db(c, drop);
-	return record_identity(c, name, id);
 }
 
 static enum err
@@ -169,8 +110,18 @@ agent_store(struct ctx *c, const char *id, const char *toml, struct json_object 
 	if (e == ERR_OK)
 		e = update_row(c, id, toml, m);
 	if (e == ERR_OK)
-		e = move_identity(c, id, js_str_or(m, "name", "unnamed"));
+		e = agent_identity_move(c, id, js_str_or(m, "name", "unnamed"));
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
+static enum err
+one_row(struct ctx *c, struct stmt *st)
+{
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	if (db_changes(st) == 0)
+		return fail_code(c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
+	return ERR_OK;
 }
 
 enum err
@@ -181,11 +132,27 @@ agent_set_mode(struct ctx *c, const char *id, const char *mode, bool stable)
 	bind_text(st, mode);
 	bind_i64(st, stable);
 	bind_text(st, id);
-	if (db_exec(st) != ERR_OK)
-		return fail_db(c, st);
-	if (db_changes(st) == 0)
-		return fail_code(c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
-	return ERR_OK;
+	return one_row(c, st);
+}
+
+enum err
+agent_set_state(struct ctx *c, const char *id, const char *state)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE agent SET state = ? WHERE id = ?"));
+
+	bind_text(st, state);
+	bind_text(st, id);
+	return one_row(c, st);
+}
+
+enum err
+agent_set_identity(struct ctx *c, const char *id, struct json_object *identity)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE agent SET identity = ? WHERE id = ?"));
+
+	bind_text(st, object_text(c, identity));
+	bind_text(st, id);
+	return one_row(c, st);
 }
 
 static enum err

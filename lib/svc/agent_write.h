@@ -25,6 +25,13 @@ enum err agent_insert(struct ctx *, const struct agent_new *, char ret_id[static
 /* A new manifest for the agent (name, columns and fragment follow it). CONFLICT when the name is taken. */
 enum err agent_store(struct ctx *, const char *id, const char *toml, struct json_object *manifest) MUST_CHECK;
 enum err agent_set_mode(struct ctx *, const char *id, const char *mode, bool stable) MUST_CHECK;
+enum err agent_set_state(struct ctx *, const char *id, const char *state) MUST_CHECK;
+/* What it looks like: an object of texts. */
+enum err agent_set_identity(struct ctx *, const char *id, struct json_object *identity) MUST_CHECK;
 /* Row, sessions, memory, turns; with its name's identity if purge. *ret_was: it existed. */
 enum err agent_remove(struct ctx *, const char *id, bool purge, bool *ret_was) MUST_CHECK;
+/* Names and the ids that they stand for, by name, into the open array. */
+enum err agent_identities_write(struct ctx *, struct jw *) MUST_CHECK;
+/* The name stands for nothing any more; *ret_id: what it stood for. NOT_FOUND identity_not_found. */
+enum err agent_identity_forget(struct ctx *, const char *name, const char **ret_id) MUST_CHECK;
 #endif

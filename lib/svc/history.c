@@ -128,11 +128,12 @@ session_label(struct ctx *c, const char *raw, const char **ret)
 }
 
 static enum err
-next_number(struct ctx *c, const char *session_id, int64_t *seq)
+next_number(struct ctx *c, const char *session_id, size_t bytes, int64_t *seq)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET message_count = message_count + 1,"
-	    " updated_ms = ? WHERE id = ? RETURNING message_count"));
+	    " bytes = bytes + ?, updated_ms = ? WHERE id = ? RETURNING message_count"));
 
+	bind_i64(st, (int64_t)bytes);
 	bind_i64(st, clock_ms());
 	bind_text(st, session_id);
 	if (!db_step(st))
@@ -148,7 +149,7 @@ message_append(struct ctx *c, const char *session_id, const char *role, const ch
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO message"
 	    " (session_id, seq, role, content, turn_id, created_ms) VALUES (?, ?, ?, ?, ?, ?)"));
 	int64_t seq = 0;
-	enum err e = next_number(c, session_id, &seq);
+	enum err e = next_number(c, session_id, n, &seq);
 
 	if (e != ERR_OK)
 		return e;

@@ -56,6 +56,24 @@ kv_write_all(struct ctx *c, const char *agent_id, struct jw *w)
 }
 
 enum err
+kv_write_members(struct ctx *c, const char *agent_id, struct jw *w)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT key, value FROM kv WHERE agent_id = ? ORDER BY key LIMIT 100000"));
+
+	bind_text(st, agent_id);
+	while (db_step(st)) {
+		const char *key = col_text(c, st, "key"), *s;
+		size_t n;
+
+		if (key == NULL)
+			return fail(c, ERR_NOMEM, "out of memory");
+		s = col_peek(st, "value", &n);
+		jw_raw(w, key, s, n);
+	}
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
 kv_get(struct ctx *c, const char *agent_id, const char *key, size_t n, const char **json,
     size_t *json_n)
 {
@@ -133,4 +151,47 @@ kv_count(struct ctx *c, const char *agent_id, int64_t *ret)
 		return fail_db(c, st);
 	*ret = n;
 	return ERR_OK;
+}
+
+static enum err
+clear_all(struct ctx *c, const char *agent_id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM kv WHERE agent_id = ?"));
+
+	bind_text(st, agent_id);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+static enum err
+put_one(struct ctx *c, const char *agent_id, const char *key, struct json_object *v)
+{
+	SCOPED_BUF b = BUF_INIT(16 << 20);
+	struct jw w = JW_INIT(&b);
+
+	jw_json(&w, NULL, v);
+	return b.failed ? fail(c, ERR_NOMEM, "out of memory") : kv_put(c, agent_id, key, strlen(key), b.p, b.len);
+}
+
+enum err
+kv_import(struct ctx *c, const char *agent_id, struct json_object *kv, bool clear, int64_t *ret,
+    struct json_object *failed)
+{
+	SCOPED_TX tx = { 0 };
+	enum err e = tx_begin(c, &tx);
+
+	*ret = 0;
+	if (e == ERR_OK && clear)
+		e = clear_all(c, agent_id);
+	json_object_object_foreach(kv, key, v) {
+		if (e != ERR_OK)
+			break;
+		e = put_one(c, agent_id, key, v);
+		*ret += e == ERR_OK;
+		if (e != ERR_BAD_REQUEST && e != ERR_TOO_LARGE)
+			continue;
+		json_object_array_add(failed, json_object_new_string_len(key, (int)utf8_cut(key, strlen(key), 200)));
+		e = ERR_OK;
+		c->fault = (struct fault){ 0 };
+	}
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }

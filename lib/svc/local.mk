@@ -3,7 +3,10 @@
 noinst_LIBRARIES += libsvc.a libconfigfile.a
 libsvc_a_SOURCES = \
 	lib/svc/agent.c \
+	lib/svc/agent_assigned.c \
+	lib/svc/agent_identity.c \
 	lib/svc/agent_list.c \
+	lib/svc/agent_stats.c \
 	lib/svc/agent_write.c \
 	lib/svc/catalog.c \
 	lib/svc/catalog_show.c \
@@ -15,6 +18,8 @@ libsvc_a_SOURCES = \
 	lib/svc/kv.c \
 	lib/svc/metrics.c \
 	lib/svc/run_paths.c \
+	lib/svc/session_admin.c \
+	lib/svc/session_export.c \
 	lib/svc/session_show.c \
 	lib/svc/session_summary.c \
 	lib/svc/system.c \
