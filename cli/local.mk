@@ -16,6 +16,7 @@ librefang_SOURCES = \
 	cli/main.c \
 	cli/nginx_conf.c \
 	cli/notify.c \
+	cli/ollama.c \
 	cli/proc.c \
 	cli/publish.c \
 	cli/reload.c \

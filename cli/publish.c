@@ -20,6 +20,7 @@
 #include "cli/nginx_conf.h"
 #include "cli/sup.h"
 #include "cli/webchat.h"
+#include "lib/base/json.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
 #include "lib/svc/config_file.h"
@@ -131,7 +132,7 @@ static void
 look(struct helper *h)
 {
 	const char *listen = h->s->listen_over != NULL ? h->s->listen_over : getenv("LIBREFANG_LISTEN");
-	struct config_over over = { .listen = listen };
+	struct config_over over = { .listen = listen, .ollama_model = h->s->ollama_model };
 	struct published *p = &h->pub;
 
 	if (config_file_snapshot(&h->s->paths, &over, h->generation, &h->snapshot, p->msg,
@@ -144,6 +145,8 @@ look(struct helper *h)
 	snprintf(p->listen, sizeof(p->listen), "%s", h->cfg->listen);
 	snprintf(p->log_level, sizeof(p->log_level), "%s",
 	    h->cfg->log_level != NULL ? h->cfg->log_level : "info");
+	if (strcmp(h->cfg->provider, "offline") == 0 && strcmp(h->cfg->provider_cfg, "offline") != 0)
+		snprintf(p->ollama, sizeof(p->ollama), "%s", js_str_or(h->cfg->provider_urls, "ollama", "http://127.0.0.1:11434"));
 	p->good = resolve(h) && guarded(h);
 }
 

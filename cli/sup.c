@@ -199,8 +199,10 @@ child_died(struct sup *s, pid_t pid, int st)
 	int64_t now = clock_mono_us(), lived;
 	struct child *ch;
 
-	if (slot < 0)
-		return;                         /* somebody's orphan */
+	if (slot < 0) {                         /* or somebody's orphan */
+		s->ollama_news = ollama_found(s, pid) || s->ollama_news;
+		return;
+	}
 	ch = &s->child[slot];
 	lived = now - ch->started_us;
 	log_death(s, slot, st, lived);
@@ -285,6 +287,7 @@ booted(struct loop *l)
 	log_line(LOG_INFO, "msg=\"serving\" listen=%s boot_ms=%lld version=%s", s->pub.listen,
 	    (long long)(clock_ms() - atomic_load(&shm->started_ms)), LF_VERSION);
 	report(l, 0, s->pub.msg);
+	ollama_ask(s);
 }
 
 static void
@@ -351,6 +354,12 @@ read_signals(struct loop *l)
 		on_signal(l, (int)si[i].ssi_signo);
 	if (l->s->stage == STAGE_RUN && l->hup) {
 		l->hup = false;
+		ollama_forget(l->s);
+		sup_reload(l->s);
+		ollama_ask(l->s);
+	}
+	if (l->s->stage == STAGE_RUN && l->s->ollama_news) {
+		l->s->ollama_news = false;
 		sup_reload(l->s);
 	}
 	if (l->s->stage == STAGE_RUN && l->usr1) {

@@ -8,6 +8,7 @@
  * publish.c   config.toml to snapshot and nginx.conf, in a helper process
  * listen.c    sockets that outlive the children
  * proc.c      who is alive
+ * ollama.c    a model server on this machine, asked for in the background
  * watcher.c   the process that cleans up after a killed supervisor
  */
 #ifndef LF_SUP_H
@@ -15,7 +16,7 @@
 #include <sys/socket.h>
 #include "cli/settings.h"
 
-enum { ADDR_MAX = 4, CHILD_MAX = 256, SLOT_DAEMON = POOL_MAX, SLOT_NGINX, SLOT_WATCHER, SLOT_RETIRED };
+enum { ADDR_MAX = 4, OLLAMA_MODEL_MAX = 200, CHILD_MAX = 256, SLOT_DAEMON = POOL_MAX, SLOT_NGINX, SLOT_WATCHER, SLOT_RETIRED };
 
 /* An address that nginx listens on. */
 struct addr {
@@ -32,6 +33,7 @@ struct published {
 	struct addr addr[ADDR_MAX];
 	unsigned n_addr;
 	char log_level[16];
+	char ollama[300];               /* where to ask for an Ollama; "": nobody wants one */
 };
 
 /*
@@ -67,6 +69,10 @@ struct sup {
 
 	enum stage stage;
 	int64_t stage_us;               /* when the stage loses patience */
+	pid_t ollama_pid;               /* who asks for it; 0: nobody */
+	int fd_ollama;                  /* and what it says; -1 */
+	char ollama_model[OLLAMA_MODEL_MAX];    /* of the one that was found; "" */
+	bool ollama_news;               /* found, and not yet in the configuration */
 	bool daemon_ready;
 	int exit_code;
 	char why[600];                  /* boot failed */
@@ -126,6 +132,11 @@ struct probe { int fd; char in[64]; size_t n; };
 void probe_start(struct probe *, const struct addr *);
 int probe_event(struct probe *);        /* 1: answered well; 0: not yet; -1: failed */
 void probe_close(struct probe *);
+
+/* ollama.c: ask in the background; the end of that process may be news. */
+void ollama_ask(struct sup *);
+void ollama_forget(struct sup *);
+bool ollama_found(struct sup *, pid_t);         /* true: ollama_model is there */
 
 /* notify.c: systemd's readiness protocol; nothing without NOTIFY_SOCKET. */
 void notify(const char *state);

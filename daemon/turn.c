@@ -23,6 +23,7 @@
 #include "lib/svc/caller.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
+#include "lib/svc/series.h"
 
 enum { HISTORY_DEFAULT = 60, HISTORY_MAX = 500, ITERATIONS_DEFAULT = 50, SAID_MAX = 4 << 20 };
 
@@ -387,6 +388,15 @@ leave(struct turn *t)
 	buf_done(&t->thought);
 }
 
+static void
+count_end(const struct turn *t, enum err e)
+{
+	const char *why = e == ERR_OK ? t->out->silent ? "silent" : "completed"
+	    : t->c->fault.code != NULL ? t->c->fault.code : err_code(e);
+
+	series_add(SERIES_LOOP_EXIT, (const char *const[]){ t->agent.name, why }, 0);
+}
+
 static enum err
 finish_or_give_up(struct turn *t, enum err e)
 {
@@ -398,6 +408,7 @@ finish_or_give_up(struct turn *t, enum err e)
 		e = turn_finish(t);
 	else
 		e = turn_give_up(t, e);
+	count_end(t, e);
 	turn_emit(t, TURN_PHASE, e == ERR_OK ? "done" : "error", NULL, NULL, 0, false);
 	return e;
 }

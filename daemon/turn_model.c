@@ -16,6 +16,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
+#include "lib/svc/series.h"
 
 enum { RETRIES_BEFORE_NEXT = 2, PATIENCE_S = 10 };
 
@@ -161,6 +162,17 @@ count_call(int64_t us)
 		;
 }
 
+/* By the provider's status, or by what was wrong when it gave none. */
+static void
+count_error(const struct turn *t)
+{
+	char status[8];
+
+	snprintf(status, sizeof(status), "%d", t->answer.http_status);
+	series_add(SERIES_PROVIDER_ERROR, (const char *const[]){ t->route.provider,
+		t->answer.http_status != 0 ? status : llm_error_code(t->answer.error) }, 0);
+}
+
 static void
 add_usage(struct turn *t)
 {
@@ -237,6 +249,8 @@ try_route(struct turn *t, const struct llm_sink *sink)
 	job_db_release(t->c);
 	e = llm_call(&rq, sink, retries, &t->answer);
 	count_call(clock_mono_us() - since);
+	if (e != ERR_OK && t->answer.error != LLM_CANCELLED)
+		count_error(t);
 	return e;
 }
 

@@ -18,6 +18,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
+#include "lib/svc/series.h"
 
 enum { RESULT_MAX = 512 << 10, PREVIEW_MAX = 300, SUMMARY_MAX = 200 };
 
@@ -215,6 +216,16 @@ why_not(struct turn *t, struct call *k, const char **advice, bool *end_turn)
 }
 
 static void
+count_tool(const struct turn *t, const char *tool, enum err e, int64_t us)
+{
+	const char *agent = t->agent.name;
+
+	series_add(SERIES_TOOL_CALL, (const char *const[]){ agent, tool, e == ERR_OK ? "success" : "failure",
+		e == ERR_OK ? "" : err_code(e) }, 0);
+	series_add(SERIES_TOOL_SECONDS, (const char *const[]){ agent, tool }, us);
+}
+
+static void
 run_one(struct turn *t, struct call *k, const char *advice)
 {
 	const struct tool *tool = tool_find(k->name);
@@ -251,6 +262,7 @@ run_one(struct turn *t, struct call *k, const char *advice)
 	if (more != NULL)
 		buf_printf(out, "\n\n%s", more);
 	t->tool_calls++;
+	count_tool(t, tool->name, e, clock_mono_us() - since);
 	call_result(k, e == ERR_OK ? "completed" : "error", e != ERR_OK, out->p != NULL ? out->p : "", out->len);
 	if (e != ERR_OK && e != ERR_INVALID && e != ERR_FORBIDDEN && e != ERR_NOT_FOUND)
 		k->status = "hard_error";

@@ -10,7 +10,7 @@ use Test::More;
 
 my %keys = (vera => 'vera-viewer-key', ursula => 'ursula-user-key');
 my $up = LF->mock(when => [ [ '"role":"tool"' => { text => 'noted' } ], [ 'USE-A-TOOL' => { tool_calls => [ { name => 'memory_store', arguments => { key => 'x', value => 'y' } } ], text => 'I shall note that.' } ],
-    [ 'NEVER-EVER' => { hang => 1 } ] ], default => { text => 'fine' });
+    [ 'NEVER-EVER' => { hang => 1 } ], [ 'BROKEN' => { status => 400, body => { error => { message => 'no' } } } ] ], default => { text => 'fine' });
 my $api = LF->start(model => $up, config => join '', map {
     my ($role) = $keys{$_} =~ /-(\w+)-key$/;
     qq([[users]]\nname = "$_"\nrole = "$role"\napi_key_hash = ") . sha256_hash($keys{$_}) . qq("\n)
@@ -247,6 +247,22 @@ subtest 'what it has done' => sub {
     cmp_ok $m->{message_count}, '>', 2, 'and messages';
     my $t = $api->get("/api/agents/$id/traces", 200)->{traces};
     is_deeply [ @{ $t->[0] }{qw(tool_name rationale is_error iteration)}, $t->[0]{input}{key} ], [ 'memory_store', 'I shall note that.', $false, 1, 'x' ], 'the decision, with what was said to it';
+    unlike $t->[0]{output_summary}, qr/^$|is_error/, 'and what came of it';
+    my $metrics = $api->raw('GET', '/api/metrics')->{content};
+    like $metrics, qr/^librefang_tool_call_total\{agent="busy",tool="memory_store",outcome="success",failure_type=""\} 1$/m, 'metrics count the tool';
+    like $metrics, qr/^librefang_tool_execution_seconds_count\{agent="busy",tool="memory_store"\} 1$/m, 'and its time';
+    like $metrics, qr/^librefang_agent_loop_exits_total\{agent="busy",reason="completed"\} 1$/m, 'and how the turn ended';
+    like $metrics, qr/^librefang_agent_loop_exits_total\{agent="rest",reason="cancelled"\} 1$/m, 'as that of another did not';
+    my $odd = spawn("odd \\\"name\\\\");
+    $api->post("/api/agents/$odd/message", { message => 'BROKEN' }, 500);
+    like $api->raw('GET', '/api/metrics')->{content}, qr/^librefang_llm_provider_errors_total\{provider="openai",status="400"\} 1$/m, 'a provider that fails is counted too';
+    SKIP: {
+        skip 'promtool is not installed', 1 if system('promtool --version >/dev/null 2>&1') != 0;
+        spew("$api->{dir}/metrics", $api->raw('GET', '/api/metrics')->{content});
+        local $?;
+        system "promtool check metrics <'$api->{dir}/metrics' >'$api->{dir}/promtool' 2>&1";
+        ok $? == 0 || $? >> 8 == 3, 'promtool reads them' or diag LF::slurp("$api->{dir}/promtool");
+    }
     my $e = $api->get("/api/agents/$id/events?limit=1", 200)->{events};
     is scalar @$e, 1, 'the newest call';
     cmp_ok $e->[0]{input_tokens}, '>', 0, 'with its tokens';

@@ -9,18 +9,26 @@
 #include "lib/base/base.h"
 
 enum {
-	SHM_VERSION = 2,
+	SHM_VERSION = 3,
 	SHM_GCRA_SLOTS = 65536,
 	SHM_WS_SLOTS = 1024,
 	SHM_AUTH_SLOTS = 256,
 	SHM_ROUTES_MAX = 512,
 	SHM_STATUS_CLASSES = 6,         /* 0: other, 1xx..5xx */
 	SHM_LAT_BUCKETS = 12,
+	SHM_SERIES = 512, SHM_LABELS = 192,
 	SHM_STATUS_CODES = 18,          /* those of shm_status_codes, the last: any other */
 };
 
 struct gcra_slot { _Atomic uint64_t key; _Atomic uint64_t tat_ns; };
 struct ws_slot { _Atomic uint64_t key; _Atomic uint32_t n; };
+
+/* One line, or histogram, of /api/metrics (lib/svc/series.h). */
+struct series_slot {
+	_Atomic uint32_t kind;          /* 0: free; else enum series + 1. Written last, and once */
+	char labels[SHM_LABELS];        /* as they stand between the braces */
+	_Atomic uint64_t n, sum_us, lat[SHM_LAT_BUCKETS];
+};
 
 struct shm {
 	_Atomic uint32_t version;
@@ -44,6 +52,7 @@ struct shm {
 	_Atomic int64_t turns_running, sse_open, ws_open;
 	_Atomic uint64_t llm_calls, llm_ms_total, llm_ms_max;
 	_Atomic uint64_t event_drops;
+	struct series_slot series[SHM_SERIES];
 	struct ws_slot ws[SHM_WS_SLOTS];
 	struct gcra_slot gcra[SHM_GCRA_SLOTS];
 };

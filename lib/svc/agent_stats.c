@@ -234,7 +234,8 @@ said_in(struct ctx *c, const char *result)
 static void
 write_trace(struct ctx *c, struct stmt *st, const char *rationale, int64_t iteration, struct jw *w)
 {
-	const char *input = col_text(c, st, "input"), *result = col_text(c, st, "result");
+	const char *input = col_text(c, st, "input"), *stored = col_text(c, st, "result"), *text;
+	struct json_object *result = stored != NULL ? json_stored(c, stored) : NULL;
 	int64_t started = col_i64(st, "started_ms"), ended = col_i64(st, "ended_ms");
 
 	jw_object(w, NULL);
@@ -244,9 +245,9 @@ write_trace(struct ctx *c, struct stmt *st, const char *rationale, int64_t itera
 	jw_str(w, "rationale", rationale);
 	jw_bool(w, "recovered_from_text", false);
 	jw_i64(w, "execution_ms", ended > started ? ended - started : 0);
-	jw_bool(w, "is_error", strcmp(col_text(c, st, "state"), "failed") == 0);
-	result = result != NULL ? result : "";
-	jw_strn(w, "output_summary", result, utf8_cut(result, strlen(result), SUMMARY_MAX));
+	jw_bool(w, "is_error", js_bool(result, "is_error", false));
+	text = js_str_or(result, "content", "");
+	jw_strn(w, "output_summary", text, utf8_cut(text, strlen(text), SUMMARY_MAX));
 	jw_i64(w, "iteration", iteration);
 	jw_time(w, "timestamp", ended > 0 ? ended : started);
 	jw_end(w);

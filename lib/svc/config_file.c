@@ -37,6 +37,7 @@ struct resolved {
 	const char *key_hash;
 	bool key_in_vault, dashboard, open_mode, allow_no_auth;
 	const char *provider, *model, *provider_cfg;
+	const char *ollama_model;               /* of a server on this machine; NULL: there is none */
 	struct json_object *providers;          /* id → {"key_present", "alt"} */
 	unsigned files;                         /* included so far */
 };
@@ -422,7 +423,11 @@ pick_provider(struct resolved *v, const struct config *view)
 	for (size_t i = 0; i < n; i++)
 		if (!all[i].local && !all[i].cli && is_candidate(v, view, all[i].id))
 			return all[i].id;
-	return "offline";
+	if (v->ollama_model == NULL || !is_allowed(v, "ollama"))
+		return "offline";
+	if (v->model == NULL)
+		v->model = v->ollama_model;
+	return "ollama";
 }
 
 static enum err
@@ -567,6 +572,8 @@ resolve(struct resolved *v, const struct config_over *over, const char *txt, siz
 		e = resolve_paths(v);
 	if (e == ERR_OK)
 		e = resolve_listen(v, over);
+	if (over != NULL && over->ollama_model != NULL && over->ollama_model[0] != '\0')
+		v->ollama_model = over->ollama_model;
 	if (e == ERR_OK)
 		e = resolve_access(v);
 	if (e == ERR_OK)

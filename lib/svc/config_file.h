@@ -10,6 +10,7 @@
 /* What environment and command line say over the file; NULL: nothing. */
 struct config_over {
 	const char *listen;             /* --listen, else LIBREFANG_LISTEN */
+	const char *ollama_model;       /* of a server that answers on this machine; NULL, "": there is none */
 };
 
 /*

@@ -18,6 +18,7 @@ libsvc_a_SOURCES = \
 	lib/svc/kv.c \
 	lib/svc/metrics.c \
 	lib/svc/run_paths.c \
+	lib/svc/series.c \
 	lib/svc/session_admin.c \
 	lib/svc/session_export.c \
 	lib/svc/session_show.c \

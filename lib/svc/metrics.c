@@ -6,6 +6,7 @@
  * untyped: true, and what promtool accepts.
  */
 #include "lib/svc/metrics.h"
+#include "lib/svc/series.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -234,7 +235,9 @@ metrics_write(struct ctx *c, const char *version, const struct metric_route *rou
 	family(b, "librefang_cost_usd_today", "gauge", "Dollars spent since midnight UTC.");
 	buf_printf(b, "librefang_cost_usd_today %" PRId64 ".%06" PRId64 "\n", s.day / 1000000000,
 	    s.day % 1000000000 / 1000);
-	if (shm != NULL)
+	if (shm != NULL) {
 		http_families(b, routes, n);
+		series_write(b);
+	}
 	return ERR_OK;
 }

@@ -8,7 +8,7 @@ package LF::Mock;
 #
 # The script: when => [ [ 'words in the request' => ANSWER ], ... ] is looked at first, then
 # answers one after the other, then default ({ text => 'Hello from the mock.' }).
-# port: a fixed one. An ANSWER:
+# port: a fixed one. tags: names of models, as Ollama tells them. An ANSWER:
 #   text, tool_calls => [ { name, arguments (hash or text), id } ], reasoning
 #   finish => 'length', usage => { prompt_tokens, completion_tokens }, model
 #   chunks => N             in how many parts a streamed text comes (5)
@@ -175,6 +175,10 @@ sub one {
     my $n = $self->note($rq);
     if ($rq->{path} =~ m{/models$}) {
         return reply($c, 200, { object => 'list', data => [ { id => 'mock-model', object => 'model', owned_by => 'mock' } ] });
+    }
+    if ($self->{script}{tags} && $rq->{path} eq '/api/tags') {
+        reply($c, 200, { models => [ map { { name => $_ } } @{ $self->{script}{tags} } ] });
+        return 0;
     }
     if ($rq->{path} !~ m{/chat/completions$}) {
         return reply($c, 404, { error => { message => 'unknown path', type => 'invalid_request_error' } });

@@ -1,0 +1,139 @@
+/*
+ * Labelled counters in shared memory: an open-addressed table that only grows. Whoever reads sees a slot when its
+ * kind is there, which is after its labels are.
+ */
+#include "lib/svc/series.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "lib/base/json.h"
+#include "lib/base/shm.h"
+
+enum { LABELS_MAX = 4, VALUE_MAX = 64 };
+
+static const struct {
+	const char *name, *type, *help, *labels[LABELS_MAX + 1];
+} kinds[SERIES_COUNT] = {
+	{ "librefang_tool_call_total", "counter", "Tool calls.", { "agent", "tool", "outcome", "failure_type" } },
+	{ "librefang_tool_execution_seconds", "histogram", "Time that tools took.", { "agent", "tool" } },
+	{ "librefang_agent_loop_exits_total", "counter", "How turns ended.", { "agent", "reason" } },
+	{ "librefang_llm_provider_errors_total", "counter", "Model calls that failed.", { "provider", "status" } },
+};
+
+static void
+add_label(struct buf *b, const char *name, const char *value)
+{
+	size_t n = utf8_cut(value, strlen(value), VALUE_MAX);
+
+	buf_str(b, b->len > 0 ? "," : "");
+	buf_str(b, name);
+	buf_str(b, "=\"");
+	for (size_t i = 0; i < n; i++) {
+		if (value[i] == '\\' || value[i] == '"')
+			buf_ch(b, '\\');
+		if (value[i] == '\n')
+			buf_str(b, "\\n");
+		else
+			buf_ch(b, value[i]);
+	}
+	buf_ch(b, '"');
+}
+
+static uint32_t
+hash(const char *s, uint32_t h)
+{
+	for (; *s != '\0'; s++)
+		h = (h ^ (unsigned char)*s) * 16777619u;
+	return h;
+}
+
+/* The slot of those labels, made if need be; NULL: there is no room. */
+static struct series_slot *
+slot_of(enum series kind, const char *labels)
+{
+	uint32_t at = hash(labels, 2166136261u + (uint32_t)kind);
+
+	for (uint32_t i = 0; i < SHM_SERIES; i++) {
+		struct series_slot *s = &shm->series[(at + i) % SHM_SERIES];
+		uint32_t k = atomic_load(&s->kind);
+
+		if (k == 0) {
+			memcpy(s->labels, labels, strlen(labels) + 1);
+			atomic_store(&s->kind, (uint32_t)kind + 1);
+			return s;
+		}
+		if (k == (uint32_t)kind + 1 && strcmp(s->labels, labels) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+static void
+count(struct series_slot *s, int64_t us)
+{
+	unsigned i = 0;
+
+	atomic_fetch_add(&s->n, 1);
+	atomic_fetch_add(&s->sum_us, (uint64_t)us);
+	while (i < SHM_LAT_BUCKETS - 1 && (double)us > shm_lat_bounds_s[i] * 1e6)
+		i++;
+	atomic_fetch_add(&s->lat[i], 1);
+}
+
+void
+series_add(enum series kind, const char *const *values, int64_t us)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	SCOPED_BUF b = BUF_INIT(SHM_LABELS - 1);
+	struct series_slot *s;
+
+	if (shm == NULL)
+		return;
+	for (unsigned i = 0; kinds[kind].labels[i] != NULL; i++)
+		add_label(&b, kinds[kind].labels[i], values[i]);
+	if (b.failed)
+		return;
+	pthread_mutex_lock(&one_at_a_time);
+	s = slot_of(kind, b.p);
+	pthread_mutex_unlock(&one_at_a_time);
+	if (s != NULL)
+		count(s, us > 0 ? us : 0);
+}
+
+/* --- shown ---------------------------------------------------------------------------- */
+
+static void
+write_histogram(struct buf *out, const char *name, struct series_slot *s)
+{
+	uint64_t sum = atomic_load(&s->sum_us), n = 0;
+
+	for (unsigned i = 0; i < SHM_LAT_BUCKETS; i++) {
+		n += atomic_load(&s->lat[i]);
+		if (i < SHM_LAT_BUCKETS - 1)
+			buf_printf(out, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, s->labels, shm_lat_bounds_s[i], n);
+		else
+			buf_printf(out, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", name, s->labels, n);
+	}
+	buf_printf(out, "%s_sum{%s} %" PRIu64 ".%06" PRIu64 "\n", name, s->labels, sum / 1000000, sum % 1000000);
+	buf_printf(out, "%s_count{%s} %" PRIu64 "\n", name, s->labels, n);
+}
+
+void
+series_write(struct buf *out)
+{
+	for (unsigned k = 0; k < SERIES_COUNT; k++) {
+		buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", kinds[k].name, kinds[k].help, kinds[k].name, kinds[k].type);
+		for (unsigned i = 0; i < SHM_SERIES; i++) {
+			struct series_slot *s = &shm->series[i];
+
+			if (atomic_load(&s->kind) != k + 1)
+				continue;
+			if (k == SERIES_TOOL_SECONDS)
+				write_histogram(out, kinds[k].name, s);
+			else
+				buf_printf(out, "%s{%s} %" PRIu64 "\n", kinds[k].name, s->labels, atomic_load(&s->n));
+		}
+	}
+}
