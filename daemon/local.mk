@@ -15,6 +15,7 @@ libdaemon_a_SOURCES = \
 	daemon/live/openai.c \
 	daemon/live/openai_read.c \
 	daemon/live/openai_write.c \
+	daemon/live/session_context.c \
 	daemon/live/sessions.c \
 	daemon/live/system.c \
 	daemon/loop.c \

@@ -198,3 +198,45 @@ turns_wait_idle(const char *agent_id, unsigned timeout_ms)
 	pthread_mutex_unlock(&lock);
 	return !busy;
 }
+
+/* --- what is said into running turns --------------------------------------------------- */
+
+unsigned
+running_turns(const char *agent_id, const char *session_id, char (*ret)[37], unsigned max)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&lock);
+	for (const struct running *r = all; r != NULL && n < max; r = r->next)
+		if (r->active && strcmp(r->agent_id, agent_id) == 0 &&
+		    (session_id == NULL || strcmp(r->session_id, session_id) == 0))
+			memcpy(ret[n++], r->turn_id, 37);
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+bool
+running_nudge(const char *turn_id)
+{
+	bool told = false;
+
+	pthread_mutex_lock(&lock);
+	for (struct running *r = all; r != NULL && !told; r = r->next)
+		if (strcmp(r->turn_id, turn_id) == 0 && !r->closed)
+			told = r->injected = true;
+	pthread_mutex_unlock(&lock);
+	return told;
+}
+
+bool
+running_nudged(struct running *r, bool last)
+{
+	bool was;
+
+	pthread_mutex_lock(&lock);
+	was = r->injected;
+	r->injected = false;
+	r->closed = r->closed || (last && !was);
+	pthread_mutex_unlock(&lock);
+	return was;
+}

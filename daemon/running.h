@@ -10,9 +10,11 @@
 
 /* One turn's place in the list; storage is the caller's, on its thread. */
 struct running {
-	char agent_id[37], session_id[37];
+	char agent_id[37], session_id[37], turn_id[37];
 	struct cancel *cancel;
 	bool active;                    /* has the session; else waits for it */
+	bool injected;                  /* something was said into it */
+	bool closed;                    /* its last answer is there: nothing more can be */
 	struct running *next, **back;   /* all; back NULL: not in the list */
 	struct running *after;          /* of the same hash */
 	int64_t until_us;               /* monotonic: waits no longer; 0: as long as it takes */
@@ -24,4 +26,11 @@ bool running_try(struct running *);
 /* Join the line and wait. false: cancelled or too late, and out of the list. */
 bool running_wait(struct running *);
 void running_leave(struct running *);
+
+/* Active turns of the agent (session NULL: of any session) by their ids; how many. */
+unsigned running_turns(const char *agent_id, const char *session_id, char (*ret)[37], unsigned max);
+/* Tell a turn that something was said into it. false: it is over, or too far for that. */
+bool running_nudge(const char *turn_id);
+/* Was something said into it since the last time? last: if not, nothing can be any more. */
+bool running_nudged(struct running *, bool last);
 #endif

@@ -124,6 +124,8 @@ choose_session(struct turn *t)
 		uuid4(t->session_id);
 	} else {
 		memcpy(t->session_id, t->agent.session_id, 37);
+		t->own_model = t->agent.session_model;
+		return ERR_OK;
 	}
 	e = session_load(t->c, t->session_id, &s);
 	t->own_model = e == ERR_OK ? s.model_override : NULL;
@@ -354,6 +356,7 @@ register_run(struct turn *t)
 	memcpy(t->run.session_id, t->session_id, 37);
 	if (!t->keep)                   /* a side question waits for nobody */
 		memcpy(t->run.session_id, t->id, 37);
+	memcpy(t->run.turn_id, t->id, 37);
 	t->run.cancel = t->ask->cancel;
 	t->run.until_us = t->ask->deadline_us;
 }
@@ -508,6 +511,8 @@ turn_take_up(struct ctx *c, const struct turn_row *row, const struct turn_ask *a
 	memcpy(t->id, row->id, 37);
 	t->accepted = true;
 	e = prepare(t);
+	if (e == ERR_OK)
+		e = injection_any(c, t->id, &t->injected);
 	memcpy(t->session_id, row->session_id, 37);
 	if (e == ERR_OK && strcmp(row->state, "queued") == 0) {
 		register_run(t);

@@ -41,13 +41,41 @@ begin_model_step(struct turn *t)
 	return e;
 }
 
-/* The batch enters the history whole, and the next call of the model begins. */
+/* The store decides: a word of it may come twice. */
+enum err
+turn_was_told(struct turn *t, bool last)
+{
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK && !t->injected && running_nudged(&t->run, last)) {
+		job_db_acquire(t->c);
+		e = injection_any(t->c, t->id, &t->injected);
+	}
+	return e;
+}
+
+/* What was said into the turn becomes messages of the user. */
+static enum err
+take_injected(struct turn *t, const char *texts[static INJECTIONS_MAX], size_t *n)
+{
+	enum err e = ERR_OK;
+
+	*n = 0;
+	if (running_nudged(&t->run, false) || t->injected)
+		e = injections_take(t->c, t->id, texts, n);
+	for (size_t i = 0; e == ERR_OK && t->keep && i < *n; i++)
+		e = message_append(t->c, t->session_id, "user", texts[i], strlen(texts[i]), t->id, NULL);
+	return e;
+}
+
+/* What the model said, and what its tools and the user say to that, enters the history whole, and its next call begins. */
 static enum err
 commit_batch(struct turn *t, bool goes_on)
 {
 	SCOPED_TX tx = { 0 };
-	size_t an, un;
-	const char *said = content_json(t->c, t->content, &an), *answered = calls_message(t, &un);
+	size_t an, un = 0, n = 0;
+	const char *said = content_json(t->c, t->content, &an), *texts[INJECTIONS_MAX];
+	const char *answered = t->n_calls > 0 ? calls_message(t, &un) : "";
 	enum err e = said == NULL || answered == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_tx(t, &tx);
 
 	if (e == ERR_OK && !t->model_ended)
@@ -56,18 +84,23 @@ commit_batch(struct turn *t, bool goes_on)
 		e = calls_end_rows(t);
 	if (e == ERR_OK && t->keep)
 		e = message_append(t->c, t->session_id, "assistant", said, an, t->id, NULL);
-	if (e == ERR_OK && t->keep)
+	if (e == ERR_OK && t->keep && un > 0)
 		e = message_append(t->c, t->session_id, "user", answered, un, t->id, NULL);
+	if (e == ERR_OK)
+		e = take_injected(t, texts, &n);
 	if (e == ERR_OK && goes_on)
 		e = begin_model_step(t);
 	if (e == ERR_OK)
 		e = tx_commit(t->c, &tx);
 	if (e == ERR_OK)
 		e = remember(t, message_of(t->c, BY_ASSISTANT, said, an));
-	if (e == ERR_OK)
+	if (e == ERR_OK && un > 0)
 		e = remember(t, message_of(t->c, BY_USER, answered, un));
+	for (size_t i = 0; e == ERR_OK && i < n; i++)
+		e = remember(t, message_of(t->c, BY_USER, texts[i], strlen(texts[i])));
 	t->n_calls = 0;
 	t->resumed = false;
+	t->injected = false;
 	return e;
 }
 
@@ -224,6 +257,12 @@ turn_loop(struct turn *t)
 		} else if (!nudged && t->out->iterations == 1 && t->answer.stop == LLM_END_TURN && says_nothing(t)) {
 			nudged = true;
 			if ((e = nudge(t)) != ERR_OK)
+				return e;
+		} else if ((e = turn_was_told(t, true)) != ERR_OK) {
+			return e;
+		} else if (t->injected) {       /* it was still speaking when the user said more */
+			buf_str(&t->said, content_text(t->c, t->content, "text", "text"));
+			if ((e = commit_batch(t, true)) != ERR_OK)
 				return e;
 		} else {
 			return record_answer(t);

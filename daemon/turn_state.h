@@ -54,6 +54,7 @@ struct turn {
 	int64_t max_tokens;
 	int64_t llm_calls, tool_calls, cost_nanousd, started_us;
 	unsigned bad_batches;           /* batches in a row with hard errors only */
+	bool injected;                  /* something was said into it that the model has not seen */
 	struct call *calls;             /* of the batch under way */
 	size_t n_calls;
 	struct json_object *content;    /* the assistant message under way */
@@ -88,6 +89,8 @@ enum err turn_model(struct turn *) MUST_CHECK;
 
 /* --- turn_loop.c --- */
 enum err turn_loop(struct turn *) MUST_CHECK;
+/* Was something said into the turn? last: if not, nothing can be any more. */
+enum err turn_was_told(struct turn *, bool last) MUST_CHECK;
 void turn_emit(struct turn *, enum turn_event_kind, const char *a, const char *b, const char *s, size_t n, bool is_error);
 
 /* --- turn_tools.c --- */

@@ -396,7 +396,8 @@ trace(struct turn *t, const struct call *k)
 static enum err
 perform(struct turn *t, struct call *k, bool skip)
 {
-	const char *advice = NULL, *no = skip ? "Skipped: an earlier call of this batch failed." : NULL;
+	const char *advice = NULL, *no = t->injected ? "Skipped: the user said something meanwhile."
+	    : skip ? "Skipped: an earlier call of this batch failed." : NULL;
 	bool end_turn = false;
 
 	turn_emit(t, TURN_PHASE, "tool_use", k->name, NULL, 0, false);
@@ -428,7 +429,9 @@ calls_run(struct turn *t, bool *ret_wait)
 			trace(t, k);
 			continue;
 		}
-		e = before(t, k);
+		e = turn_was_told(t, false);
+		if (e == ERR_OK)
+			e = before(t, k);
 		if (e == ERR_OK && k->outer) {
 			*ret_wait = true;
 			continue;

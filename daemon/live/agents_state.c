@@ -11,11 +11,15 @@
 #include "lib/agent/sandbox.h"
 #include "lib/api/api.h"
 #include "lib/base/util.h"
+#include "lib/svc/turn_store.h"
 
 struct reply agents_suspend(struct ctx *, const struct request *);
 struct reply agents_resume(struct ctx *, const struct request *);
 struct reply agents_reload(struct ctx *, const struct request *);
 struct reply sessions_stop(struct ctx *, const struct request *);
+struct reply agents_inject(struct ctx *, const struct request *);
+
+enum { INJECT_MAX = 16384, AT_ONCE_MAX = 64 };
 
 enum err
 agent_enable(struct ctx *c, const struct agent *a, bool on)
@@ -105,6 +109,73 @@ sessions_stop(struct ctx *c, const struct request *rq)
 		jw_object(w, NULL);
 		jw_str(w, "status", "ok");
 		jw_bool(w, "stopped", n > 0);
+		jw_end(w);
+	}
+	return reply_json(c, 200, w);
+}
+
+/* --- said into what runs -------------------------------------------------------------------- */
+
+/* First the row, then the word to the turn: what it does not take any more is not accepted. */
+static enum err
+inject_one(struct ctx *c, const char *turn_id, const struct buf *text, unsigned *taken, unsigned *full)
+{
+	int64_t n;
+	bool was = false;
+	enum err e = injection_put(c, turn_id, text->p, text->len, &n);
+
+	if (e == ERR_CONFLICT || (e == ERR_OK && n == 0)) {
+		*full += e == ERR_OK;
+		return ERR_OK;                  /* a turn that is gone */
+	}
+	if (e == ERR_OK && !running_nudge(turn_id))
+		e = injection_drop(c, turn_id, n, &was);
+	*taken += e == ERR_OK && !was;
+	return e;
+}
+
+static enum err
+inject(struct ctx *c, const char *agent_id, const char *session_id, const char *message, unsigned *taken)
+{
+	SCOPED_BUF b = BUF_INIT(INJECT_MAX * 7);
+	char turns[AT_ONCE_MAX][37];
+	unsigned n = running_turns(agent_id, session_id, turns, AT_ONCE_MAX), full = 0;
+	enum err e = ERR_OK;
+
+	json_quote(&b, message, strlen(message));
+	if (b.failed)
+		return fail(c, ERR_NOMEM, "out of memory");
+	for (unsigned i = 0; e == ERR_OK && i < n; i++)
+		e = inject_one(c, turns[i], &b, taken, &full);
+	if (e == ERR_OK && *taken == 0 && full > 0)
+		e = fail_code(c, ERR_UNAVAILABLE, "backpressure", "%d messages wait for the agent already", INJECTIONS_MAX);
+	return e;
+}
+
+struct reply
+agents_inject(struct ctx *c, const struct request *rq)
+{
+	const struct inject_request *in = rq->body_struct;
+	bool all = in->session_id == NULL || in->session_id[0] == '\0';
+	char session[37];
+	struct agent a;
+	struct jw *w;
+	unsigned taken = 0;
+	enum err e = request_agent(c, rq, &a);
+
+	if (e == ERR_OK && !all && !uuid_parse(in->session_id, session))
+		e = fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID");
+	if (e == ERR_OK && strlen(in->message) > INJECT_MAX)
+		e = fail(c, ERR_TOO_LARGE, "injection message too large");
+	if (e == ERR_OK && text_blank(in->message))
+		e = fail(c, ERR_BAD_REQUEST, "message: at least one character is expected");
+	if (e == ERR_OK)
+		e = inject(c, a.id, all ? NULL : session, in->message, &taken);
+	if (e != ERR_OK)
+		return reply_fail(c);
+	if ((w = reply_open(c)) != NULL) {
+		jw_object(w, NULL);
+		jw_bool(w, "injected", taken > 0);
 		jw_end(w);
 	}
 	return reply_json(c, 200, w);

@@ -105,6 +105,9 @@ struct servers_request { struct json_object *mcp_servers; };
 struct channels_request { struct json_object *channels; };
 extern const struct schema skills_request, servers_request, channels_request;
 
+struct inject_request { const char *message, *session_id; };
+extern const struct schema inject_request;
+
 struct file_request { const char *content; };
 extern const struct schema file_request;
 
@@ -138,6 +141,7 @@ extern const struct schema bulk_made, bulk_done, agent_updated, agent_settled, a
     assigned_skills, skills_set, assigned_servers, servers_set, assigned_channels, channels_set, agent_files,
     agent_file, file_stored, file_removed, agent_state, agent_metrics, agent_stats, agent_usage, agent_traces,
     agent_runtime, name_list, name_reset;
+extern const struct schema injected, session_context;
 extern const struct schema session_page, session_raw, session_labelled, session_model_set, session_found, session_export,
     session_imported, session_stopped, sessions_cleaned, memory_export, memory_imported;
 extern const struct schema login_session, login_ended;

@@ -185,6 +185,35 @@ const struct schema session_stopped = { .name = "SessionStopped", .fields = stop
 static const struct field cleaned_fields[] = { R_(INT, "sessions_deleted"), F_END };
 const struct schema sessions_cleaned = { .name = "SessionsCleaned", .fields = cleaned_fields };
 
+/* --- a turn that runs ------------------------------------------------------------------ */
+
+static const struct field inject_fields[] = {
+	F_STR(struct inject_request, message, .flags = FF_REQUIRED, .max = 8 << 20, .doc = "at most 16384 bytes"),
+	F_STR(struct inject_request, session_id, .flags = FF_NULLABLE, .doc = "UUID; every running session when absent"),
+	F_END
+};
+const struct schema inject_request = {
+	.name = "InjectRequest", .fields = inject_fields, .flags = SF_STRICT, .bytes = sizeof(struct inject_request),
+};
+
+static const struct field injected_fields[] = { R_(BOOL, "injected", .doc = "false: nothing runs"), F_END };
+const struct schema injected = { .name = "Injected", .fields = injected_fields };
+
+static const char *const words_source[] = { "manifest", "catalog", "fallback", NULL };
+static const char *const words_pressure[] = { "low", "medium", "high", "critical", NULL };
+
+static const struct field context_fields[] = {
+	R_(INT, "used_tokens", .doc = "estimate of what the next turn would send"),
+	R_(INT, "max_context_tokens"),
+	R_(STRING, "max_context_tokens_source", .values = words_source),
+	R_(BOOL, "max_context_tokens_assumed"),
+	R_(NUMBER, "pct"),
+	R_(STRING, "model"),
+	R_(STRING, "pressure", .values = words_pressure),
+	F_END
+};
+const struct schema session_context = { .name = "SessionContext", .fields = context_fields };
+
 /* --- key/value memory --------------------------------------------------------------- */
 
 const struct schema kv_value = { .name = "KvValue", .flags = SF_ANY | SF_RAW };

@@ -71,6 +71,7 @@ take_row(struct ctx *c, struct stmt *st, struct agent *ret)
 		.template_name = col_text(c, st, "template"),
 		.parent_id = col_text(c, st, "parent_id"),
 		.session_id = col_text(c, st, "session_id"),
+		.session_model = col_text(c, st, "session_model"),
 		.stable = col_i64(st, "stable") != 0,
 		.is_hand = col_i64(st, "is_hand") != 0,
 		.has_processed = col_i64(st, "has_processed") != 0,
@@ -90,7 +91,8 @@ agent_load(struct ctx *c, const char *id, struct agent *ret)
 	SCOPED_STMT st = db_prepare(c->db,
 	    SQL("SELECT id, name, state, mode, stable, author, description, provider, model, "
 	    "manifest_toml, manifest, identity, template, is_hand, parent_id, session_id, "
-	    "has_processed, created_ms, last_active_ms FROM agent "
+	    "has_processed, created_ms, last_active_ms, "
+	    "(SELECT model_override FROM session s WHERE s.id = agent.session_id) AS session_model FROM agent "
 	    "WHERE id = ? AND lower(author) = lower(coalesce(?, author))"));
 
 	bind_text(st, id);
@@ -106,7 +108,8 @@ agent_load_by_name(struct ctx *c, const char *name, struct agent *ret)
 	SCOPED_STMT st = db_prepare(c->db,
 	    SQL("SELECT id, name, state, mode, stable, author, description, provider, model, "
 	    "manifest_toml, manifest, identity, template, is_hand, parent_id, session_id, "
-	    "has_processed, created_ms, last_active_ms FROM agent "
+	    "has_processed, created_ms, last_active_ms, "
+	    "(SELECT model_override FROM session s WHERE s.id = agent.session_id) AS session_model FROM agent "
 	    "WHERE name = ? AND lower(author) = lower(coalesce(?, author))"));
 
 	bind_text(st, name);

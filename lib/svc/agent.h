@@ -14,6 +14,7 @@ struct agent {
 	struct json_object *manifest;           /* defaults filled in (manifest.h); shared: json_shared() */
 	struct json_object *identity;
 	const char *template_name, *parent_id, *session_id;
+	const char *session_model;              /* of the current session; NULL: the agent's own */
 	bool stable, is_hand, has_processed;
 	int64_t created_ms, last_active_ms;
 };

@@ -1,8 +1,7 @@
 /*
  * Sessions of all agents.
  *
- * What a session holds and has cost comes from sums that the store keeps (session.bytes) or reads from
- * an index alone (usage_session), so that a page of the list reads no message but the first.
+ * What a session holds and has cost are sums that its row keeps, so that a page of the list reads no message but the first.
  */
 #include "lib/svc/session_admin.h"
 
@@ -91,15 +90,11 @@ title_of(struct ctx *c, const char *content)
 static enum err
 write_summary(struct ctx *c, const char *id, struct jw *w)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT s.agent_id, s.label, s.created_ms, s.message_count, s.bytes,"
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT s.agent_id, s.label, s.created_ms, s.message_count, s.bytes, s.cost_nanousd, s.tokens,"
 	    " (SELECT created_ms FROM message m WHERE m.session_id = s.id AND m.seq = 1) AS first_ms,"
 	    " (SELECT created_ms FROM message m WHERE m.session_id = s.id AND m.seq = s.message_count) AS last_ms,"
 	    " CASE WHEN s.label IS NULL THEN (SELECT content FROM message m WHERE m.session_id = s.id"
 	    " AND m.role = 'user' ORDER BY m.seq LIMIT 1) END AS first_said,"
-	    " (SELECT CAST(coalesce(sum(u.cost_nanousd), 0) AS BIGINT) FROM usage_event u"
-	    " WHERE u.session_id = s.id) AS cost,"
-	    " (SELECT CAST(coalesce(sum(u.input_tokens + u.output_tokens), 0) AS BIGINT) FROM usage_event u"
-	    " WHERE u.session_id = s.id) AS tokens,"
 	    " CASE WHEN EXISTS (SELECT 1 FROM turn t WHERE t.session_id = s.id AND t.state = 'running')"
 	    " THEN 1 ELSE 0 END AS active FROM session s WHERE s.id = ?"));
 	int64_t first, last;
@@ -121,7 +116,7 @@ write_summary(struct ctx *c, const char *id, struct jw *w)
 		jw_null(w, "duration_ms");
 	else
 		jw_i64(w, "duration_ms", last - first);
-	jw_usd(w, "cost_usd", col_i64(st, "cost"));
+	jw_usd(w, "cost_usd", col_i64(st, "cost_nanousd"));
 	jw_i64(w, "total_tokens", col_i64(st, "tokens"));
 	jw_bool(w, "active", col_i64(st, "active") != 0);
 	return ERR_OK;

@@ -203,7 +203,73 @@ epoch_next(struct ctx *c, int64_t *ret)
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
+/* --- what is said into a running turn ---------------------------------------------- */
+
+enum err
+injection_put(struct ctx *c, const char *turn_id, const char *text, size_t n, int64_t *ret_n)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO injection (turn_id, n, text)"
+	    " SELECT ?1, coalesce(max(n), 0) + 1, ?2 FROM injection WHERE turn_id = ?1 HAVING count(*) < 8 RETURNING n"));
+
+	bind_text(st, turn_id);
+	bind_textn(st, text, n);
+	*ret_n = db_step(st) ? col_i64(st, "n") : 0;
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+injection_drop(struct ctx *c, const char *turn_id, int64_t n, bool *ret_was)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM injection WHERE turn_id = ? AND n = ?"));
+
+	bind_text(st, turn_id);
+	bind_i64(st, n);
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	*ret_was = db_changes(st) > 0;
+	return ERR_OK;
+}
+
+enum err
+injection_any(struct ctx *c, const char *turn_id, bool *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT 1 FROM injection WHERE turn_id = ? LIMIT 1"));
+
+	bind_text(st, turn_id);
+	*ret = db_step(st);
+	return *ret || db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+injections_take(struct ctx *c, const char *turn_id, const char *ret[static INJECTIONS_MAX], size_t *ret_n)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT text FROM injection WHERE turn_id = ? ORDER BY n LIMIT 8"));
+	SCOPED_STMT gone = db_prepare(c->db, SQL("DELETE FROM injection WHERE turn_id = ?"));
+
+	bind_text(st, turn_id);
+	for (*ret_n = 0; *ret_n < INJECTIONS_MAX && db_step(st); ++*ret_n)
+		if ((ret[*ret_n] = col_text(c, st, "text")) == NULL)
+			return fail(c, ERR_NOMEM, "out of memory");
+	if (*ret_n < INJECTIONS_MAX && db_end(st) != ERR_OK)
+		return fail_db(c, st);
+	bind_text(gone, turn_id);
+	return db_exec(gone) == ERR_OK ? ERR_OK : fail_db(c, gone);
+}
+
 /* --- money -------------------------------------------------------------------- */
+
+/* The session's row is written by every turn anyway: a sum there costs no page. */
+static enum err
+add_to_session(struct ctx *c, const struct usage *u)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET cost_nanousd = cost_nanousd + ?,"
+	    " tokens = tokens + ? WHERE id = ?"));
+
+	bind_i64(st, u->cost_nanousd);
+	bind_i64(st, u->input_tokens + u->output_tokens);
+	bind_text(st, u->session_id);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
 
 enum err
 usage_insert(struct ctx *c, const struct usage *u)
@@ -229,7 +295,7 @@ usage_insert(struct ctx *c, const struct usage *u)
 	bind_text(st, u->channel);
 	bind_text(st, u->session_id);
 	bind_text(st, u->turn_id);
-	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+	return db_exec(st) == ERR_OK ? add_to_session(c, u) : fail_db(c, st);
 }
 
 /* Spent since a time plus what others have put aside; agent NULL: everybody's. */

@@ -36,6 +36,16 @@ enum err steps_load(struct ctx *, const char *turn_id, int64_t from, struct step
 /* The waiting turn that asked for this call, and the step; NOT_FOUND. */
 enum err turn_of_call(struct ctx *, const char *agent_id, const char *call_id, const char **ret_turn) MUST_CHECK;
 
+/*
+ * What is said into a running turn waits here until the model is asked the next time. put: *ret_n is its number, 0:
+ * there is no room. take: the texts, oldest first; inside the caller's transaction.
+ */
+enum { INJECTIONS_MAX = 8 };
+enum err injection_put(struct ctx *, const char *turn_id, const char *text, size_t n, int64_t *ret_n) MUST_CHECK;
+enum err injection_drop(struct ctx *, const char *turn_id, int64_t n, bool *ret_was) MUST_CHECK;
+enum err injection_any(struct ctx *, const char *turn_id, bool *ret) MUST_CHECK;
+enum err injections_take(struct ctx *, const char *turn_id, const char *ret[static INJECTIONS_MAX], size_t *ret_n) MUST_CHECK;
+
 /* A new epoch: one more than the last daemon's. */
 enum err epoch_next(struct ctx *, int64_t *ret) MUST_CHECK;
 

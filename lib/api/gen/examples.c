@@ -30,6 +30,7 @@ static const struct example examples[] = {
 	{ .verb = PUT, .path = "/api/agents/{id}/mcp_servers", .body = "{\"mcp_servers\":[\"*\"]}" },
 	{ .verb = PUT, .path = "/api/agents/{id}/channels", .body = "{\"channels\":[]}" },
 	{ .verb = PUT, .path = "/api/agents/{id}/files/{filename}", .body = "{\"content\":\"Kind and brief.\"}" },
+	{ .verb = POST, .path = "/api/agents/{id}/inject", .body = "{\"message\":\"And be brief.\"}" },
 	{ .verb = GET, .path = "/api/agents/{id}/events", .query = "?limit=10" },
 	{ .verb = POST, .path = "/api/agents/{id}/memory/import", .body = "{\"kv\":{\"colour\":\"blue\"}}" },
 	{ .verb = POST, .path = "/api/agents/{id}/sessions/import",
