@@ -2,6 +2,7 @@
 # tests link the parts.
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
+	daemon/compact.c \
 	daemon/conf.c \
 	daemon/dbpool.c \
 	daemon/job.c \

@@ -24,6 +24,7 @@
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
 #include "lib/svc/series.h"
+#include "lib/svc/session_compact.h"
 
 enum { HISTORY_DEFAULT = 60, HISTORY_MAX = 500, ITERATIONS_DEFAULT = 50, SAID_MAX = 4 << 20 };
 
@@ -183,6 +184,7 @@ assemble(struct turn *t)
 {
 	struct buf prompt = BUF_INIT(1 << 20);
 	const struct history *h = NULL;
+	const char *summary = NULL;
 	int64_t limit = js_i64(t->agent.manifest, "max_history_messages",
 	    t->c->cfg->max_history_messages > 0 ? t->c->cfg->max_history_messages : HISTORY_DEFAULT);
 	enum err e;
@@ -200,7 +202,11 @@ assemble(struct turn *t)
 	if (e == ERR_OK)
 		e = messages_load(t->c, t->session_id, limit, &t->history);
 	if (e == ERR_OK)
+		e = session_summary(t->c, t->session_id, &summary);
+	if (e == ERR_OK)
 		h = history_for_model(t->c, &t->history, (unsigned)limit);
+	if (h != NULL)
+		h = history_with_summary(t->c, h, summary);
 	if (h != NULL)
 		t->history = *h;
 	return e == ERR_OK && (h == NULL || t->guard == NULL) ? fail(t->c, ERR_NOMEM, "out of memory") : e;

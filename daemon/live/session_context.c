@@ -12,6 +12,7 @@
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
 #include "lib/svc/history.h"
+#include "lib/svc/session_compact.h"
 
 struct reply sessions_context(struct ctx *, const struct request *);
 
@@ -47,6 +48,7 @@ used_tokens(struct ctx *c, const struct agent *a, const char *session_id, int64_
 	const char *dir = manifest_workspace(c, a->manifest, a->id);
 	struct json_object *tools = tools_for(c, a->manifest, a->mode), *copy = NULL;
 	const struct history *kept;
+	const char *summary;
 	struct history h;
 	int64_t limit = js_i64(a->manifest, "max_history_messages",
 	    c->cfg->max_history_messages > 0 ? c->cfg->max_history_messages : 60);
@@ -55,9 +57,12 @@ used_tokens(struct ctx *c, const struct agent *a, const char *session_id, int64_
 	limit = limit < 4 ? 4 : limit > 500 ? 500 : limit;
 	if (e == ERR_OK)
 		e = messages_load(c, session_id, limit, &h);
+	if (e == ERR_OK)
+		e = session_summary(c, session_id, &summary);
 	if (e != ERR_OK)
 		return e;
-	if ((kept = history_for_model(c, &h, (unsigned)limit)) == NULL)
+	kept = history_for_model(c, &h, (unsigned)limit);
+	if (kept == NULL || (kept = history_with_summary(c, kept, summary)) == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	*ret = (quarters(prompt.p != NULL ? prompt.p : "", prompt.len) + 3) / 4;
 	for (size_t i = 0; i < kept->n; i++)

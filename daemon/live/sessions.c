@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "daemon/compact.h"
 #include "daemon/dbpool.h"
 #include "daemon/turn.h"
 #include "db/db.h"
@@ -16,6 +17,7 @@ struct reply sessions_switch(struct ctx *, const struct request *);
 struct reply agents_history_delete(struct ctx *, const struct request *);
 struct reply agents_session_reset(struct ctx *, const struct request *);
 struct reply agents_session_reboot(struct ctx *, const struct request *);
+struct reply agents_session_compact(struct ctx *, const struct request *);
 struct reply sessions_remove(struct ctx *, const struct request *);
 
 enum { WAIT_MS = 300000, STOP_WAIT_MS = 5000 };
@@ -123,6 +125,22 @@ agents_session_reboot(struct ctx *c, const struct request *rq)
 		return reply_fail(c);
 	return reply_words(c, 200, "status", "ok", "message", "Session rebooted. Context cleared.", "agent_id", a.id,
 	    "new_session_id", id, NULL);
+}
+
+struct reply
+agents_session_compact(struct ctx *c, const struct request *rq)
+{
+	struct cancel *k = ctx_alloc(c, sizeof(*k));
+	struct compacted done;
+	struct agent a;
+	enum err e = k == NULL ? fail(c, ERR_NOMEM, "out of memory") : request_agent(c, rq, &a);
+
+	if (e == ERR_OK)
+		e = compact_session(c, &a, k, &done);
+	if (e != ERR_OK)
+		return reply_fail(c);
+	return reply_words(c, 200, "status", "ok", "message", ctx_printf(c, "Compacted %zu messages into summary (%zu chars), "
+	    "kept %lld recent messages. Post-audit: clean.", done.gone, done.chars, (long long)done.kept), NULL);
 }
 
 /* What runs in it is stopped first. */

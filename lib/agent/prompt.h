@@ -26,4 +26,6 @@ void prompt_forget(const char *workspace);
  * nothing is to do. NULL: out of memory.
  */
 const struct history *history_for_model(struct ctx *, const struct history *, unsigned max);
+/* The history with a session's summary in front, as the user's first message; NULL or "": as it is. NULL: out of memory. */
+const struct history *history_with_summary(struct ctx *, const struct history *, const char *summary);
 #endif

@@ -134,3 +134,24 @@ history_for_model(struct ctx *c, const struct history *h, unsigned max)
 	h = h != NULL ? session_repair(c, h, NULL) : NULL;
 	return h != NULL ? start_with_user(c, h) : NULL;
 }
+
+const struct history *
+history_with_summary(struct ctx *c, const struct history *h, const char *summary)
+{
+	struct history *all = ctx_alloc(c, sizeof(*all));
+	SCOPED_BUF b = BUF_INIT(1 << 20);
+	const char *text;
+
+	if (summary == NULL || summary[0] == '\0')
+		return h;
+	text = ctx_printf(c, "[What was said before, in short]\n%s\n[The conversation goes on]", summary);
+	if (all == NULL || text == NULL)
+		return NULL;
+	json_quote(&b, text, strlen(text));
+	if (b.failed || (text = ctx_strndup(c, b.p, b.len)) == NULL || !history_add(c, all, message_of(c, BY_USER, text, b.len)))
+		return NULL;
+	for (size_t i = 0; i < h->n; i++)
+		if (!history_add(c, all, h->v[i]))
+			return NULL;
+	return all;
+}

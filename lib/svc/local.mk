@@ -20,6 +20,7 @@ libsvc_a_SOURCES = \
 	lib/svc/run_paths.c \
 	lib/svc/series.c \
 	lib/svc/session_admin.c \
+	lib/svc/session_compact.c \
 	lib/svc/session_export.c \
 	lib/svc/session_show.c \
 	lib/svc/session_summary.c \

@@ -1,0 +1,133 @@
+/*
+ * Shortening a session in the store. Messages are numbered without gaps, so what stays is numbered anew.
+ */
+#include "lib/svc/session_compact.h"
+
+#include <string.h>
+
+#include "db/db.h"
+
+/* A question, and no answer of a tool. */
+static bool
+is_question(const struct message *m)
+{
+	if (m->role != BY_USER)
+		return false;
+	for (size_t i = 0; m->blocks != NULL && i < json_object_array_length(m->blocks); i++)
+		if (strcmp(js_str_or(json_object_array_get_idx(m->blocks, i), "type", ""), "tool_result") == 0)
+			return false;
+	return true;
+}
+
+size_t
+compact_cut(const struct history *h, size_t keep)
+{
+	size_t cut = h->n > keep ? h->n - keep : 0;
+
+	while (cut > 0 && !is_question(&h->v[cut]))
+		cut--;
+	return cut;
+}
+
+static enum err
+as_it_was(struct ctx *c, const char *id, size_t before)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT message_count FROM session WHERE id = ?"));
+	int64_t n;
+
+	bind_text(st, id);
+	n = db_step(st) ? col_i64(st, "message_count") : -1;
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	return n == (int64_t)before ? ERR_OK : fail(c, ERR_CONFLICT, "The session has changed meanwhile");
+}
+
+static enum err
+drop_first(struct ctx *c, const char *id, size_t cut)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM message WHERE session_id = ? AND seq <= ? AND pinned = 0"));
+
+	bind_text(st, id);
+	bind_i64(st, (int64_t)cut);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+/* The lowest number from `from` on; 0: there is none. */
+static enum err
+next_number(struct ctx *c, const char *id, int64_t from, int64_t *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT min(seq) AS seq FROM message WHERE session_id = ? AND seq >= ?"));
+
+	bind_text(st, id);
+	bind_i64(st, from);
+	*ret = db_step(st) ? col_i64(st, "seq") : 0;
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+static enum err
+renumber(struct ctx *c, const char *id, int64_t from, int64_t to)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE message SET seq = ? WHERE session_id = ? AND seq = ?"));
+
+	bind_i64(st, to);
+	bind_text(st, id);
+	bind_i64(st, from);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+/* The lowest first: its new number is never taken. */
+static enum err
+number_anew(struct ctx *c, const char *id, int64_t *ret_n)
+{
+	int64_t seq = 0;
+	enum err e = next_number(c, id, 1, &seq);
+
+	for (*ret_n = 0; e == ERR_OK && seq != 0;) {
+		++*ret_n;
+		if (seq != *ret_n)
+			e = renumber(c, id, seq, *ret_n);
+		if (e == ERR_OK)
+			e = next_number(c, id, *ret_n + 1, &seq);
+	}
+	return e;
+}
+
+static enum err
+store_summary(struct ctx *c, const char *id, const char *summary, int64_t n)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET summary = ?1, message_count = ?2,"
+	    " bytes = (SELECT coalesce(sum(length(content)), 0) FROM message WHERE session_id = ?3) WHERE id = ?3"));
+
+	bind_text(st, summary);
+	bind_i64(st, n);
+	bind_text(st, id);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+session_shorten(struct ctx *c, const char *id, size_t before, size_t cut, const char *summary, int64_t *ret_kept)
+{
+	SCOPED_TX tx = { 0 };
+	enum err e = tx_begin(c, &tx);
+
+	*ret_kept = 0;
+	if (e == ERR_OK)
+		e = as_it_was(c, id, before);
+	if (e == ERR_OK)
+		e = drop_first(c, id, cut);
+	if (e == ERR_OK)
+		e = number_anew(c, id, ret_kept);
+	if (e == ERR_OK)
+		e = store_summary(c, id, summary, *ret_kept);
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
+enum err
+session_summary(struct ctx *c, const char *id, const char **ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT summary FROM session WHERE id = ? AND summary <> ''"));
+
+	bind_text(st, id);
+	*ret = db_step(st) ? col_text(c, st, "summary") : NULL;
+	return *ret != NULL || db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
