@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/compact.h"
 #include "daemon/dbpool.h"
 #include "daemon/spawn.h"
 #include "daemon/ws_chat.h"
@@ -81,6 +82,39 @@ static enum err
 cmd_reboot(struct said *k)
 {
 	return clear_with(k, false, "Session rebooted. Context cleared.");
+}
+
+static void
+compaction(struct said *k, const char *stage, const char *key, const char *text)
+{
+	buf_clear(&k->b);
+	k->w = (struct jw)JW_INIT(&k->b);
+	jw_object(&k->w, NULL);
+	jw_str(&k->w, "type", stage);
+	jw_str(&k->w, "command", "compact");
+	jw_str(&k->w, key, text);
+}
+
+/* It may take minutes: who waits hears at once that it began. */
+static enum err
+cmd_compact(struct said *k)
+{
+	struct cancel *cancel = ctx_alloc(k->c, sizeof(*cancel));
+	struct compacted done;
+
+	if (cancel == NULL)
+		return fail(k->c, ERR_NOMEM, "out of memory");
+	compaction(k, "compaction:started", "message", "Compaction started.");
+	jw_end(&k->w);
+	if (!k->b.failed)
+		(void)live_ws_text(k->s->live, k->b.p, k->b.len);
+	if (compact_session(k->c, &k->a, cancel, &done) == ERR_OK)
+		compaction(k, "compaction:complete", "message", ctx_printf(k->c, "Compacted %zu messages into summary (%zu chars), "
+		    "kept %lld recent messages.", done.gone, done.chars, (long long)done.kept));
+	else
+		compaction(k, "compaction:error", "content", k->c->fault.code == NULL && err_status(k->c->fault.err) >= 500
+		    ? "Internal server error" : k->c->fault.msg);
+	return ERR_OK;
 }
 
 static enum err
@@ -199,6 +233,7 @@ static const struct {
 	const char *what;
 } commands[] = {
 	{ "new", cmd_new, "New session" }, { "reset", cmd_reset, "Reset" }, { "reboot", cmd_reboot, "Reboot" },
+	{ "compact", cmd_compact, "Compaction" },
 	{ "stop", cmd_stop, "Stop" }, { "model", cmd_model, "Model switch" }, { "usage", cmd_usage, "Usage" },
 	{ "context", cmd_context, "Context" }, { "verbose", cmd_verbose, "Verbose" }, { "queue", cmd_queue, "Queue" },
 };

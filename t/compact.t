@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use JSON::PP ();
 use LF;
+use LF::WS;
 use Test::More;
 
 my $up = LF->mock(when => [ [ 'POISON' => { status => 400, body => { error => { message => 'no' } } } ], [ 'keep the memory of a conversation' => { text => 'They talked about cheese.' } ] ], default => { text => 'fine' });
@@ -87,6 +88,22 @@ subtest 'without a model' => sub {
     with($id, talk(1, 12));
     compact($id);
     like session($id)->{compacted_summary}, qr/^14 earlier messages.*- question 1\n.*- question 7\n\z/s, 'what was asked is listed';
+};
+
+subtest 'from a chat socket' => sub {
+    my $id = spawn();
+    with($id, talk(1, 12));
+    my $ws = LF::WS->open($api, "/api/agents/$id/ws");
+    is $ws->status, 101, 'open';
+    $ws->next for 1, 2;
+    $ws->say({ type => 'command', command => 'compact' });
+    is_deeply [ @{ $ws->next }{qw(type command message)} ], [ 'compaction:started', 'compact', 'Compaction started.' ], 'it begins';
+    is_deeply [ @{ $ws->next }{qw(type message)} ], [ 'compaction:complete', 'Compacted 14 messages into summary (25 chars), kept 10 recent messages.' ], 'and ends';
+    with($id, { role => 'user', content => 'POISON' }, { role => 'assistant', content => 'x' }, talk(1, 10));
+    $ws->say({ type => 'message', content => '/compact' });
+    $ws->next;
+    is $ws->next->{type}, 'compaction:error', 'or fails';
+    $ws->close;
 };
 
 $api->finish;

@@ -104,6 +104,21 @@ my %kinds = (
         my ($id) = $t =~ /"agent_id":"([^"]+)"/ or return "spawn: $s $t";
         return expect(200, DELETE => "/api/agents/$id?confirm=true");
     } ],
+    'settings of agents' => [ 0.25, sub {
+        my $a = "/api/agents/$agents[$_[0]]";
+        my $k = $n++;
+        return (expect(200, PATCH => "$a/config", qq({"description":"number $k","temperature":0.$k})), expect(200, PUT => "$a/tools", '{"tool_blocklist":["web_fetch"]}'),
+            expect(200, PATCH => "$a/identity", qq({"emoji":"$k"})), expect(200, PUT => "$a/files/SOUL.md", qq({"content":"@{[ 'x' x ($k % 500) ]}"})), expect(200, GET => "$a/files/SOUL.md"),
+            expect(200, POST => "$a/reload"), expect(200, GET => ("$a/metrics", "$a/stats", "$a/traces", "$a/events", "$a/session/context")[ $k % 5 ]));
+    } ],
+    'sessions of all agents' => [ 0.25, sub {
+        my $a = "/api/agents/$agents[$_[0]]";
+        my ($s, $t) = ask(POST => "$a/sessions/import", '{"version":1,"messages":[' . join(',', map {qq({"role":"user","content":"question $_"},{"role":"assistant","content":"answer"})} 1 .. 8) . ']}');
+        my ($id) = $t =~ /"session_id":"([^"]+)"/ or return "import: $s $t";
+        return (expect(200, GET => "/api/sessions/$id"), expect(200, PUT => "/api/sessions/$id/label", '{"label":"grown"}'), expect(200, GET => "$a/sessions/$id/export"),
+            expect(200, GET => '/api/sessions?limit=5'), expect(200, POST => "$a/sessions/$id/switch"), $n++ % 4 ? () : expect(200, POST => "$a/session/compact"),
+            expect(204, DELETE => "/api/sessions/$id"), fresh($_[0]));
+    } ],
     'messages' => [ 0.5, sub { return (fresh($_[0]), expect(200, POST => "/api/agents/$agents[$_[0]]/message", '{"message":"hello"}')) } ],
     'streamed messages' => [ 0.5, sub {
         my @bad = fresh($_[0]);
