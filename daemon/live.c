@@ -160,7 +160,8 @@ live_finish(struct live *l, const struct request *rq, struct ctx *c, const struc
 	pthread_mutex_lock(&l->mu);
 	if (!l->begun && !add_answer(l, &b, r, !bodiless && !rq->head && r->body_bytes > 0))
 		l->too_slow = l->gone = true;   /* no memory for the answer: the connection ends without one */
-	l->begun = l->ended = true;
+	l->begun = true;
+	l->ended = l->ended || !r->stays;
 	l->rq = NULL;
 	live_wake(l);
 	pthread_mutex_unlock(&l->mu);

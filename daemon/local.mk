@@ -5,6 +5,7 @@ libdaemon_a_SOURCES = \
 	daemon/compact.c \
 	daemon/conf.c \
 	daemon/dbpool.c \
+	daemon/hub.c \
 	daemon/job.c \
 	daemon/live.c \
 	daemon/live/agent_files.c \

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/hub.h"
 #include "daemon/turn.h"
 #include "daemon/ws_chat.h"
 #include "db/db.h"
@@ -154,6 +155,7 @@ agent_end(struct ctx *c, const char *id, bool purge, bool *ret_was)
 	if ((e = agent_remove(c, id, purge, ret_was)) != ERR_OK)
 		return e;
 	ws_agents_changed();
+	hub_closed(id);
 	if (turns_cancel(id, NULL, CANCEL_USER) > 0) {
 		job_db_release(c);
 		(void)turns_wait_idle(id, STOP_WAIT_MS);        /* a tool that does not stop loses its directory */

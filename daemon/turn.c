@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/hub.h"
 #include "daemon/turn_state.h"
 #include "db/db.h"
 #include "lib/agent/manifest.h"
@@ -419,6 +420,10 @@ finish_or_give_up(struct turn *t, enum err e)
 		e = turn_give_up(t, e);
 	count_end(t, e);
 	turn_emit(t, TURN_PHASE, e == ERR_OK ? "done" : "error", NULL, NULL, 0, false);
+	if (t->keep && e == ERR_OK)
+		hub_done(t->session_id, t->out->input_tokens, t->out->output_tokens);
+	else if (t->keep)
+		hub_failed(t->session_id);
 	return e;
 }
 

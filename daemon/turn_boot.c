@@ -8,6 +8,7 @@
 
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
+#include "daemon/hub.h"
 #include "daemon/spawn.h"
 #include "daemon/threads.h"
 #include "daemon/turn_state.h"
@@ -139,4 +140,5 @@ void
 turns_shutdown(void)
 {
 	(void)turns_cancel(NULL, NULL, CANCEL_SHUTDOWN);
+	hub_closed(NULL);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/hub.h"
 #include "daemon/turn_state.h"
 #include "db/db.h"
 #include "lib/base/util.h"
@@ -22,6 +23,8 @@ turn_emit(struct turn *t, enum turn_event_kind kind, const char *a, const char *
 
 	if (t->ask->sink.on != NULL)
 		t->ask->sink.on(t->ask->sink.arg, &ev);
+	if (t->keep)
+		hub_tell(t->session_id, &ev);
 }
 
 /* --- history ------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/hub.h"
 #include "daemon/turn_state.h"
 #include "lib/agent/repair.h"
 #include "lib/agent/tool.h"
@@ -232,7 +233,7 @@ try_route(struct turn *t, const struct llm_sink *sink)
 		.base_url = t->route.base_url, .api_key = t->route.api_key, .system = t->system,
 		.messages = session_repair(t->c, &t->history, NULL), .tools = t->tools,
 		.tools_last = t->tools != NULL && tools_last(t->tools), .extra = extra_of(t),
-		.max_tokens = t->max_tokens, .stream = t->ask->sink.on != NULL,
+		.max_tokens = t->max_tokens, .stream = t->ask->sink.on != NULL || (t->keep && hub_watched(t->session_id)),
 		.has_temperature = true,
 		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(mm, "temperature", 0.7),
 		.timeout_ms = t->route.timeout_ms, .deadline_us = t->ask->deadline_us, .cancel = t->ask->cancel,

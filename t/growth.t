@@ -143,6 +143,15 @@ my %kinds = (
         my ($status, $body, %h) = @{ $b[ $n++ % @b ] };
         return expect($status, POST => "/api/agents/$agents[$_[0]]/message", $body, %h);
     } ],
+    'watchers' => [ 0.1, sub {
+        my ($s, $t) = ask(GET => "/api/agents/$agents[$_[0]]/session");
+        my ($id) = $t =~ /"session_id":"([^"]+)"/ or return "session: $s $t";
+        my @w = map { my $w = $api->later("/api/agents/$agents[$_[0]]/sessions/$id/stream", '', method => 'GET'); $w->read_head; $w } 1 .. 3;
+        $w[0]->close;
+        my @bad = expect(200, POST => "/api/agents/$agents[$_[0]]/message", '{"message":"hello"}');
+        push @bad, 'watcher: no end' if grep { ($_->all)[-1]{event} ne 'done' } @w[ 1, 2 ];
+        return (@bad, fresh($_[0]));
+    } ],
     'clients that go away' => [ 0.1, sub {
         my $s = $api->later("/api/agents/$agents[$_[0]]/message/stream", { message => 'hello' });
         $s->read_head if $n % 2;

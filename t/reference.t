@@ -11,7 +11,7 @@ my $api = LF->start;
 my $text = LF::slurp(LF::builddir() . '/doc/endpoints.md');
 my @rows = map { my ($verb, $path) = split /\t/; "$verb $path" } split /\n/, LF::slurp(LF::builddir() . '/endpoints.tsv');
 my %line = $text =~ /^### (\S+ \S+)\n(?:(?!^### ).)*?^```sh\n(curl .*?)\n```$/msg;
-is_deeply [ grep { !$line{$_} } @rows ], ['GET /api/agents/{id}/ws'], 'every row has its line';
+is_deeply [ grep { !$line{$_} } @rows ], [ 'GET /api/agents/{id}/ws', 'GET /api/agents/{id}/sessions/{session_id}/stream' ], 'every row that ends has its line';
 my ($head) = $text =~ /^The examples need:\n\n```\n(.*?)^```$/ms;
 is_deeply [ grep { $text =~ /\$$_\b/ && $head !~ /^$_=/m } $text =~ /\$([A-Z]+)/g ], [], 'and what it needs is said';
 

@@ -7,15 +7,18 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/hub.h"
 #include "daemon/live.h"
 #include "daemon/turn.h"
 #include "lib/api/api.h"
 #include "lib/api/schemas.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
+#include "lib/svc/history.h"
 
 struct reply agents_message(struct ctx *, const struct request *);
 struct reply agents_message_stream(struct ctx *, const struct request *);
+struct reply sessions_stream(struct ctx *, const struct request *);
 struct reply agents_ws(struct ctx *, const struct request *);
 
 enum { MESSAGE_BYTES = 262144, MESSAGE_CHARS = 100000 };
@@ -161,70 +164,31 @@ struct stream {
 };
 
 static void
-event(struct stream *s, const char *name, struct jw *w)
+event(struct stream *s, const char *name)
 {
-	(void)w;
 	if (!s->begun)
 		s->begun = live_begin(s->live, s->c, "text/event-stream") == ERR_OK;
 	if (s->begun && !s->b.failed)
 		(void)live_event(s->live, name, s->b.p, s->b.len);      /* a client that has gone does not stop the turn */
-	buf_clear(&s->b);
 }
 
 static void
 on_event(void *arg, const struct turn_event *ev)
 {
 	struct stream *s = arg;
-	struct jw w = JW_INIT(&s->b);
+	const char *name;
 
 	buf_clear(&s->b);
-	jw_object(&w, NULL);
-	switch (ev->kind) {
-	case TURN_TEXT:
-		jw_strn(&w, "content", ev->s, ev->n);
-		jw_bool(&w, "done", false);
-		jw_end(&w);
-		event(s, "chunk", &w);
-		break;
-	case TURN_TOOL_START:
-		jw_str(&w, "tool", ev->b);
-		jw_end(&w);
-		event(s, "tool_use", &w);
-		break;
-	case TURN_TOOL_END:
-		jw_str(&w, "tool", ev->b);
-		if (json_check(ev->s, ev->n, JSON_DEPTH_MAX, NULL) == ERR_OK)
-			jw_raw(&w, "input", ev->s, ev->n);
-		else
-			jw_strn(&w, "input", ev->s, ev->n);
-		jw_end(&w);
-		event(s, "tool_result", &w);
-		break;
-	case TURN_PHASE:
-		jw_str(&w, "phase", ev->a);
-		jw_str(&w, "detail", ev->b);
-		jw_end(&w);
-		event(s, "phase", &w);
-		break;
-	default:
-		break;
-	}
+	if ((name = turn_event_text(ev, &s->b)) != NULL)
+		event(s, name);
 }
 
 static void
 send_done(struct stream *s, const struct turn_answer *a)
 {
-	struct jw w = JW_INIT(&s->b);
-
 	buf_clear(&s->b);
-	jw_object(&w, NULL);
-	jw_bool(&w, "done", true);
-	jw_object(&w, "usage");
-	jw_i64(&w, "input_tokens", a->input_tokens);
-	jw_i64(&w, "output_tokens", a->output_tokens);
-	jw_end(&w);
-	jw_end(&w);
-	event(s, "done", &w);
+	turn_done_text(a->input_tokens, a->output_tokens, &s->b);
+	event(s, "done");
 }
 
 struct reply
@@ -251,6 +215,29 @@ agents_message_stream(struct ctx *c, const struct request *rq)
 		return reply_fail(c);
 	live_end(rq->live);
 	return reply_streamed(c);
+}
+
+/* --- somebody else's answer --------------------------------------------------------------------- */
+
+struct reply
+sessions_stream(struct ctx *c, const struct request *rq)
+{
+	struct session s;
+	struct agent a;
+	char id[37];
+	enum err e = request_agent(c, rq, &a);
+
+	if (e == ERR_OK && !uuid_parse(path_arg(rq, "session_id"), id))
+		e = fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID");
+	if (e == ERR_OK && (session_load(c, id, &s) != ERR_OK || strcmp(s.agent_id, a.id) != 0))
+		e = fail_code(c, ERR_NOT_FOUND, "session_agent_mismatch", "session not found for this agent");
+	if (e == ERR_OK)
+		e = live_begin(rq->live, c, "text/event-stream");
+	if (e != ERR_OK)
+		return reply_fail(c);
+	if (rq->head || !hub_join(a.id, id, rq->live))
+		return reply_streamed(c);       /* ended: there is nothing to see */
+	return reply_open_stream(c);
 }
 
 /* The chat socket, asked for without an upgrade. */

@@ -118,6 +118,7 @@ struct reply {
 	const char *set_cookie;
 	bool www_auth;
 	bool streamed;                  /* the handler has sent everything through request->live */
+	bool stays;                     /* with streamed: somebody else holds request->live and sends on */
 	enum err err;                   /* for the log line */
 };
 
@@ -127,6 +128,7 @@ struct reply reply_raw(struct ctx *, int status, const char *media, const char *
 struct reply reply_empty(struct ctx *);                    /* 204 */
 struct reply reply_fail(struct ctx *);                     /* from c->fault */
 struct reply reply_streamed(struct ctx *);
+struct reply reply_open_stream(struct ctx *);
 /* {"status":"...", ...}: a short object of strings: name, value, ..., NULL */
 struct reply reply_words(struct ctx *, int status, ...) __attribute__((sentinel));
 

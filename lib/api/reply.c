@@ -69,6 +69,15 @@ reply_streamed(struct ctx *c)
 }
 
 struct reply
+reply_open_stream(struct ctx *c)
+{
+	struct reply r = reply_streamed(c);
+
+	r.stays = true;
+	return r;
+}
+
+struct reply
 reply_words(struct ctx *c, int status, ...)
 {
 	struct jw *w = reply_open(c);

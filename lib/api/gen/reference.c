@@ -95,7 +95,7 @@ gen_reference(struct buf *out)
 		fields(out, "Query", r->query);
 		fields(out, "Body", r->body);
 		fields(out, "Reply", r->reply);
-		if ((r->flags & RT_SOCKET) == 0)
+		if ((r->flags & RT_SOCKET) == 0 && !(r->verb == GET && (r->flags & RT_STREAM) != 0))    /* these do not end */
 			curl_line(out, r);
 	}
 }

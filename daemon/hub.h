@@ -1,0 +1,26 @@
+/*
+ * Watchers of sessions: whoever attaches to a session sees the turn that runs in it, wherever it came from.
+ *
+ * A watcher is only a connection: no thread waits for it. What happens is handed to all of them on the turn's thread,
+ * which never waits either; a reader that is too slow, or has gone, is let go.
+ */
+#ifndef LF_HUB_H
+#define LF_HUB_H
+#include "daemon/live.h"
+#include "daemon/turn.h"
+
+/* An event as the streams tell it: its name, and its data appended to out. NULL: they do not tell it. */
+const char *turn_event_text(const struct turn_event *, struct buf *out);
+void turn_done_text(int64_t input_tokens, int64_t output_tokens, struct buf *out);
+
+/* From now on; the stream has begun. false: too many watch, or no memory. */
+bool hub_join(const char *agent_id, const char *session_id, struct live *);
+/* Does anybody watch? Costs one look at a number when nobody does. */
+bool hub_watched(const char *session_id);
+void hub_tell(const char *session_id, const struct turn_event *);
+/* The turn is over: each watcher gets its last event and its stream ends. */
+void hub_done(const char *session_id, int64_t input_tokens, int64_t output_tokens);
+void hub_failed(const char *session_id);
+/* The same for all sessions of an agent that is no more; NULL: for everybody. */
+void hub_closed(const char *agent_id);
+#endif

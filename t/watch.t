@@ -1,0 +1,77 @@
+#!/usr/bin/perl
+# Whoever attaches to a session sees the turn that runs in it, wherever it came from: every
+# delta, one last event; many at once; who goes away or sleeps holds up nobody.
+use strict;
+use warnings;
+use LF;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $up = LF->mock(when => [ [ 'SLOW-ONE' => { text => 'one two three four five', chunks => 5, delay => 1, chunk_delay => 0.05 } ], [ 'NEVER-EVER' => { hang => 1 } ], [ 'BROKEN' => { status => 400, body => {} } ] ],
+    default => { text => 'fine' });
+my $api = LF->start(model => $up);
+my $nobody = '00000000-0000-4000-8000-000000000000';
+my $n = 0;
+
+sub spawn { my $id = $api->post('/api/agents', { manifest_toml => 'name = "watched-' . ++$n . '"' }, 201)->{agent_id}; return ($id, $api->get("/api/agents/$id", 200)->{session_id}) }
+sub watch { my ($id, $s) = @_; my $w = $api->later("/api/agents/$id/sessions/$s/stream", '', method => 'GET'); $w->read_head; return $w }
+sub text { return join '', map { $_->{json}{content} } grep { $_->{event} eq 'chunk' } @_ }
+sub all { my ($w) = @_; return grep { !defined $_->{comment} } $w->all }
+
+subtest 'a turn of another client' => sub {
+    my ($id, $s) = spawn();
+    my @w = map { watch($id, $s) } 1 .. 3;
+    is $w[0]->status, 200, 'attached';
+    like $w[0]->headers->{'content-type'}, qr{^text/event-stream}, 'to a stream';
+    my $r = $api->post("/api/agents/$id/message", { message => 'SLOW-ONE' }, 200);
+    for my $w (@w) {
+        my @e = all($w);
+        is text(@e), 'one two three four five', 'every word';
+        is $e[-1]{event}, 'done', 'and the end';
+        is_deeply $e[-1]{json}{usage}, { input_tokens => $r->{input_tokens}, output_tokens => $r->{output_tokens} }, 'with what it took';
+        is scalar(grep { $_->{event} eq 'done' || ($_->{json}{phase} // '') =~ /done|error/ } @e), 1, 'once';
+    }
+    my $late = watch($id, $s);
+    my $other = watch((spawn())[ 0, 1 ]);
+    $api->post("/api/agents/$id/message", { message => 'again' }, 200);
+    is text(all($late)), 'one two three four five', 'the next turn for who attaches again';
+    $other->close;
+};
+
+subtest 'two hundred' => sub {
+    my ($id, $s) = spawn();
+    my @w = map { watch($id, $s) } 1 .. 200;
+    $_->close for @w[ 0 .. 9 ];
+    $api->post("/api/agents/$id/message", { message => 'SLOW-ONE' }, 200);
+    is scalar(grep { text(all($_)) ne 'one two three four five' } @w[ 10 .. 199 ]), 0, 'each sees every word';
+};
+
+subtest 'how it may end' => sub {
+    my ($id, $s) = spawn();
+    my $w = watch($id, $s);
+    $api->post("/api/agents/$id/message", { message => 'BROKEN' }, 500);
+    is_deeply +(all($w))[-1]{json}, { phase => 'error', detail => undef }, 'a turn that fails';
+    $w = watch($id, $s);
+    my $run = $api->later("/api/agents/$id/message", { message => 'NEVER-EVER' });
+    $api->wait_for(sub { @{ $api->get("/api/agents/$id/runtime", 200) } == 1 });
+    $api->del("/api/agents/$id?confirm=true", 200);
+    is +(all($w))[-1]{json}{phase}, 'error', 'an agent that is deleted';
+    $run->close;
+    ($id, $s) = spawn();
+    $w = watch($id, $s);
+    $api->down;
+    is +(all($w))[-1]{json}{phase}, 'error', 'a server that stops';
+    $api->up;
+};
+
+subtest 'what is none' => sub {
+    my ($id, $s) = spawn();
+    $api->get("/api/agents/$id/sessions/none/stream", 400);
+    $api->get("/api/agents/none/sessions/$s/stream", 400);
+    $api->get("/api/agents/$nobody/sessions/$s/stream", 404);
+    is $api->get("/api/agents/$id/sessions/$nobody/stream", 404)->{code}, 'session_agent_mismatch', 'a session of nobody';
+    is $api->get('/api/agents/' . (spawn())[0] . "/sessions/$s/stream", 404)->{code}, 'session_agent_mismatch', 'or of another agent';
+};
+
+$api->finish;
+done_testing;
