@@ -20,6 +20,20 @@ await steps({
 		await b.over('a reload');
 	},
 
+	'a reload while it speaks': async () => {
+		const b = await fresh(), { page } = b;
+		await ask(page, 'SLOWLY now');
+		await coming(page);
+		await page.reload();
+		await page.waitForSelector('.bubble');
+		await coming(page);
+		check(true, 'the words that still come are shown as they come');
+		const a = await answer(page);
+		check((await a.textContent()).includes('word1 ') && (await a.textContent()).includes('word120'), 'and at its end the whole answer');
+		check(await page.locator('.item').count() === 2, 'once');
+		await b.over('a reload while it speaks');
+	},
+
 	'another conversation meanwhile': async () => {
 		const b = await fresh(), { page } = b;
 		await ask(page, 'LATER again');

@@ -8,7 +8,7 @@ import { itemsOf, textOf } from './history';
 import * as sessions from './sessions';
 import * as socket from './socket';
 import * as spent from './spent';
-import { streamTurn } from './stream';
+import { streamTurn, watchTurn } from './stream';
 import type { History, Item, TurnEvent } from './types';
 
 export const agentId = signal('');
@@ -105,11 +105,22 @@ function settle(h: History) {
 	}
 }
 
+// The words of it that still come; those before them are in the history at its end.
+function glimpse(e: TurnEvent) {
+	if (e.type === 'answer' || e.type === 'failed' || e.type === 'silent') return;
+	change((i) => grow(i, e));
+	if (e.type === 'tool_start') heard.value = `Using the tool ${e.name}.`;
+}
+
 async function watch() {
 	const agent = agentId.value, session = sessionId.value;
 	const here = () => agentId.value === agent && sessionId.value === session && turn.value && !turn.value.own;
 	for (let pause = 700; here(); pause = Math.min(pause * 1.4, 4000)) {
+		const leave = new AbortController();
+		const say = (e: TurnEvent) => { if (here()) glimpse(e); else leave.abort(); };
 		try {
+			// first attached, then asked: so its end cannot be missed
+			const joined = await watchTurn(agent, session, say, leave.signal).catch(() => null);
 			const list = await sessions.refresh(agent);
 			if (!here()) return;
 			if (!list.find((s) => s.session_id === session)?.active) {
@@ -117,11 +128,17 @@ async function watch() {
 				if (here()) settle(h);
 				return;
 			}
+			if (joined) {
+				await joined.over;
+				pause = 50;
+			}
 		} catch (e) {
 			if (e instanceof ApiError && e.status >= 400 && e.status < 500 && e.status !== 429) {
 				if (here()) failed(words(e));
 				return;
 			}
+		} finally {
+			leave.abort();
 		}
 		await wait(pause);
 	}
@@ -178,9 +195,8 @@ export async function stop() {
 	const t = turn.value;
 	if (!t || t.stopping) return;
 	turn.value = { ...t, stopping: true };
-	if (t.own && socket.say({ type: 'command', command: 'stop' })) return;
 	try {
-		await call('POST', `/api/agents/${agentId.value}/stop`, { body: {} });
+		await call('POST', `/api/agents/${agentId.value}/sessions/${sessionId.value}/stop`);
 	} catch (e) {
 		if (turn.value) turn.value = { ...turn.value, stopping: false };
 		trouble.value = words(e);

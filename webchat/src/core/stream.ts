@@ -1,4 +1,4 @@
-// The way around a network that lets no WebSocket through: a POST whose answer is a stream.
+// Answers as event streams: the way around a network that lets no WebSocket through, and turns that others began.
 import { call } from './api';
 import { ofEvent } from './events';
 import type { TurnEvent } from './types';
@@ -15,19 +15,33 @@ async function* lines(body: ReadableStream<Uint8Array>) {
 	}
 }
 
-export async function streamTurn(agentId: string, sessionId: string, message: string, say: (e: TurnEvent) => void) {
-	const r = await call('POST', `/api/agents/${agentId}/message/stream`, { body: { message, session_id: sessionId, channel_type: 'web' } });
-	let name = '', ended = false;
-
-	say({ type: 'accepted' });
+async function* events(r: Response): AsyncGenerator<TurnEvent> {
+	let name = '';
 	for await (const line of lines(r.body!)) {
 		if (line.startsWith('event: ')) {
 			name = line.slice(7).trim();
 		} else if (line.startsWith('data: ')) {
 			const e = ofEvent(name, JSON.parse(line.slice(6)));
-			if (e) say(e);
-			ended ||= e?.type === 'answer' || e?.type === 'failed';
+			if (e) yield e;
 		}
 	}
+}
+
+export async function streamTurn(agentId: string, sessionId: string, message: string, say: (e: TurnEvent) => void) {
+	const r = await call('POST', `/api/agents/${agentId}/message/stream`, { body: { message, session_id: sessionId, channel_type: 'web' } });
+	let ended = false;
+
+	say({ type: 'accepted' });
+	for await (const e of events(r)) {
+		say(e);
+		ended ||= e.type === 'answer' || e.type === 'failed';
+	}
 	return ended;
+}
+
+// What somebody else's turn says from now on. Resolves when we are attached; over: when it has ended.
+export async function watchTurn(agentId: string, sessionId: string, say: (e: TurnEvent) => void, signal: AbortSignal) {
+	const r = await call('GET', `/api/agents/${agentId}/sessions/${sessionId}/stream`, { signal });
+	const over = (async () => { for await (const e of events(r)) say(e); })().catch(() => {});
+	return { over };
 }
