@@ -4,7 +4,6 @@
 #include "handlers/cached.h"
 #include "handlers/handlers.h"
 #include "lib/api/schemas.h"
-#include "lib/base/util.h"
 #include "lib/svc/agent.h"
 #include "lib/svc/session_show.h"
 
@@ -53,10 +52,8 @@ agents_session(struct ctx *c, const struct request *rq)
 
 	if (w == NULL)
 		return reply_json(c, 200, w);
-	if (q->session_id != NULL && !uuid_parse(q->session_id, id)) {
-		ignore_err(fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID"));
+	if (q->session_id != NULL && session_id_of(c, q->session_id, id) != ERR_OK)
 		return reply_fail(c);
-	}
 	if (request_agent(c, rq, &a) != ERR_OK ||
 	    session_write_history(c, &a, q->session_id != NULL ? id : NULL, w) != ERR_OK)
 		return reply_fail(c);

@@ -11,20 +11,10 @@
 #include "lib/svc/session_admin.h"
 
 static enum err
-session_arg(struct ctx *c, const struct request *rq, const char *name, char ret[static 37])
-{
-	const struct path_arg *a = path_arg_n(rq, name);
-
-	if (strnlen(a->value, a->n + 1) != a->n || !uuid_parse(a->value, ret))
-		return fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID");
-	return ERR_OK;
-}
-
-static enum err
 request_session(struct ctx *c, const struct request *rq, struct session *ret)
 {
 	char id[37];
-	enum err e = session_arg(c, rq, "id", id);
+	enum err e = request_session_id(c, rq, "id", id);
 
 	return e == ERR_OK ? session_seen(c, id, ret) : e;
 }
@@ -151,7 +141,7 @@ sessions_export(struct ctx *c, const struct request *rq)
 
 	if (w == NULL)
 		return reply_json(c, 200, w);
-	if (request_agent(c, rq, &a) != ERR_OK || session_arg(c, rq, "session_id", id) != ERR_OK ||
+	if (request_agent(c, rq, &a) != ERR_OK || request_session_id(c, rq, "session_id", id) != ERR_OK ||
 	    session_of(c, &a, id, &s) != ERR_OK || session_write_export(c, &a, &s, w) != ERR_OK)
 		return reply_fail(c);
 	return reply_json(c, 200, w);

@@ -99,10 +99,8 @@ sessions_stop(struct ctx *c, const struct request *rq)
 	if (agent_load(c, id, &a) == ERR_OK) {
 		char session[37];
 
-		if (!uuid_parse(path_arg(rq, "session_id"), session)) {
-			ignore_err(fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID"));
+		if (request_session_id(c, rq, "session_id", session) != ERR_OK)
 			return reply_fail(c);
-		}
 		n = turns_cancel(id, session, CANCEL_USER);
 	}
 	if ((w = reply_open(c)) != NULL) {
@@ -163,8 +161,8 @@ agents_inject(struct ctx *c, const struct request *rq)
 	unsigned taken = 0;
 	enum err e = request_agent(c, rq, &a);
 
-	if (e == ERR_OK && !all && !uuid_parse(in->session_id, session))
-		e = fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID");
+	if (e == ERR_OK && !all)
+		e = session_id_of(c, in->session_id, session);
 	if (e == ERR_OK && strlen(in->message) > INJECT_MAX)
 		e = fail(c, ERR_TOO_LARGE, "injection message too large");
 	if (e == ERR_OK && text_blank(in->message))

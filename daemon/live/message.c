@@ -14,7 +14,7 @@
 #include "lib/api/schemas.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
-#include "lib/svc/history.h"
+#include "lib/svc/session_admin.h"
 
 struct reply agents_message(struct ctx *, const struct request *);
 struct reply agents_message_stream(struct ctx *, const struct request *);
@@ -227,10 +227,10 @@ sessions_stream(struct ctx *c, const struct request *rq)
 	char id[37];
 	enum err e = request_agent(c, rq, &a);
 
-	if (e == ERR_OK && !uuid_parse(path_arg(rq, "session_id"), id))
-		e = fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID");
-	if (e == ERR_OK && (session_load(c, id, &s) != ERR_OK || strcmp(s.agent_id, a.id) != 0))
-		e = fail_code(c, ERR_NOT_FOUND, "session_agent_mismatch", "session not found for this agent");
+	if (e == ERR_OK)
+		e = request_session_id(c, rq, "session_id", id);
+	if (e == ERR_OK)
+		e = session_to_watch(c, &a, id, &s);
 	if (e == ERR_OK)
 		e = live_begin(rq->live, c, "text/event-stream");
 	if (e != ERR_OK)

@@ -8,10 +8,9 @@
 #include "lib/agent/tool.h"
 #include "lib/api/api.h"
 #include "lib/api/schemas.h"
-#include "lib/base/util.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
-#include "lib/svc/history.h"
+#include "lib/svc/session_admin.h"
 #include "lib/svc/session_compact.h"
 
 struct reply sessions_context(struct ctx *, const struct request *);
@@ -123,10 +122,10 @@ sessions_context(struct ctx *c, const struct request *rq)
 
 	if (w == NULL)
 		return reply_json(c, 200, w);
-	if (e == ERR_OK && q->session_id != NULL && !uuid_parse(q->session_id, id))
-		e = fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID");
-	if (e == ERR_OK && q->session_id != NULL && (session_load(c, id, &s) != ERR_OK || strcmp(s.agent_id, a.id) != 0))
-		e = fail_code(c, ERR_NOT_FOUND, "session_agent_mismatch", "session not found for this agent");
+	if (e == ERR_OK && q->session_id != NULL)
+		e = session_id_of(c, q->session_id, id);
+	if (e == ERR_OK && q->session_id != NULL)
+		e = session_to_watch(c, &a, id, &s);
 	if (e == ERR_OK)
 		e = used_tokens(c, &a, q->session_id != NULL ? id : a.session_id, &used);
 	if (e != ERR_OK)

@@ -61,12 +61,10 @@ sessions_switch(struct ctx *c, const struct request *rq)
 	char id[37];
 	enum err e = request_agent(c, rq, &a);
 
-	if (e == ERR_OK && !uuid_parse(path_arg(rq, "session_id"), id))
-		e = fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID");
 	if (e == ERR_OK)
-		e = session_load(c, id, &s);
-	if (e == ERR_OK && strcmp(s.agent_id, a.id) != 0)
-		e = fail_code(c, ERR_NOT_FOUND, "session_not_found", "Session not found");
+		e = request_session_id(c, rq, "session_id", id);
+	if (e == ERR_OK)
+		e = session_of(c, &a, id, &s);
 	if (e == ERR_OK)
 		e = session_make_current(c, a.id, id);
 	if (e != ERR_OK)
@@ -149,10 +147,8 @@ sessions_remove(struct ctx *c, const struct request *rq)
 {
 	struct session s;
 	char id[37];
-	enum err e = ERR_OK;
+	enum err e = request_session_id(c, rq, "id", id);
 
-	if (!uuid_parse(path_arg(rq, "id"), id))
-		e = fail_code(c, ERR_BAD_REQUEST, "invalid_session_id", "Invalid session ID");
 	if (e == ERR_OK)
 		e = session_seen(c, id, &s);
 	if (e == ERR_OK && turns_cancel(s.agent_id, id, CANCEL_USER) > 0) {

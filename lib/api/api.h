@@ -101,6 +101,9 @@ const struct path_arg *path_arg_n(const struct request *, const char *name);
 struct agent;
 enum err request_agent_id(struct ctx *, const struct request *, char ret[static 37]) MUST_CHECK;
 enum err request_agent(struct ctx *, const struct request *, struct agent *ret) MUST_CHECK;
+/* The session that a path argument, or a text from a query or body, names. BAD_REQUEST invalid_session_id. */
+enum err request_session_id(struct ctx *, const struct request *, const char *arg, char ret[static 37]) MUST_CHECK;
+enum err session_id_of(struct ctx *, const char *text, char ret[static 37]) MUST_CHECK;
 
 /*
  * What goes back. Made only by the functions below, so that no path can

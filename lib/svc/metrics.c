@@ -33,8 +33,8 @@ one(struct buf *b, const char *name, const char *type, const char *help, int64_t
 	buf_printf(b, "%s %" PRId64 "\n", name, v);
 }
 
-static void
-label(struct buf *b, const char *name, const char *value, size_t n)
+void
+metric_label(struct buf *b, const char *name, const char *value, size_t n)
 {
 	buf_str(b, name);
 	buf_str(b, "=\"");
@@ -69,11 +69,11 @@ usage_line(struct buf *b, const struct used *by, struct stmt *st, size_t which)
 {
 	buf_str(b, usages[which].name);
 	buf_ch(b, '{');
-	label(b, "agent", by->agent, strlen(by->agent));
+	metric_label(b, "agent", by->agent, strlen(by->agent));
 	buf_ch(b, ',');
-	label(b, "provider", by->provider, strlen(by->provider));
+	metric_label(b, "provider", by->provider, strlen(by->provider));
 	buf_ch(b, ',');
-	label(b, "model", by->model, strlen(by->model));
+	metric_label(b, "model", by->model, strlen(by->model));
 	buf_printf(b, "} %" PRId64 "\n", col_i64(st, usages[which].column));
 }
 
@@ -137,9 +137,9 @@ usage_families(struct ctx *c, struct buf *out)
 static void
 route_labels(struct buf *b, const struct metric_route *r)
 {
-	label(b, "method", r->method, strlen(r->method));
+	metric_label(b, "method", r->method, strlen(r->method));
 	buf_ch(b, ',');
-	label(b, "path", r->path, strlen(r->path));
+	metric_label(b, "path", r->path, strlen(r->path));
 }
 
 static void
@@ -163,30 +163,36 @@ request_counts(struct buf *b, const struct metric_route *r, size_t at)
  * Buckets are read one after the other while requests go on, so the count is
  * the sum of what was read: a histogram must agree with itself.
  */
+void
+metric_histogram(struct buf *b, const char *name, const char *labels, const _Atomic uint64_t lat[static SHM_LAT_BUCKETS],
+    uint64_t sum_us)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < SHM_LAT_BUCKETS; i++) {
+		n += atomic_load_explicit(&lat[i], memory_order_relaxed);
+		if (i < SHM_LAT_BUCKETS - 1)
+			buf_printf(b, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, labels, shm_lat_bounds_s[i], n);
+		else
+			buf_printf(b, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", name, labels, n);
+	}
+	buf_printf(b, "%s_sum{%s} %" PRIu64 ".%06" PRIu64 "\n", name, labels, sum_us / 1000000, sum_us % 1000000);
+	buf_printf(b, "%s_count{%s} %" PRIu64 "\n", name, labels, n);
+}
+
 static void
 request_times(struct buf *b, const struct metric_route *r, size_t at)
 {
-	static const char name[] = "librefang_http_request_duration_seconds";
-	uint64_t sum_us, n = 0;
+	SCOPED_BUF labels = BUF_INIT(4096);
+	uint64_t sum_us;
 
 	if (atomic_load_explicit(&shm->route[at].lat_n, memory_order_relaxed) == 0)
 		return;
 	sum_us = atomic_load_explicit(&shm->route[at].lat_sum_us, memory_order_relaxed);
-	for (unsigned i = 0; i < SHM_LAT_BUCKETS; i++) {
-		n += atomic_load_explicit(&shm->route[at].lat[i], memory_order_relaxed);
-		buf_printf(b, "%s_bucket{", name);
-		route_labels(b, r);
-		if (i < SHM_LAT_BUCKETS - 1)
-			buf_printf(b, ",le=\"%g\"} %" PRIu64 "\n", shm_lat_bounds_s[i], n);
-		else
-			buf_printf(b, ",le=\"+Inf\"} %" PRIu64 "\n", n);
-	}
-	buf_printf(b, "%s_sum{", name);
-	route_labels(b, r);
-	buf_printf(b, "} %" PRIu64 ".%06" PRIu64 "\n", sum_us / 1000000, sum_us % 1000000);
-	buf_printf(b, "%s_count{", name);
-	route_labels(b, r);
-	buf_printf(b, "} %" PRIu64 "\n", n);
+	route_labels(&labels, r);
+	b->failed |= labels.failed;
+	if (!labels.failed)
+		metric_histogram(b, "librefang_http_request_duration_seconds", labels.p, shm->route[at].lat, sum_us);
 }
 
 static void
@@ -229,7 +235,7 @@ metrics_write(struct ctx *c, const char *version, const struct metric_route *rou
 	    shm != NULL ? atomic_load(&shm->restarts) : 0);
 	family(b, "librefang_info", "gauge", "The running version.");
 	buf_str(b, "librefang_info{");
-	label(b, "version", version, strlen(version));
+	metric_label(b, "version", version, strlen(version));
 	buf_str(b, "} 1\n");
 	one(b, "librefang_active_sessions", "gauge", "Dashboard logins.", logins);
 	family(b, "librefang_cost_usd_today", "gauge", "Dollars spent since midnight UTC.");

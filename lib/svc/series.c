@@ -10,6 +10,7 @@
 
 #include "lib/base/json.h"
 #include "lib/base/shm.h"
+#include "lib/svc/metrics.h"
 
 enum { LABELS_MAX = 4, VALUE_MAX = 64 };
 
@@ -21,25 +22,6 @@ static const struct {
 	{ "librefang_agent_loop_exits_total", "counter", "How turns ended.", { "agent", "reason" } },
 	{ "librefang_llm_provider_errors_total", "counter", "Model calls that failed.", { "provider", "status" } },
 };
-
-static void
-add_label(struct buf *b, const char *name, const char *value)
-{
-	size_t n = utf8_cut(value, strlen(value), VALUE_MAX);
-
-	buf_str(b, b->len > 0 ? "," : "");
-	buf_str(b, name);
-	buf_str(b, "=\"");
-	for (size_t i = 0; i < n; i++) {
-		if (value[i] == '\\' || value[i] == '"')
-			buf_ch(b, '\\');
-		if (value[i] == '\n')
-			buf_str(b, "\\n");
-		else
-			buf_ch(b, value[i]);
-	}
-	buf_ch(b, '"');
-}
 
 static uint32_t
 hash(const char *s, uint32_t h)
@@ -91,8 +73,10 @@ series_add(enum series kind, const char *const *values, int64_t us)
 
 	if (shm == NULL)
 		return;
-	for (unsigned i = 0; kinds[kind].labels[i] != NULL; i++)
-		add_label(&b, kinds[kind].labels[i], values[i]);
+	for (unsigned i = 0; kinds[kind].labels[i] != NULL; i++) {
+		buf_str(&b, i > 0 ? "," : "");
+		metric_label(&b, kinds[kind].labels[i], values[i], utf8_cut(values[i], strlen(values[i]), VALUE_MAX));
+	}
 	if (b.failed)
 		return;
 	pthread_mutex_lock(&one_at_a_time);
@@ -103,22 +87,6 @@ series_add(enum series kind, const char *const *values, int64_t us)
 }
 
 /* --- shown ---------------------------------------------------------------------------- */
-
-static void
-write_histogram(struct buf *out, const char *name, struct series_slot *s)
-{
-	uint64_t sum = atomic_load(&s->sum_us), n = 0;
-
-	for (unsigned i = 0; i < SHM_LAT_BUCKETS; i++) {
-		n += atomic_load(&s->lat[i]);
-		if (i < SHM_LAT_BUCKETS - 1)
-			buf_printf(out, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, s->labels, shm_lat_bounds_s[i], n);
-		else
-			buf_printf(out, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", name, s->labels, n);
-	}
-	buf_printf(out, "%s_sum{%s} %" PRIu64 ".%06" PRIu64 "\n", name, s->labels, sum / 1000000, sum % 1000000);
-	buf_printf(out, "%s_count{%s} %" PRIu64 "\n", name, s->labels, n);
-}
 
 void
 series_write(struct buf *out)
@@ -131,7 +99,7 @@ series_write(struct buf *out)
 			if (atomic_load(&s->kind) != k + 1)
 				continue;
 			if (k == SERIES_TOOL_SECONDS)
-				write_histogram(out, kinds[k].name, s);
+				metric_histogram(out, kinds[k].name, s->labels, s->lat, atomic_load(&s->sum_us));
 			else
 				buf_printf(out, "%s{%s} %" PRIu64 "\n", kinds[k].name, s->labels, atomic_load(&s->n));
 		}

@@ -42,6 +42,14 @@ session_of(struct ctx *c, const struct agent *a, const char *id, struct session 
 }
 
 enum err
+session_to_watch(struct ctx *c, const struct agent *a, const char *id, struct session *ret)
+{
+	enum err e = session_of(c, a, id, ret);
+
+	return e == ERR_NOT_FOUND ? fail_code(c, e, "session_agent_mismatch", "session not found for this agent") : e;
+}
+
+enum err
 session_by_label(struct ctx *c, const struct agent *a, const char *label, struct session *ret)
 {
 	SCOPED_STMT st = db_prepare(c->db,
