@@ -14,6 +14,7 @@
 #include <json-c/json.h>
 
 #include "lib/base/util.h"
+#include "lib/llm/driver.h"
 #include "lib/llm/errors.h"
 #include "lib/llm/pause.h"
 
@@ -30,25 +31,43 @@ llm_answer_done(struct llm_answer *a)
 	a->content = NULL;
 }
 
-static enum err
-wrong_format(const struct llm_request *rq, struct llm_answer *a)
+static const struct driver *const drivers[] = { &openai_driver, &ollama_driver, &offline_driver };
+
+static const struct driver *
+driver_of(const char *format)
 {
-	*a = (struct llm_answer){ .error = LLM_FORMAT, .retry_after_s = -1 };
-	snprintf(a->why, sizeof(a->why), "provider %.100s's wire format is not available in this version",
-	    rq->provider != NULL ? rq->provider : "?");
-	return ERR_UPSTREAM;
+	for (size_t i = 0; format != NULL && i < ARRAY_LEN(drivers); i++)
+		if (strcmp(drivers[i]->format, format) == 0)
+			return drivers[i];
+	return NULL;
+}
+
+bool
+llm_speaks(const char *format)
+{
+	return driver_of(format) != NULL;
+}
+
+bool
+llm_needs_url(const char *format)
+{
+	const struct driver *d = driver_of(format);
+
+	return d == NULL || d->needs_url;
 }
 
 static enum err
 drive(const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a)
 {
-	const char *f = rq->format != NULL ? rq->format : "";
+	const struct driver *d = driver_of(rq->format);
 
-	if (strcmp(f, "offline") == 0)
-		return offline_call(rq, sink, a);
-	if (strcmp(f, "openai") == 0 || strcmp(f, "ollama") == 0)
-		return openai_call(rq, sink, a);
-	return wrong_format(rq, a);
+	*a = (struct llm_answer){ .retry_after_s = -1 };
+	if (d != NULL)
+		return d->call != NULL ? d->call(rq, sink, a) : driver_http(d, rq, sink, a);
+	a->error = LLM_FORMAT;
+	snprintf(a->why, sizeof(a->why), "provider %.100s's wire format is not available in this version",
+	    rq->provider != NULL ? rq->provider : "?");
+	return ERR_UPSTREAM;
 }
 
 /* Tests make waiting short. */

@@ -41,7 +41,7 @@ struct llm_request {
 	int64_t deadline_us;                    /* monotonic; no attempt and no wait goes beyond. 0: none */
 	unsigned patience_s;                    /* a longer Retry-After is not waited for. 0: waited for, 300 s at most */
 	struct cancel *cancel;
-	const char *agent_id, *session_id;      /* x-librefang-* headers; may be NULL */
+	const char *agent_id, *session_id, *step_id;    /* x-librefang-* headers; may be NULL */
 	struct json_object *tool_state;         /* offline driver: NULL */
 };
 
@@ -78,7 +78,7 @@ struct llm_answer {
 enum err llm_call(const struct llm_request *, const struct llm_sink *, unsigned retries, struct llm_answer *ret) MUST_CHECK;
 void llm_answer_done(struct llm_answer *);
 
-/* The drivers: one attempt each. */
-enum err openai_call(const struct llm_request *, const struct llm_sink *, struct llm_answer *) MUST_CHECK;
-enum err offline_call(const struct llm_request *, const struct llm_sink *, struct llm_answer *) MUST_CHECK;
+/* Does a driver speak this api_format, and must it be told an address? */
+bool llm_speaks(const char *format);
+bool llm_needs_url(const char *format);
 #endif

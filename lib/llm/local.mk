@@ -1,11 +1,14 @@
 noinst_LIBRARIES += libllm.a
 libllm_a_SOURCES = \
+	lib/llm/blocks.c \
+	lib/llm/driver.c \
 	lib/llm/errors.c \
+	lib/llm/intake.c \
 	lib/llm/llm.c \
 	lib/llm/offline.c \
 	lib/llm/openai.c \
 	lib/llm/openai_decode.c \
 	lib/llm/openai_request.c \
-	lib/llm/openai_schema.c \
+	lib/llm/schema.c \
 	lib/llm/sse.c \
 	lib/llm/text.c

@@ -12,6 +12,7 @@
 
 #include "lib/base/json.h"
 #include "lib/base/util.h"
+#include "lib/llm/driver.h"
 #include "lib/llm/errors.h"
 
 enum { SAID_MAX = 300, RESULT_MAX = 4000, CHUNK_WORDS = 3, KEY_MAX = 200, TEXT_MAX = 1024 * 1024 };
@@ -517,7 +518,7 @@ answer(const struct llm_request *rq, struct json_object *messages, const struct 
 	return say(rq, sink, &out, a);
 }
 
-enum err
+static enum err
 offline_call(const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a)
 {
 	struct json_object *messages = messages_of(rq);
@@ -537,3 +538,5 @@ offline_call(const struct llm_request *rq, const struct llm_sink *sink, struct l
 	a->output_tokens = (out + 3) / 4;
 	return ERR_OK;
 }
+
+const struct driver offline_driver = { .format = "offline", .call = offline_call };

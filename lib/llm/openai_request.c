@@ -5,17 +5,12 @@
  * messages of their own, and a message that holds some is nothing but them. What a request's
  * "extra" names is left out here and written last, so that it wins.
  */
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-
-#include <nettle/base64.h>
 
 #include "lib/base/json.h"
+#include "lib/llm/blocks.h"
 #include "lib/llm/openai.h"
-
-enum { IMAGE_MAX = 20 * 1024 * 1024, KEPT_MAX = 64 };
 
 /* How past reasoning is sent back. */
 enum echo { ECHO_NONE, ECHO_TEXT, ECHO_EMPTY };
@@ -23,25 +18,10 @@ enum echo { ECHO_NONE, ECHO_TEXT, ECHO_EMPTY };
 struct body {
 	struct jw w;
 	const struct llm_request *rq;
-	const struct oa_quirks *quirks;
+	const struct quirks *quirks;
 	enum echo echo;
 	unsigned messages;
 };
-
-static bool
-starts(const char *s, const char *prefix)
-{
-	return s != NULL && strncasecmp(s, prefix, strlen(prefix)) == 0;
-}
-
-static bool
-starts_any(const char *s, const char *const *prefixes)
-{
-	for (; *prefixes != NULL; prefixes++)
-		if (starts(s, *prefixes))
-			return true;
-	return false;
-}
 
 static bool
 is_moonshot(const struct llm_request *rq)
@@ -96,37 +76,18 @@ mine(const struct body *b, const char *key)
 
 /* --- parts --------------------------------------------------------------- */
 
-static bool
-is_block(struct json_object *block, const char *type)
-{
-	const char *t = js_str(block, "type");
-
-	return t != NULL && strcmp(t, type) == 0;
-}
-
 static void
-write_base64(struct buf *b, const void *p, size_t n)
+write_image(struct jw *w, struct json_object *block)
 {
-	char *room = buf_room(b, BASE64_ENCODE_RAW_LENGTH(n));
+	SCOPED_BUF data = BUF_INIT(LLM_BODY_MAX);
+	SCOPED_BUF url = BUF_INIT(LLM_BODY_MAX);
+	const char *type = block_image(block, &data);
 
-	if (room == NULL)
+	if (type == NULL)
 		return;
-	base64_encode_raw(room, n, p);
-	b->len += BASE64_ENCODE_RAW_LENGTH(n);
-	b->p[b->len] = '\0';
-}
-
-static void
-write_image(struct jw *w, const char *mime, const char *base64, const struct buf *raw)
-{
-	SCOPED_BUF url = BUF_INIT(2 * IMAGE_MAX);
-
-	buf_printf(&url, "data:%.100s;base64,", mime);
-	if (base64 != NULL)
-		buf_str(&url, base64);
-	else
-		write_base64(&url, raw->p, raw->len);
-	if (url.failed) {
+	buf_printf(&url, "data:%.100s;base64,", type);
+	buf_add(&url, data.p, data.len);
+	if (url.failed || data.failed) {
 		w->b->failed = true;
 		return;
 	}
@@ -136,17 +97,6 @@ write_image(struct jw *w, const char *mime, const char *base64, const struct buf
 	jw_strn(w, "url", url.p, url.len);
 	jw_end(w);
 	jw_end(w);
-}
-
-static void
-write_image_file(struct jw *w, struct json_object *block)
-{
-	const char *path = js_str(block, "path");
-	SCOPED_BUF raw = BUF_INIT(IMAGE_MAX);
-
-	if (path == NULL || buf_read_file(&raw, path) != ERR_OK || raw.len == 0)
-		return;                 /* gone since: the conversation goes on without it */
-	write_image(w, js_str_or(block, "media_type", "image/png"), NULL, &raw);
 }
 
 static void
@@ -163,14 +113,12 @@ write_parts(struct jw *w, struct json_object *blocks)
 {
 	jw_array(w, "content");
 	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++) {
-		struct json_object *o = json_object_array_get_idx(blocks, i), *text = js_get(o, "text");
+		struct json_object *o = json_object_array_get_idx(blocks, i), *text = block_text(o);
 
-		if (is_block(o, "text") && json_object_is_type(text, json_type_string))
+		if (text != NULL)
 			write_text_part(w, text);
-		else if (is_block(o, "image") && js_str(o, "data") != NULL)
-			write_image(w, js_str_or(o, "media_type", "image/png"), js_str(o, "data"), NULL);
-		else if (is_block(o, "image_file"))
-			write_image_file(w, o);
+		else
+			write_image(w, o);
 	}
 	jw_end(w);
 }
@@ -219,14 +167,13 @@ write_results(struct body *b, struct json_object *blocks)
 
 	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++) {
 		struct json_object *o = json_object_array_get_idx(blocks, i);
-		const char *text = js_str_or(o, "content", "");
 
 		if (!is_block(o, "tool_result"))
 			continue;
 		any = true;
 		begin_message(b, "tool");
 		jw_str(&b->w, "tool_call_id", js_str_or(o, "tool_use_id", ""));
-		jw_str(&b->w, "content", text[0] != '\0' ? text : "(empty)");
+		jw_str(&b->w, "content", block_result(o));
 		jw_end(&b->w);
 	}
 	return any;
@@ -255,7 +202,7 @@ write_calls(struct jw *w, struct json_object *blocks)
 	jw_array(w, "tool_calls");
 	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++) {
 		struct json_object *o = json_object_array_get_idx(blocks, i);
-		SCOPED_BUF args = BUF_INIT(OA_TEXT_MAX);
+		SCOPED_BUF args = BUF_INIT(LLM_TEXT_MAX);
 		struct jw aw = JW_INIT(&args);
 
 		if (!is_block(o, "tool_use"))
@@ -280,41 +227,20 @@ write_calls(struct jw *w, struct json_object *blocks)
 	jw_end(w);
 }
 
-/* All blocks of that type, their member joined. */
-static void
-join(struct json_object *blocks, const char *type, const char *member, struct buf *out)
-{
-	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++) {
-		struct json_object *o = json_object_array_get_idx(blocks, i), *t = js_get(o, member);
-
-		if (is_block(o, type) && json_object_is_type(t, json_type_string))
-			buf_add(out, json_object_get_string(t), (size_t)json_object_get_string_len(t));
-	}
-}
-
-static bool
-has_block(struct json_object *blocks, const char *type)
-{
-	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++)
-		if (is_block(json_object_array_get_idx(blocks, i), type))
-			return true;
-	return false;
-}
-
 static void
 write_assistant(struct body *b, struct json_object *blocks)
 {
-	SCOPED_BUF text = BUF_INIT(OA_TEXT_MAX);
-	SCOPED_BUF thought = BUF_INIT(OA_TEXT_MAX);
-	bool calls = has_block(blocks, "tool_use");
+	SCOPED_BUF text = BUF_INIT(LLM_TEXT_MAX);
+	SCOPED_BUF thought = BUF_INIT(LLM_TEXT_MAX);
+	bool calls = blocks_have(blocks, "tool_use");
 
-	join(blocks, "text", "text", &text);
+	blocks_join(blocks, "text", "text", &text);
 	if (text.len == 0 && !calls)
 		return;                 /* nothing but thinking: no message */
 	begin_message(b, "assistant");
 	jw_strn(&b->w, "content", text.len > 0 ? text.p : "", text.len);
 	if (calls && b->echo == ECHO_TEXT)
-		join(blocks, "thinking", "thinking", &thought);
+		blocks_join(blocks, "thinking", "thinking", &thought);
 	if (calls && b->echo != ECHO_NONE)
 		jw_strn(&b->w, "reasoning_content", thought.len > 0 ? thought.p : "", thought.len);
 	if (calls)
@@ -339,38 +265,6 @@ write_message(struct body *b, const struct message *m)
 	}
 }
 
-static bool
-says_nothing(const struct message *m)
-{
-	if (m->text != NULL)
-		return m->n <= 2;
-	for (size_t i = 0, n = json_object_array_length(m->blocks); i < n; i++) {
-		struct json_object *o = json_object_array_get_idx(m->blocks, i);
-
-		if (is_block(o, "tool_use") || (is_block(o, "text") && js_str_or(o, "text", "")[0] != '\0'))
-			return false;
-	}
-	return true;
-}
-
-/* Messages to send: without assistant messages at the end that this model would refuse. */
-static size_t
-useful_length(const struct llm_request *rq)
-{
-	size_t n = rq->messages != NULL ? rq->messages->n : 0;
-	bool claude = strcasestr(rq->model, "claude") != NULL;
-
-	for (; n > 0; n--) {
-		const struct message *m = &rq->messages->v[n - 1];
-
-		if (m->role != BY_ASSISTANT || (m->blocks != NULL && has_block(m->blocks, "tool_use")))
-			break;
-		if (!claude && !says_nothing(m))
-			break;
-	}
-	return n;
-}
-
 static void
 write_messages(struct body *b)
 {
@@ -388,7 +282,7 @@ write_messages(struct body *b)
 		jw_str(&b->w, "content", rq->system);
 		jw_end(&b->w);
 	}
-	for (size_t i = 0, n = useful_length(rq); i < n; i++)
+	for (size_t i = 0, n = useful_length(rq, strcasestr(rq->model, "claude") != NULL); i < n; i++)
 		write_message(b, &rq->messages->v[i]);
 	jw_end(&b->w);
 }
@@ -404,82 +298,26 @@ write_tool(struct jw *w, struct json_object *tool)
 	jw_str(w, "name", js_str_or(tool, "name", ""));
 	if (js_str(tool, "description") != NULL)
 		jw_str(w, "description", js_str(tool, "description"));
-	oa_write_schema(w, "parameters", js_get(tool, "input_schema"));
+	write_schema_plain(w, "parameters", js_get(tool, "input_schema"));
 	jw_end(w);
 	jw_end(w);
 }
 
 static void
-write_each(struct jw *w, const char *key, struct json_object *tools)
-{
-	jw_array(w, key);
-	for (size_t i = 0, n = json_object_array_length(tools); i < n; i++)
-		write_tool(w, json_object_array_get_idx(tools, i));
-	jw_end(w);
-}
-
-/* What lasting lists of tools look like on the wire. Agents share few of them. */
-static struct {
-	pthread_mutex_t mu;
-	struct { const struct json_object *tools; char *text; size_t n; } all[KEPT_MAX];
-	size_t n;
-} kept = { .mu = PTHREAD_MUTEX_INITIALIZER };
-
-/* Its place in kept, made if there is room; KEPT_MAX: none. */
-static size_t
-kept_at(struct json_object *tools)
-{
-	SCOPED_BUF b = BUF_INIT(4 << 20);
-	struct jw w = JW_INIT(&b);
-	size_t i = 0;
-
-	while (i < kept.n && kept.all[i].tools != tools)
-		i++;
-	if (i < kept.n || i == KEPT_MAX)
-		return i;
-	write_each(&w, NULL, tools);
-	kept.all[i].text = b.failed ? NULL : strndup(b.p, b.len);
-	if (kept.all[i].text == NULL)
-		return KEPT_MAX;
-	kept.all[i].tools = tools;
-	kept.all[i].n = b.len;
-	kept.n++;
-	return i;
-}
-
-static void
-write_list(struct jw *w, struct json_object *tools, bool last)
-{
-	size_t i = KEPT_MAX;
-
-	if (last) {
-		pthread_mutex_lock(&kept.mu);
-		i = kept_at(tools);
-		pthread_mutex_unlock(&kept.mu);
-	}
-	if (i < KEPT_MAX)
-		jw_raw(w, "tools", kept.all[i].text, kept.all[i].n);
-	else
-		write_each(w, "tools", tools);
-}
-
-static void
-write_tools(struct body *b)
+write_our_tools(struct body *b)
 {
 	const struct llm_request *rq = b->rq;
 	struct json_object *tools = rq->raw_tools != NULL ? rq->raw_tools : rq->tools;
 
-	if (b->quirks->no_tools || !json_object_is_type(tools, json_type_array) ||
-	    json_object_array_length(tools) == 0)
+	if (b->quirks->no_tools || !has_tools(rq))
 		return;
 	if (rq->raw_tools != NULL) {
 		if (mine(b, "tools"))
 			jw_json(&b->w, "tools", tools);
 		return;
 	}
-	if (mine(b, "tools")) {
-		write_list(&b->w, tools, rq->tools_last);
-	}
+	if (mine(b, "tools"))
+		write_tools(&b->w, "tools", rq, write_tool);
 	if (mine(b, "tool_choice"))
 		jw_str(&b->w, "tool_choice", "auto");
 }
@@ -540,7 +378,7 @@ write_extra(struct body *b)
 }
 
 enum err
-oa_write_body(const struct llm_request *rq, const struct oa_quirks *quirks, struct buf *out)
+oa_write_body(const struct llm_request *rq, const struct quirks *quirks, struct buf *out)
 {
 	struct body b = { .w = JW_INIT(out), .rq = rq, .quirks = quirks, .echo = echo_of(rq) };
 
@@ -548,7 +386,7 @@ oa_write_body(const struct llm_request *rq, const struct oa_quirks *quirks, stru
 	jw_str(&b.w, "model", rq->model);
 	write_messages(&b);
 	write_numbers(&b);
-	write_tools(&b);
+	write_our_tools(&b);
 	write_extra(&b);
 	jw_end(&b.w);
 	if (b.messages == 0)

@@ -1,7 +1,8 @@
 /*
  * Fuzz: what a provider sends. The first byte says in what pieces the rest
  * arrives; whatever comes, the sink gets valid UTF-8 and the answer's blocks are whole.
- * sources: lib/base/*.c lib/llm/sse.c lib/llm/text.c lib/llm/errors.c lib/llm/openai_decode.c
+ * sources: lib/base/*.c lib/llm/*.c lib/net/*.c lib/svc/conversation.c
+ * libs: libcurl
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -49,18 +50,18 @@ feed(const char *p, size_t n, size_t step)
 	static const struct llm_request rq = { .provider = "fuzz", .model = "m", .api_key = "sk-fuzzfuzz", .stream = true };
 	static const struct llm_sink sink = { NULL, check_text, check_text, check_start, check_input, check_end, NULL, 0 };
 	struct llm_answer a = { 0 };
-	struct oa_decoder d;
+	struct intake d;
 
-	if (oa_init(&d, &rq, &sink, &a) == ERR_OK) {
+	if (intake_init(&d, &openai_driver, &rq, &sink, &a) == ERR_OK) {
 		for (size_t i = 0; i < n; i += step)
-			if (!oa_feed(&d, p + i, n - i < step ? n - i : step))
+			if (!intake_feed(&d, p + i, n - i < step ? n - i : step))
 				break;
-		if ((oa_end(&d, false) == ERR_OK) != (a.content != NULL))
+		if ((intake_end(&d, false) == ERR_OK) != (a.content != NULL))
 			abort();
 		if (a.content == NULL && (a.error == LLM_OK || !utf8_ok(a.why, strlen(a.why))))
 			abort();
 	}
-	oa_free(&d);
+	intake_free(&d);
 	json_object_put(a.content);
 }
 

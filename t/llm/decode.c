@@ -27,16 +27,16 @@ decode(struct result *r, const char *wire, size_t n, size_t step, bool cut)
 {
 	struct buf seen = BUF_INIT(8000);
 	struct llm_sink sink = { &seen, s_text, s_think, s_start, s_input, s_end, NULL, 0 };
-	struct oa_decoder d;
+	struct intake d;
 
 	memset(r, 0, sizeof(*r));
-	if (oa_init(&d, &rq, &sink, &r->a) != ERR_OK)
+	if (intake_init(&d, &openai_driver, &rq, &sink, &r->a) != ERR_OK)
 		exit(1);
 	for (size_t i = 0; i < n; i += step)
-		if (!oa_feed(&d, wire + i, n - i < step ? n - i : step))
+		if (!intake_feed(&d, wire + i, n - i < step ? n - i : step))
 			break;
-	r->e = oa_end(&d, cut);
-	oa_free(&d);
+	r->e = intake_end(&d, cut);
+	intake_free(&d);
 	snprintf(r->seen, sizeof(r->seen), "%s", seen.len ? seen.p : "");
 	snprintf(r->all, sizeof(r->all), "%s", r->a.content ? json_object_to_json_string_ext(r->a.content,
 	    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : "");
@@ -94,15 +94,15 @@ streams(void)
 	}
 	for (size_t at = 1; at < n; at++) {             /* two pieces, cut at each byte */
 		struct llm_answer a = { 0 };
-		struct oa_decoder d;
+		struct intake d;
 
-		if (oa_init(&d, &rq, NULL, &a) != ERR_OK)
+		if (intake_init(&d, &openai_driver, &rq, NULL, &a) != ERR_OK)
 			exit(1);
-		(void)oa_feed(&d, long_stream, at);
-		(void)oa_feed(&d, long_stream + at, n - at);
-		bad += oa_end(&d, false) != ERR_OK || strcmp(json_object_to_json_string_ext(a.content,
+		(void)intake_feed(&d, long_stream, at);
+		(void)intake_feed(&d, long_stream + at, n - at);
+		bad += intake_end(&d, false) != ERR_OK || strcmp(json_object_to_json_string_ext(a.content,
 		    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE), long_content) != 0;
-		oa_free(&d);
+		intake_free(&d);
 		llm_answer_done(&a);
 	}
 	is_int(bad, 0, "however the network splits it");
@@ -258,12 +258,12 @@ conversation(const char *json)
 }
 
 static void
-body_is(struct llm_request *r, const char *messages, const struct oa_quirks *q, const char *want, const char *name)
+body_is(struct llm_request *r, const char *messages, const struct quirks *q, const char *want, const char *name)
 {
 	SCOPED_BUF b = BUF_INIT(65536);
 
 	r->messages = messages ? conversation(messages) : NULL;
-	is_int(oa_write_body(r, q ? q : &(struct oa_quirks){ 0 }, &b), ERR_OK, "%s", name);
+	is_int(oa_write_body(r, q ? q : &(struct quirks){ 0 }, &b), ERR_OK, "%s", name);
 	is_str(b.p, want, "as it should be");
 	r->messages = NULL;
 }
@@ -321,7 +321,7 @@ bodies(void)
 	{
 		SCOPED_BUF big = BUF_INIT(4 * 1024 * 1024);
 
-		is_int(oa_write_body(&r, &(struct oa_quirks){ 0 }, &big), ERR_OK, "a schema that refers to itself ends");
+		is_int(oa_write_body(&r, &(struct quirks){ 0 }, &big), ERR_OK, "a schema that refers to itself ends");
 		is_int(json_check(big.p, big.len, 64, NULL), ERR_OK, "and is JSON");
 	}
 	for (int i = 0; i < 2; i++) {
@@ -329,15 +329,15 @@ bodies(void)
 		SCOPED_BUF made = BUF_INIT(4 * 1024 * 1024);
 
 		r.tools_last = true;
-		is_int(oa_write_body(&r, &(struct oa_quirks){ 0 }, &kept), ERR_OK, "tools that last");
+		is_int(oa_write_body(&r, &(struct quirks){ 0 }, &kept), ERR_OK, "tools that last");
 		r.tools_last = false;
-		is_int(oa_write_body(&r, &(struct oa_quirks){ 0 }, &made), ERR_OK, "and the same made anew");
+		is_int(oa_write_body(&r, &(struct quirks){ 0 }, &made), ERR_OK, "and the same made anew");
 		is_str(kept.p, made.p, "look the same");
 	}
 	json_object_put(r.tools);
 	r.tools = NULL;
 	r.messages = conversation("[{\"role\":\"assistant\",\"content\":\"\"}]");
-	is_int(oa_write_body(&r, &(struct oa_quirks){ 0 }, &b), ERR_INVALID, "no message at all is refused before sending");
+	is_int(oa_write_body(&r, &(struct quirks){ 0 }, &b), ERR_INVALID, "no message at all is refused before sending");
 }
 
 static void

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/base/json.h"
-#include "lib/llm/openai.h"
+#include "lib/llm/blocks.h"
 
 enum { DEPTH_MAX = 10, BUDGET = 4000 };
 
@@ -167,7 +167,7 @@ write_schema(struct schema *s, const char *key, struct json_object *o, unsigned 
 }
 
 void
-oa_write_schema(struct jw *w, const char *key, struct json_object *schema)
+write_schema_plain(struct jw *w, const char *key, struct json_object *schema)
 {
 	struct schema s = { .w = w, .root = schema, .left = BUDGET };
 

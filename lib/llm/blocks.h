@@ -1,0 +1,44 @@
+/*
+ * The stored conversation, as the writers of requests look at it: blocks, pictures, tools.
+ */
+#ifndef LF_LLM_BLOCKS_H
+#define LF_LLM_BLOCKS_H
+#include "lib/llm/llm.h"
+
+bool is_block(struct json_object *block, const char *type);
+bool blocks_have(struct json_object *blocks, const char *type);
+/* All blocks of that type, their member joined. */
+void blocks_join(struct json_object *blocks, const char *type, const char *member, struct buf *out);
+/* The text of a text block; NULL: it is another, or broken. */
+struct json_object *block_text(struct json_object *block);
+
+/*
+ * Append the picture of a block (image, or image_file read now) as base64. NULL: the block holds none, or the
+ * file is gone; else its media type.
+ */
+const char *block_image(struct json_object *block, struct buf *base64);
+/* Would block_image find one? Files are only looked at by their block. */
+bool block_is_image(struct json_object *block);
+/* The text of a tool_result block; never NULL, "(empty)" when it says nothing. */
+const char *block_result(struct json_object *block);
+
+/*
+ * How many messages of the request are sent: assistant messages at the end without a call are left out, when they
+ * say nothing or (all: true) whatever they say.
+ */
+size_t useful_length(const struct llm_request *, bool all);
+/* The text of a system message in the history, used when the request has none itself; appended to out. */
+void join_system(const struct llm_request *, struct buf *out);
+
+/*
+ * "key": [tools], each written by one(). Lists that last are kept as text for the next request; one
+ * function and one list give one text.
+ */
+void write_tools(struct jw *, const char *key, const struct llm_request *, void (*one)(struct jw *, struct json_object *tool));
+bool has_tools(const struct llm_request *);
+/* A tool's schema as other vendors than its author understand it too. schema may be NULL. */
+void write_schema_plain(struct jw *, const char *key, struct json_object *schema);
+/* Is this id of a model one that begins with it, or with one of a NULL-ended list? Letter case is nothing. */
+bool starts(const char *s, const char *prefix);
+bool starts_any(const char *s, const char *const *prefixes);
+#endif

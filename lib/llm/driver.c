@@ -1,0 +1,274 @@
+/*
+ * One attempt with a provider over HTTP, whatever its wire format.
+ *
+ * Providers differ in what they refuse. When a refusal says what was too much, the driver
+ * leaves it out and the request is sent again, as long as nobody has read a word.
+ */
+#include "lib/llm/driver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/util.h"
+#include "lib/llm/errors.h"
+#include "lib/llm/pause.h"
+
+enum {
+	TRIES = 4,                      /* of one call, each healed of one thing */
+	HEAL_WAIT_MS = 100,
+};
+
+/* --- what goes out ------------------------------------------------------- */
+
+bool
+is_header_text(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return false;
+	return true;
+}
+
+enum err
+out_header(struct outgoing *o, const char *name, const char *value)
+{
+	size_t n;
+	char *h;
+
+	if (value == NULL || value[0] == '\0')
+		return ERR_OK;
+	if (!is_header_text(value) || o->n_headers == LLM_HEADERS)
+		return ERR_INVALID;
+	n = strlen(name) + strlen(value) + 3;
+	h = malloc(n);
+	if (h == NULL)
+		return ERR_NOMEM;
+	snprintf(h, n, "%s: %s", name, value);
+	o->headers[o->n_headers++] = h;
+	o->headers[o->n_headers] = NULL;
+	return ERR_OK;
+}
+
+enum err
+out_key(struct outgoing *o, const char *name, const char *key)
+{
+	enum err e = out_header(o, name, key);
+
+	if (e != ERR_INVALID)
+		return e;
+	o->why = "its key holds characters that no header may carry";
+	return ERR_FORBIDDEN;
+}
+
+enum err
+out_bearer(struct outgoing *o, const char *key)
+{
+	struct buf b = BUF_INIT(65536);
+	enum err e;
+
+	if (key == NULL || key[0] == '\0')
+		return ERR_OK;
+	buf_printf(&b, "Bearer %s", key);
+	e = b.failed ? ERR_NOMEM : out_key(o, "Authorization", b.p);
+	buf_zero_done(&b);
+	return e;
+}
+
+/* An id that no header may carry is left out. */
+static enum err
+id_header(struct outgoing *o, const char *name, const char *value)
+{
+	return value != NULL && is_header_text(value) && strlen(value) < 128 ? out_header(o, name, value) : ERR_OK;
+}
+
+enum err
+out_usual_headers(struct outgoing *o)
+{
+	const struct llm_request *rq = o->rq;
+	enum err e = out_header(o, "Content-Type", "application/json");
+
+	if (e == ERR_OK)
+		e = id_header(o, "x-librefang-agent-id", rq->agent_id);
+	if (e == ERR_OK)
+		e = id_header(o, "x-librefang-session-id", rq->session_id);
+	if (e == ERR_OK)
+		e = id_header(o, "x-librefang-step-id", rq->step_id);
+	return e;
+}
+
+size_t
+out_base(const struct outgoing *o, const char **ret)
+{
+	const char *base = o->rq->base_url != NULL ? o->rq->base_url : "";
+	size_t n = strlen(base);
+
+	while (n > 0 && base[n - 1] == '/')
+		n--;
+	*ret = base;
+	return n < sizeof(o->url) - 512 ? n : 0;
+}
+
+enum err
+out_url(struct outgoing *o, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(o->url, sizeof(o->url), fmt, ap);
+	va_end(ap);
+	if (n > 0 && (size_t)n < sizeof(o->url))
+		return ERR_OK;
+	o->why = "its address is too long";
+	return ERR_INVALID;
+}
+
+/* For another attempt; what was learnt stays. */
+static void
+out_clear(struct outgoing *o)
+{
+	for (unsigned i = 0; i < o->n_headers; i++) {
+		zero_bytes((char *)(uintptr_t)o->headers[i], strlen(o->headers[i]));
+		free((char *)(uintptr_t)o->headers[i]);
+	}
+	o->n_headers = 0;
+	o->headers[0] = NULL;
+	o->why = NULL;
+	buf_done(&o->body);
+	o->body = (struct buf)BUF_INIT(LLM_BODY_MAX);
+}
+
+/* --- one attempt --------------------------------------------------------- */
+
+static bool
+on_bytes(void *arg, const char *p, size_t n)
+{
+	return intake_feed(arg, p, n);
+}
+
+static void
+on_quiet(void *arg)
+{
+	const struct intake *d = arg;
+
+	d->sink->quiet(d->sink->arg);
+}
+
+enum err
+driver_blame(const struct llm_request *rq, struct llm_answer *a, enum err e, const char *why)
+{
+	if (e == ERR_CANCELLED || cancelled(rq->cancel)) {
+		llm_blame(a, rq, LLM_CANCELLED, 0, NULL);
+		return ERR_CANCELLED;
+	}
+	if (e == ERR_TIMEOUT)
+		llm_blame(a, rq, LLM_TIMEOUT, 0, NULL);
+	else if (e == ERR_BAD_REQUEST || e == ERR_INVALID)
+		llm_blame(a, rq, LLM_FORMAT, 0, why);
+	else
+		llm_blame(a, rq, a->any_output ? LLM_BROKEN_STREAM : LLM_UPSTREAM, 0, why);
+	return ERR_UPSTREAM;
+}
+
+/* An answer of any status came whole, or broke off. */
+static enum err
+judge(struct intake *d, enum err e, struct http_answer *h)
+{
+	struct llm_answer *a = d->ans;
+
+	if (d->failed)
+		return ERR_UPSTREAM;            /* an error frame, or too much */
+	if (e == ERR_OK && h->status / 100 != 2) {
+		const char *body = h->body.len > 0 ? h->body.p : "";
+
+		if (d->driver->rescue != NULL && d->driver->rescue(d, (int)h->status, body) == ERR_OK)
+			return ERR_OK;
+		llm_blame_body(a, d->rq, (int)h->status, body, h->body.len);
+		return ERR_UPSTREAM;
+	}
+	if (e == ERR_OK || ((e == ERR_UPSTREAM || e == ERR_TIMEOUT) && d->finish[0] != '\0'))
+		return intake_end(d, e != ERR_OK);      /* it broke after the provider was finished: nothing is lost */
+	return driver_blame(d->rq, a, e, h->why);
+}
+
+/* o->body may be gone afterwards. *refusal: what a refusal said. */
+static enum err
+attempt(const struct driver *drv, struct outgoing *o, const struct llm_sink *sink, struct llm_answer *a,
+    struct buf *refusal)
+{
+	const struct llm_request *rq = o->rq;
+	struct intake d;
+	struct http_answer h;
+	struct http_call call = { .method = "POST", .url = o->url, .headers = o->headers, .body = o->body.p,
+	    .body_bytes = o->body.len, .spent = &o->body, .timeout_ms = rq->timeout_ms, .max_bytes = 4ul * LLM_FRAME_MAX,
+	    .cancel = rq->cancel, .on_bytes = on_bytes, .arg = &d, .enough = &d.done,
+	    .on_quiet = on_quiet, .quiet_ms = sink != NULL && sink->quiet != NULL ? sink->quiet_ms : 0 };
+	enum err e = intake_init(&d, drv, rq, sink, a);
+
+	if (e != ERR_OK) {
+		intake_free(&d);
+		return driver_blame(rq, a, e, "out of memory");
+	}
+	e = http_do(&call, &h);
+	a->retry_after_s = h.retry_after_s;
+	e = judge(&d, e, &h);
+	*refusal = h.body;
+	intake_free(&d);
+	return e;
+}
+
+static enum err
+prepare(const struct driver *drv, struct outgoing *o, struct llm_answer *a)
+{
+	enum err e;
+
+	out_clear(o);
+	e = drv->prepare(o, a);
+	if (e == ERR_OK && o->body.failed)
+		e = ERR_NOMEM;
+	if (e == ERR_OK || e == ERR_UPSTREAM || e == ERR_CANCELLED)
+		return e;
+	if (e == ERR_FORBIDDEN) {
+		llm_blame(a, o->rq, LLM_AUTH, 0, NULL);
+		if (o->why != NULL)
+			snprintf(a->why, sizeof(a->why), "provider %.60s: %s", o->rq->provider, o->why);
+		return ERR_UPSTREAM;
+	}
+	return driver_blame(o->rq, a, e, e == ERR_NOMEM ? "out of memory" : o->why != NULL ? o->why
+	    : "the request cannot be put into words");
+}
+
+static bool
+may_heal(const struct llm_answer *a, enum err e, unsigned try)
+{
+	return e == ERR_UPSTREAM && !a->any_output && try < TRIES && a->error != LLM_CONTEXT_OVERFLOW && a->http_status >= 400;
+}
+
+enum err
+driver_http(const struct driver *drv, const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a)
+{
+	struct outgoing o = { .rq = rq };
+	enum err e;
+
+	*a = (struct llm_answer){ .retry_after_s = -1 };
+	for (unsigned try = 1; ; try++) {
+		SCOPED_BUF refusal = BUF_INIT(0);
+
+		e = prepare(drv, &o, a);
+		if (e != ERR_OK)
+			break;
+		e = attempt(drv, &o, sink, a, &refusal);
+		if (e == ERR_OK && drv->learn != NULL)
+			drv->learn(&o);
+		if (!may_heal(a, e, try) || drv->heal == NULL ||
+		    !drv->heal(&o, a->http_status, refusal.len > 0 ? refusal.p : ""))
+			break;
+		if (!pause_ms(HEAL_WAIT_MS * (int64_t)try, rq->cancel)) {
+			e = driver_blame(rq, a, ERR_CANCELLED, NULL);
+			break;
+		}
+	}
+	out_clear(&o);
+	return e;
+}
