@@ -3,6 +3,8 @@
  * its user id and needs no key.
  */
 #include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,27 @@ buf_segment(struct buf *out, const char *s)
 		buf_ch(out, hex[*p >> 4]);
 		buf_ch(out, hex[*p & 15]);
 	}
+}
+
+void
+buf_parameter(struct buf *target, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	buf_printf(target, "%c%s=", memchr(target->p, '?', target->len) != NULL ? '&' : '?', name);
+	buf_segment(target, value);
+}
+
+struct json_object *
+items_of(struct json_object *j)
+{
+	return json_object_is_type(j, json_type_array) ? j : js_arr(j, "items");
+}
+
+size_t
+js_len(struct json_object *a)
+{
+	return a != NULL ? json_object_array_length(a) : 0;
 }
 
 static int
@@ -134,14 +157,28 @@ call(struct cli *cli, const char *verb, const char *target, const char *body, un
 	return rc == EXIT_GOOD && a->status >= 400 ? refused(cli, a) : rc;
 }
 
+int
+callf(struct cli *cli, const char *verb, const char *body, struct answer *a, const char *fmt, ...)
+{
+	char target[1024];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(target, sizeof(target), fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(target))
+		return complain(EXIT_FAILED, "the request is too long");
+	return call(cli, verb, target, body, QUICK_MS, a);
+}
+
 /* --- event streams ------------------------------------------------------------------ */
 
 struct events {
 	struct buf in;                  /* bytes of lines not yet whole */
 	struct buf data;                /* of the event so far */
 	char name[64];
-	bool (*on)(void *, const char *, const char *, size_t);
-	void *arg;
+	const struct stream *to;
 };
 
 /* One line of an event stream, without its end. false: enough. */
@@ -152,7 +189,7 @@ event_line(struct events *ev, const char *line, size_t n)
 
 	if (n == 0) {
 		if (ev->data.len > 0)
-			go = ev->on(ev->arg, ev->name, ev->data.p, ev->data.len);
+			go = ev->to->on(ev->to->arg, ev->name, ev->data.p, ev->data.len);
 		buf_clear(&ev->data);
 		ev->name[0] = '\0';
 	} else if (n >= 6 && memcmp(line, "event:", 6) == 0) {
@@ -187,24 +224,40 @@ event_bytes(struct events *ev, const char *p, size_t n)
 	return !ev->in.failed && !ev->data.failed;
 }
 
+/* Sleep until bytes come. A signal wakes the caller's interrupt(). */
+static void
+await_bytes(const struct uhttp *h, const struct stream *st)
+{
+	struct pollfd p = { .fd = h->fd, .events = POLLIN };
+
+	if (st->interrupt == NULL || h->in_at < h->in_n)
+		return;
+	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+		st->interrupt(st->arg);
+}
+
 static int
 read_events(struct uhttp *h, struct events *ev)
 {
 	char part[16384];
 	ssize_t n;
 
-	while ((n = uhttp_read(h, part, sizeof(part))) > 0)
+	for (;;) {
+		await_bytes(h, ev->to);
+		n = uhttp_read(h, part, sizeof(part));
+		if (n <= 0)
+			break;
 		if (!event_bytes(ev, part, (size_t)n))
 			return EXIT_GOOD;
+	}
 	return n == 0 ? EXIT_GOOD : complain(EXIT_FAILED, "the answer broke off");
 }
 
 int
-call_stream(struct cli *cli, const char *target, const char *body,
-    bool (*on)(void *, const char *, const char *, size_t), void *arg)
+call_stream(struct cli *cli, const char *target, const char *body, const struct stream *to)
 {
 	struct uhttp *h = calloc(1, sizeof(*h));
-	struct events ev = { .in = BUF_INIT(EVENT_MAX), .data = BUF_INIT(EVENT_MAX), .on = on, .arg = arg };
+	struct events ev = { .in = BUF_INIT(EVENT_MAX), .data = BUF_INIT(EVENT_MAX), .to = to };
 	SCOPED_ANSWER a = { .body = BUF_INIT(ANSWER_MAX) };
 	int rc;
 

@@ -31,6 +31,7 @@ int cmd_doctor(struct cli *, int, char **);
 int cmd_chat(struct cli *, int, char **);
 int cmd_message(struct cli *, int, char **);
 int cmd_agent(struct cli *, int, char **);
+int cmd_sessions(struct cli *, int, char **);
 int cmd_config(struct cli *, int, char **);
 int cmd_nginx_conf(struct cli *, int, char **);
 int cmd_apache_conf(struct cli *, int, char **);
@@ -50,6 +51,21 @@ const char *option_value(int *argc, char **argv, const char *name);
 bool option_flag(int *argc, char **argv, const char *name);
 /* What is left must be words: an unknown option is a mistake. "--" ends options and is taken out. */
 int only_words(int *argc, char **argv);
+/* UTF-8, each of them (NULL: none): EXIT_GOOD or EXIT_FAILED after a message. */
+int only_text(const char *, const char *);
+
+/* --- subcommand.c: commands whose first word says what is to be done ---------------------- */
+
+enum { SUB_PARSES = -1 };              /* as most: the verb looks at its words and options itself */
+
+struct subcommand {
+	const char *name;
+	command_fn run;                 /* argv[0] is the verb */
+	int least, most;                /* words after it */
+};
+
+/* The verb that argv[1] names; none, or too few words, is a mistake that names those there are. */
+int run_subcommand(struct cli *, const struct subcommand *, size_t n, int argc, char **argv);
 
 /* --- call.c -------------------------------------------------------------------- */
 
@@ -69,13 +85,26 @@ int call(struct cli *, const char *verb, const char *target, const char *body, u
     struct answer *a) MUST_CHECK;
 void answer_done(struct answer *);
 #define SCOPED_ANSWER __attribute__((cleanup(answer_done))) struct answer
-/* The same for an event stream: each event's data goes to on(); false ends. */
-int call_stream(struct cli *, const char *target, const char *body,
-    bool (*on)(void *, const char *event, const char *data, size_t n), void *arg) MUST_CHECK;
+/* The same with a target of parts that need no percent-encoding, within QUICK_MS. */
+int callf(struct cli *, const char *verb, const char *body, struct answer *, const char *fmt, ...)
+    PRINTF(5, 6) MUST_CHECK;
+
+struct stream {
+	bool (*on)(void *, const char *event, const char *data, size_t n);      /* false ends */
+	void (*interrupt)(void *);      /* a signal came while nothing did; NULL: go on sleeping */
+	void *arg;
+};
+/* POST, and an event stream is the answer. */
+int call_stream(struct cli *, const char *target, const char *body, const struct stream *) MUST_CHECK;
 /* JSON mode: print the body as it came; true if that was all. */
 bool print_raw(const struct cli *, const struct answer *);
 /* Percent-encode a path segment. */
 void buf_segment(struct buf *, const char *);
+/* ?name=value or &name=value, percent-encoded; NULL adds nothing. */
+void buf_parameter(struct buf *target, const char *name, const char *value);
+/* The list in a page with "items", or, from older servers, the bare array. */
+struct json_object *items_of(struct json_object *);
+size_t js_len(struct json_object *array);               /* NULL: 0 */
 
 /* --- table.c -------------------------------------------------------------------- */
 
@@ -87,9 +116,11 @@ struct table { unsigned columns; struct buf cells; size_t n; bool headed; };
 /* heads: NULL for none. */
 void table_begin(struct table *, unsigned columns, const char *const *heads);
 void table_cell(struct table *, const char *);
+void table_pair(struct table *, const char *name, const char *value);  /* a row of two */
+void table_list(struct table *, const char *name, struct json_object *array_of_texts);
 void table_print(struct table *, bool tty);             /* and frees */
 
-/* Text of others onto the terminal: control characters but newline and tab are dropped. */
+/* Text of others (UTF-8) onto the terminal: control characters but newline and tab are dropped, C1 ones too. */
 void print_text(const char *, size_t);
 
 /* --- cmd_backup.c ------------------------------------------------------------------ */
@@ -101,6 +132,14 @@ void store_path(const struct run_paths *, char *out, size_t cap);
 
 /* --- agents ------------------------------------------------------------------------ */
 
+enum { MESSAGE_MAX = 262144 };          /* bytes of what is said at once */
+
+/*
+ * {"message": text} for POST /api/agents/ID<more>; both buffers are the caller's, body with room for
+ * MESSAGE_MAX * 6 + 64. EXIT_GOOD or the exit code after a message.
+ */
+int message_body(struct buf *body, struct buf *target, const char *id, const char *text, size_t n,
+    const char *more) MUST_CHECK;
 /* Id of an agent by name or id; EXIT_GOOD or the exit code after a message. */
 int agent_find(struct cli *, const char *who, char id[static 64]) MUST_CHECK;
 #endif

@@ -1,57 +1,56 @@
 /*
- * agent list, spawn, kill; message; chat; openapi: what asks the API.
+ * librefang agent: who there is, and all that can be done to one of them.
+ *
+ * Each word after "agent" is a row of a table; agents go by name or by id.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "lib/base/json.h"
 #include "lib/base/util.h"
 
-enum { MANIFEST_MAX = 1 << 20, MESSAGE_MAX = 262144, LINE_MAX_BYTES = 65536 };
+enum { MANIFEST_MAX = 1 << 20, SETTING_MAX = 65536 };
 
-/* The list is a page with "items", or, from older servers, the bare array. */
-static struct json_object *
-items_of(struct json_object *j)
+static void
+agent_row(struct table *t, struct json_object *g)
 {
-	return json_object_is_type(j, json_type_array) ? j : js_arr(j, "items");
-}
+	char model[256];
 
-static size_t
-length(struct json_object *a)
-{
-	return a != NULL ? json_object_array_length(a) : 0;
+	snprintf(model, sizeof(model), "%s/%s", js_str_or(g, "model_provider", "default"),
+	    js_str_or(g, "model_name", "default"));
+	table_cell(t, js_str_or(g, "name", ""));
+	table_cell(t, js_str_or(g, "state", ""));
+	table_cell(t, model);
+	table_cell(t, js_str_or(g, "id", ""));
 }
-
-/* --- agents -------------------------------------------------------------------------- */
 
 static int
-agent_list(struct cli *cli)
+agent_list(struct cli *cli, int argc, char **argv)
 {
 	static const char *const heads[] = { "NAME", "STATE", "MODEL", "ID" };
+	const char *text = option_value(&argc, argv, "--search"), *state = option_value(&argc, argv, "--state");
+	SCOPED_BUF target = BUF_INIT(8192);
 	SCOPED_ANSWER a = { 0 };
-	int rc = call(cli, "GET", "/api/agents?limit=500", NULL, QUICK_MS, &a);
 	struct json_object *items;
 	struct table t;
+	int rc = only_words(&argc, argv);
 
+	if (rc != EXIT_GOOD)
+		return rc;
+	if (argc > 1)
+		return usage("agent list: what is \"%s\"?", argv[1]);
+	buf_str(&target, "/api/agents?limit=500");
+	buf_parameter(&target, "q", text);
+	buf_parameter(&target, "status", state);
+	rc = call(cli, "GET", target.p, NULL, QUICK_MS, &a);
 	if (rc != EXIT_GOOD || print_raw(cli, &a))
 		return rc;
 	items = items_of(a.json);
 	table_begin(&t, 4, heads);
-	for (size_t i = 0; i < length(items); i++) {
-		struct json_object *g = json_object_array_get_idx(items, i);
-		char model[256];
-
-		snprintf(model, sizeof(model), "%s/%s", js_str_or(g, "model_provider", "default"),
-		    js_str_or(g, "model_name", "default"));
-		table_cell(&t, js_str_or(g, "name", ""));
-		table_cell(&t, js_str_or(g, "state", ""));
-		table_cell(&t, model);
-		table_cell(&t, js_str_or(g, "id", ""));
-	}
+	for (size_t i = 0; i < js_len(items); i++)
+		agent_row(&t, json_object_array_get_idx(items, i));
 	table_print(&t, cli->tty);
 	return EXIT_GOOD;
 }
@@ -74,7 +73,7 @@ agent_find(struct cli *cli, const char *who, char id[static 64])
 	if (rc != EXIT_GOOD)
 		return rc;
 	items = items_of(a.json);
-	for (size_t i = 0; i < length(items); i++) {
+	for (size_t i = 0; i < js_len(items); i++) {
 		struct json_object *g = json_object_array_get_idx(items, i);
 		const char *name = js_str_or(g, "name", ""), *its = js_str_or(g, "id", "");
 
@@ -86,27 +85,49 @@ agent_find(struct cli *cli, const char *who, char id[static 64])
 	return complain(EXIT_REFUSED, "there is no agent \"%s\"", who);
 }
 
+/* VERB /api/agents/ID<more> for the agent of that name. */
 static int
-agent_spawn(struct cli *cli, const char *file)
+agent_call(struct cli *cli, const char *verb, const char *who, const char *more, const char *body, struct answer *a)
 {
-	SCOPED_BUF text = BUF_INIT(MANIFEST_MAX);
-	SCOPED_BUF body = BUF_INIT(MANIFEST_MAX * 6 + 64);
-	SCOPED_ANSWER a = { 0 };
-	enum err e = buf_read_file(&text, file);
-	int rc;
+	char id[64];
+	int rc = agent_find(cli, who, id);
 
-	if (e != ERR_OK)
-		return complain(e == ERR_NOT_FOUND ? EXIT_REFUSED : EXIT_FAILED, "%s: %s", file,
-		    e == ERR_NOT_FOUND ? "there is no such file" :
-		    e == ERR_TOO_LARGE ? "longer than 1 MiB" : "cannot be read");
-	if (!utf8_ok(text.p, text.len))
-		return complain(EXIT_FAILED, "%s: not UTF-8 text", file);
-	buf_str(&body, "{\"manifest_toml\":");
-	json_quote(&body, text.p, text.len);
-	buf_str(&body, "}");
-	if (body.failed)
-		return complain(EXIT_FAILED, "no memory");
-	rc = call(cli, "POST", "/api/agents", body.p, QUICK_MS, &a);
+	return rc != EXIT_GOOD ? rc : callf(cli, verb, body, a, "/api/agents/%s%s", id, more);
+}
+
+static int
+agent_show(struct cli *cli, int argc, char **argv)
+{
+	static const char *const plain[] = { "name", "id", "state", "mode", "description", "created_at", "last_active",
+		"session_id", "schedule", "source_template" };
+	SCOPED_ANSWER a = { 0 };
+	struct json_object *model;
+	struct table t;
+	int rc = agent_call(cli, "GET", argv[1], "", NULL, &a);
+
+	(void)argc;
+	if (rc != EXIT_GOOD || print_raw(cli, &a))
+		return rc;
+	model = js_obj(a.json, "model");
+	table_begin(&t, 2, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(plain); i++)
+		table_pair(&t, plain[i], js_str_or(a.json, plain[i], "-"));
+	table_pair(&t, "provider", js_str_or(model, "provider", "-"));
+	table_pair(&t, "model", js_str_or(model, "model", "-"));
+	table_list(&t, "tools", js_arr(js_obj(a.json, "capabilities"), "tools"));
+	table_list(&t, "tags", js_arr(a.json, "tags"));
+	table_print(&t, cli->tty);
+	return EXIT_GOOD;
+}
+
+/* --- made --------------------------------------------------------------------------- */
+
+static int
+agent_make(struct cli *cli, const char *body)
+{
+	SCOPED_ANSWER a = { 0 };
+	int rc = call(cli, "POST", "/api/agents", body, QUICK_MS, &a);
+
 	if (rc == EXIT_GOOD && !print_raw(cli, &a))
 		printf(cli->tty ? "Agent %s runs, id %s\n" : "%s\t%s\n", js_str_or(a.json, "name", ""),
 		    js_str_or(a.json, "agent_id", ""));
@@ -114,230 +135,185 @@ agent_spawn(struct cli *cli, const char *file)
 }
 
 static int
-agent_kill(struct cli *cli, const char *who)
+agent_spawn(struct cli *cli, int argc, char **argv)
 {
-	SCOPED_BUF target = BUF_INIT(1024);
-	SCOPED_ANSWER a = { 0 };
-	char id[64];
-	int rc = agent_find(cli, who, id);
+	SCOPED_BUF text = BUF_INIT(MANIFEST_MAX);
+	SCOPED_BUF body = BUF_INIT(MANIFEST_MAX * 6 + 64);
+	enum err e = buf_read_file(&text, argv[1]);
 
-	if (rc != EXIT_GOOD)
-		return rc;
-	buf_str(&target, "/api/agents/");
-	buf_segment(&target, id);
-	buf_str(&target, "?confirm=true");
-	rc = call(cli, "DELETE", target.p, NULL, QUICK_MS, &a);
-	if (rc == EXIT_GOOD && !print_raw(cli, &a))
-		printf("%s\n", js_str_or(a.json, "status", "killed"));
-	return rc;
-}
-
-int
-cmd_agent(struct cli *cli, int argc, char **argv)
-{
-	int rc = only_words(&argc, argv);
-
-	if (rc != EXIT_GOOD)
-		return rc;
-	if (argc == 2 && strcmp(argv[1], "list") == 0)
-		return agent_list(cli);
-	if (argc == 3 && strcmp(argv[1], "spawn") == 0)
-		return agent_spawn(cli, argv[2]);
-	if (argc == 3 && strcmp(argv[1], "kill") == 0)
-		return agent_kill(cli, argv[2]);
-	return usage("agent: list, spawn FILE or kill NAME is expected");
-}
-
-/* --- message and chat ------------------------------------------------------------------- */
-
-static int
-message_body(struct buf *body, struct buf *target, const char *id, const char *text, size_t n,
-    const char *more)
-{
-	if (!utf8_ok(text, n))
-		return complain(EXIT_FAILED, "the message is not UTF-8 text");
-	buf_str(body, "{\"message\":");
-	json_quote(body, text, n);
-	buf_str(body, "}");
-	buf_str(target, "/api/agents/");
-	buf_segment(target, id);
-	buf_str(target, more);
-	return body->failed || target->failed ? complain(EXIT_FAILED, "the message is too long") : EXIT_GOOD;
+	(void)argc;
+	if (e != ERR_OK)
+		return complain(e == ERR_NOT_FOUND ? EXIT_REFUSED : EXIT_FAILED, "%s: %s", argv[1],
+		    e == ERR_NOT_FOUND ? "there is no such file" :
+		    e == ERR_TOO_LARGE ? "longer than 1 MiB" : "cannot be read");
+	if (!utf8_ok(text.p, text.len))
+		return complain(EXIT_FAILED, "%s: not UTF-8 text", argv[1]);
+	buf_str(&body, "{\"manifest_toml\":");
+	json_quote(&body, text.p, text.len);
+	buf_str(&body, "}");
+	return body.failed ? complain(EXIT_FAILED, "no memory") : agent_make(cli, body.p);
 }
 
 static int
-say(struct cli *cli, const char *id, const char *text, size_t n)
+agent_new(struct cli *cli, int argc, char **argv)
 {
-	SCOPED_BUF body = BUF_INIT(MESSAGE_MAX * 6 + 64);
-	SCOPED_BUF target = BUF_INIT(1024);
-	SCOPED_ANSWER a = { 0 };
-	const char *answer;
-	int rc = message_body(&body, &target, id, text, n, "/message");
-
-	if (rc == EXIT_GOOD)
-		rc = call(cli, "POST", target.p, body.p, SLOW, &a);
-	if (rc != EXIT_GOOD || print_raw(cli, &a))
-		return rc;
-	answer = js_str_or(a.json, "response", "");
-	if (cli->tty)
-		print_text(answer, strlen(answer));
-	else
-		fputs(answer, stdout);
-	putchar('\n');
-	return EXIT_GOOD;
-}
-
-static int
-read_stdin(struct buf *b)
-{
-	char part[16384];
-	ssize_t n;
-
-	while ((n = read(STDIN_FILENO, part, sizeof(part))) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
-			buf_add(b, part, (size_t)n);
-	while (b->len > 0 && b->p[b->len - 1] == '\n')
-		b->p[--b->len] = '\0';
-	return b->failed ? complain(EXIT_FAILED, "the message is too long") : EXIT_GOOD;
-}
-
-int
-cmd_message(struct cli *cli, int argc, char **argv)
-{
-	SCOPED_BUF in = BUF_INIT(MESSAGE_MAX);
-	const char *who = option_value(&argc, argv, "--agent");
-	char id[64];
+	SCOPED_BUF body = BUF_INIT(SETTING_MAX);
+	struct jw w = JW_INIT(&body);
+	const char *name = option_value(&argc, argv, "--name");
 	int rc = only_words(&argc, argv);
 
 	if (rc != EXIT_GOOD)
 		return rc;
 	if (argc != 2)
-		return usage("message: one text is expected (quote it, or - for standard input)");
-	if (strcmp(argv[1], "-") == 0)
-		rc = read_stdin(&in);
-	else
-		buf_str(&in, argv[1]);
+		return usage("agent new: the name of a template is expected");
+	rc = only_text(argv[1], name);
 	if (rc != EXIT_GOOD)
 		return rc;
-	if (in.failed || in.len == 0)
-		return usage("message: the text is %s", in.failed ? "too long" : "empty");
-	rc = agent_find(cli, who != NULL ? who : "assistant", id);
-	return rc != EXIT_GOOD ? rc : say(cli, id, in.p, in.len);
-}
-
-struct chat { struct cli *cli; bool done, broken, at_line_start; };
-
-static bool
-chat_event(void *arg, const char *event, const char *data, size_t n)
-{
-	struct chat *ch = arg;
-	struct json_object *j;
-	const char *text, *tool;
-
-	if (ch->cli->json) {
-		printf("%.*s\n", (int)n, data);
-		fflush(stdout);
-		ch->done = ch->done || strcmp(event, "done") == 0;
-		return true;
-	}
-	j = json_check(data, n, JSON_DEPTH_MAX * 2, NULL) == ERR_OK ? json_tokener_parse(data) : NULL;
-	text = js_str(j, "content");
-	tool = js_str(j, "tool");
-	if (text != NULL && text[0] != '\0') {
-		print_text(text, strlen(text));
-		ch->at_line_start = text[strlen(text) - 1] == '\n';
-	} else if (tool != NULL && strcmp(event, "tool_use") == 0 && ch->cli->tty) {
-		printf("%s[%.100s]\n", ch->at_line_start ? "" : "\n", tool);
-		ch->at_line_start = true;
-	}
-	ch->broken = ch->broken || (strcmp(event, "phase") == 0 &&
-	    strcmp(js_str_or(j, "phase", ""), "error") == 0);
-	ch->done = ch->done || js_bool(j, "done", false);
-	json_object_put(j);
-	fflush(stdout);
-	return true;
+	jw_object(&w, NULL);
+	jw_str(&w, "template", argv[1]);
+	if (name != NULL)
+		jw_str(&w, "name", name);
+	jw_end(&w);
+	return body.failed ? complain(EXIT_FAILED, "that is too long") : agent_make(cli, body.p);
 }
 
 static int
-chat_line(struct cli *cli, const char *id, const char *text)
+agent_clone(struct cli *cli, int argc, char **argv)
 {
-	SCOPED_BUF body = BUF_INIT(MESSAGE_MAX * 6 + 64);
-	SCOPED_BUF target = BUF_INIT(1024);
-	struct chat ch = { .cli = cli, .at_line_start = true };
-	int rc = message_body(&body, &target, id, text, strlen(text), "/message/stream");
+	SCOPED_BUF body = BUF_INIT(SETTING_MAX);
+	SCOPED_ANSWER a = { 0 };
+	struct jw w = JW_INIT(&body);
+	int rc = only_text(argv[1], argv[2]);
 
-	if (rc == EXIT_GOOD)
-		rc = call_stream(cli, target.p, body.p, chat_event, &ch);
-	if (!ch.at_line_start && !cli->json)
-		putchar('\n');
-	if (rc == EXIT_GOOD && (ch.broken || !ch.done))
-		return complain(EXIT_FAILED, "the turn failed; the log says why");
+	(void)argc;
+	if (rc != EXIT_GOOD)
+		return rc;
+	jw_object(&w, NULL);
+	jw_str(&w, "new_name", argv[2]);
+	jw_end(&w);
+	if (body.failed)
+		return complain(EXIT_FAILED, "that is too long");
+	rc = agent_call(cli, "POST", argv[1], "/clone", body.p, &a);
+	if (rc == EXIT_GOOD && !print_raw(cli, &a))
+		printf("%s\t%s\n", js_str_or(a.json, "name", ""), js_str_or(a.json, "agent_id", ""));
 	return rc;
 }
 
-/* 1: a command of the chat was done; 0: it is a message; -1: leave. */
+/* --- changed ------------------------------------------------------------------------ */
+
+/* What is a number in agent.toml goes as one. */
+static bool
+is_number(const char *key)
+{
+	static const char *const numbers[] = { "max_tokens", "temperature", "top_p", "frequency_penalty",
+		"presence_penalty", "context_window", "max_output_tokens" };
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		if (strcmp(numbers[i], key) == 0)
+			return true;
+	return false;
+}
+
 static int
-chat_command(const char *line)
+agent_set(struct cli *cli, int argc, char **argv)
 {
-	if (strcmp(line, "/exit") == 0 || strcmp(line, "/quit") == 0)
-		return -1;
-	if (strcmp(line, "/help") != 0)
-		return 0;
-	printf("/exit leaves. Everything else is said to the agent.\n");
-	return 1;
-}
+	SCOPED_BUF body = BUF_INIT(SETTING_MAX * 6 + 512);
+	SCOPED_ANSWER a = { 0 };
+	const char *key = argv[2], *value = argv[3];
+	struct jw w = JW_INIT(&body);
+	bool mode = strcmp(key, "mode") == 0;
+	int rc = only_text(key, value);
 
-int
-cmd_chat(struct cli *cli, int argc, char **argv)
-{
-	bool talk = cli->tty && isatty(STDIN_FILENO) && !cli->json;
-	int rc = only_words(&argc, argv), last = EXIT_GOOD;
-	char *line = NULL, id[64];
-	size_t cap = 0;
-	ssize_t n;
-
+	(void)argc;
 	if (rc != EXIT_GOOD)
 		return rc;
-	if (argc > 2)
-		return usage("chat: one agent is expected");
-	rc = agent_find(cli, argc == 2 ? argv[1] : "assistant", id);
-	if (rc != EXIT_GOOD)
-		return rc;
-	for (;;) {
-		if (talk)
-			fputs("> ", stdout), fflush(stdout);
-		n = getline(&line, &cap, stdin);
-		if (n <= 0)
-			break;
-		while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-			line[--n] = '\0';
-		rc = n == 0 ? 1 : chat_command(line);
-		if (rc < 0)
-			break;
-		if (rc == 0)
-			last = chat_line(cli, id, line);
-		if (last == EXIT_DOWN)
-			break;
-	}
-	free(line);
-	if (talk && n <= 0)
-		putchar('\n');
-	return last;
+	jw_object(&w, NULL);
+	if (is_number(key) && json_check(value, strlen(value), 1, NULL) == ERR_OK)
+		jw_raw(&w, key, value, strlen(value));
+	else
+		jw_str(&w, key, value);
+	jw_end(&w);
+	if (body.failed)
+		return complain(EXIT_FAILED, "the value is too long");
+	rc = agent_call(cli, mode ? "PUT" : "PATCH", argv[1], mode ? "/mode" : "/config", body.p, &a);
+	if (rc == EXIT_GOOD && !print_raw(cli, &a))
+		printf("%s\n", js_str_or(a.json, "status", "ok"));
+	return rc;
 }
 
-int
-cmd_openapi(struct cli *cli, int argc, char **argv)
+/* What needs no more than a verb and a path; prints what became of it. */
+static int
+agent_do(struct cli *cli, const char *verb, const char *who, const char *more)
 {
 	SCOPED_ANSWER a = { 0 };
-	struct cli raw = *cli;
-	int rc = only_words(&argc, argv);
+	int rc = agent_call(cli, verb, who, more, NULL, &a);
 
-	if (rc == EXIT_GOOD && argc > 1)
-		return usage("openapi: what is \"%s\"?", argv[1]);
-	if (rc == EXIT_GOOD)
-		rc = call(cli, "GET", "/api/openapi.json", NULL, QUICK_MS, &a);
-	raw.json = true;
-	if (rc == EXIT_GOOD)
-		print_raw(&raw, &a);
+	if (rc == EXIT_GOOD && !print_raw(cli, &a))
+		printf("%s\n", js_str_or(a.json, "message", js_str_or(a.json, "status", "ok")));
 	return rc;
+}
+
+#define AGENT_DO(fn, verb, more) \
+	static int \
+	fn(struct cli *cli, int argc, char **argv) \
+	{ \
+		(void)argc; \
+		return agent_do(cli, verb, argv[1], more); \
+	}
+
+AGENT_DO(agent_stop, "POST", "/stop")
+AGENT_DO(agent_suspend, "PUT", "/suspend")
+AGENT_DO(agent_resume, "PUT", "/resume")
+AGENT_DO(agent_reload, "POST", "/reload")
+AGENT_DO(agent_kill, "DELETE", "?confirm=true")
+
+/* --- looked at ---------------------------------------------------------------------- */
+
+static int
+agent_traces(struct cli *cli, int argc, char **argv)
+{
+	static const char *const heads[] = { "WHEN", "TOOL", "MS", "RESULT" };
+	SCOPED_ANSWER a = { 0 };
+	struct json_object *items;
+	struct table t;
+	int rc = agent_call(cli, "GET", argv[1], "/traces", NULL, &a);
+
+	(void)argc;
+	if (rc != EXIT_GOOD || print_raw(cli, &a))
+		return rc;
+	items = js_arr(a.json, "traces");
+	table_begin(&t, 4, heads);
+	for (size_t i = 0; i < js_len(items); i++) {
+		struct json_object *g = json_object_array_get_idx(items, i);
+		char ms[24];
+
+		snprintf(ms, sizeof(ms), "%lld", (long long)js_i64(g, "execution_ms", 0));
+		table_cell(&t, js_str_or(g, "timestamp", ""));
+		table_cell(&t, js_str_or(g, "tool_name", ""));
+		table_cell(&t, ms);
+		table_cell(&t, js_str_or(g, "output_summary", ""));
+	}
+	table_print(&t, cli->tty);
+	return EXIT_GOOD;
+}
+
+int
+cmd_agent(struct cli *cli, int argc, char **argv)
+{
+	static const struct subcommand verbs[] = {
+		{ "list", agent_list, 0, SUB_PARSES },
+		{ "show", agent_show, 1, 1 },
+		{ "new", agent_new, 0, SUB_PARSES },
+		{ "spawn", agent_spawn, 1, 1 },
+		{ "clone", agent_clone, 2, 2 },
+		{ "set", agent_set, 3, 3 },
+		{ "stop", agent_stop, 1, 1 },
+		{ "suspend", agent_suspend, 1, 1 },
+		{ "resume", agent_resume, 1, 1 },
+		{ "reload", agent_reload, 1, 1 },
+		{ "traces", agent_traces, 1, 1 },
+		{ "kill", agent_kill, 1, 1 },
+	};
+
+	return run_subcommand(cli, verbs, ARRAY_LEN(verbs), argc, argv);
 }

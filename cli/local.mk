@@ -4,14 +4,18 @@ librefang_SOURCES = \
 	cli/child.c \
 	cli/cmd_agent.c \
 	cli/cmd_backup.c \
+	cli/cmd_chat.c \
 	cli/cmd_config.c \
 	cli/cmd_front.c \
 	cli/cmd_login.c \
 	cli/cmd_logs.c \
+	cli/cmd_message.c \
 	cli/cmd_run.c \
+	cli/cmd_sessions.c \
 	cli/conf_site.c \
 	cli/doctor.c \
 	cli/health.c \
+	cli/line.c \
 	cli/listen.c \
 	cli/main.c \
 	cli/nginx_conf.c \
@@ -21,6 +25,7 @@ librefang_SOURCES = \
 	cli/publish.c \
 	cli/reload.c \
 	cli/settings.c \
+	cli/subcommand.c \
 	cli/sup.c \
 	cli/sup_boot.c \
 	cli/table.c \

@@ -30,9 +30,14 @@ static const struct command {
 	{ "status", cmd_status, "", "what runs, and how it is" },
 	{ "doctor", cmd_doctor, "", "check home, configuration, ports, programs, store, kernel" },
 	{ "login", cmd_login, "", "print a link that signs a browser in, once, within 15 minutes" },
-	{ "chat", cmd_chat, "[AGENT]", "talk, line by line" },
+	{ "chat", cmd_chat, "[AGENT]", "talk, line by line; /help tells what else a line may be" },
 	{ "message", cmd_message, "TEXT [--agent NAME]", "one message; prints the answer (TEXT -: standard input)" },
-	{ "agent", cmd_agent, "list | spawn FILE | kill NAME", "agents" },
+	{ "agent", cmd_agent, "list [--search TEXT] [--state STATE] | show NAME | new TEMPLATE [--name NAME] | spawn FILE |\n"
+	    "        clone NAME NEW | set NAME KEY VALUE | stop NAME | suspend NAME | resume NAME | reload NAME |\n"
+	    "        traces NAME | kill NAME", "agents" },
+	{ "sessions", cmd_sessions, "[list] [--agent NAME | --search TEXT | -n COUNT] | show ID | new NAME [--label TEXT] |\n"
+	    "        switch ID | label ID TEXT | stop ID | export ID | import NAME FILE | delete ID",
+	    "conversations" },
 	{ "config", cmd_config, "show | get KEY | set KEY VALUE", "config.toml; KEY is a dotted path" },
 	{ "nginx-conf", cmd_nginx_conf, SITE_ARGS, "print a site for this machine's nginx" },
 	{ "apache-conf", cmd_apache_conf, SITE_ARGS, "the same for Apache" },

@@ -18,13 +18,41 @@ table_begin(struct table *t, unsigned columns, const char *const *heads)
 		table_cell(t, heads[i]);
 }
 
+/* How many bytes of a control character stand here: 1, 2 (C1 in UTF-8), 0: none. */
+static int
+control(const char *s)
+{
+	unsigned char ch = (unsigned char)s[0], next = ch != '\0' ? (unsigned char)s[1] : 0;
+
+	if (ch < 0x20 || ch == 0x7f)
+		return 1;
+	return ch == 0xc2 && next >= 0x80 && next < 0xa0 ? 2 : 0;
+}
+
 void
 table_cell(struct table *t, const char *s)
 {
-	for (s = s != NULL ? s : ""; *s != '\0'; s++)
-		buf_ch(&t->cells, (unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s);
+	for (s = s != NULL ? s : ""; *s != '\0'; s += control(s) == 2 ? 2 : 1)
+		buf_ch(&t->cells, control(s) > 0 ? ' ' : *s);
 	buf_ch(&t->cells, '\0');
 	t->n++;
+}
+
+void
+table_pair(struct table *t, const char *name, const char *value)
+{
+	table_cell(t, name);
+	table_cell(t, value);
+}
+
+void
+table_list(struct table *t, const char *name, struct json_object *a)
+{
+	SCOPED_BUF all = BUF_INIT(TABLE_MAX);
+
+	for (size_t i = 0; a != NULL && i < json_object_array_length(a); i++)
+		buf_printf(&all, "%s%s", i > 0 ? " " : "", json_object_get_string(json_object_array_get_idx(a, i)));
+	table_pair(t, name, all.len > 0 ? all.p : "-");
 }
 
 /* Characters, not bytes. */
@@ -86,9 +114,10 @@ void
 print_text(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		unsigned char ch = (unsigned char)s[i];
+		int skip = control(s + i);
 
-		if ((ch >= 0x20 && ch != 0x7f) || ch == '\n' || ch == '\t')
-			putchar(ch);
+		if (skip == 0 || s[i] == '\n' || s[i] == '\t')
+			putchar((unsigned char)s[i]);
+		i += skip == 2 ? 1 : 0;
 	}
 }

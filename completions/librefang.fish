@@ -1,6 +1,6 @@
 # What fish completes of librefang(1).
 
-set -l commands init start stop restart status doctor login chat message agent config nginx-conf apache-conf lighttpd-conf backup restore logs openapi version
+set -l commands init start stop restart status doctor login chat message agent sessions config nginx-conf apache-conf lighttpd-conf backup restore logs openapi version
 complete -c librefang -f
 complete -c librefang -l home -r -a '(__fish_complete_directories)' -d 'the home'
 complete -c librefang -l json -d 'the answer as JSON'
@@ -11,7 +11,15 @@ complete -c librefang -n '__fish_seen_subcommand_from start restart' -l listen -
 complete -c librefang -n '__fish_seen_subcommand_from start restart' -l workers -r -d 'how many'
 complete -c librefang -n '__fish_seen_subcommand_from start restart' -l foreground -d 'stay'
 complete -c librefang -n '__fish_seen_subcommand_from message' -l agent -r -d 'who'
-complete -c librefang -n '__fish_seen_subcommand_from agent' -a 'list spawn kill' -F
+complete -c librefang -n '__fish_seen_subcommand_from agent' -a 'list show new spawn clone set stop suspend resume reload traces kill' -F
+complete -c librefang -n '__fish_seen_subcommand_from agent' -l search -r
+complete -c librefang -n '__fish_seen_subcommand_from agent' -l state -r
+complete -c librefang -n '__fish_seen_subcommand_from agent' -l name -r
+complete -c librefang -n '__fish_seen_subcommand_from sessions' -a 'list show new switch label stop export import delete' -F
+complete -c librefang -n '__fish_seen_subcommand_from sessions' -l agent -r
+complete -c librefang -n '__fish_seen_subcommand_from sessions' -l search -r
+complete -c librefang -n '__fish_seen_subcommand_from sessions' -l label -r
+complete -c librefang -n '__fish_seen_subcommand_from sessions' -s n -r -d 'how many'
 complete -c librefang -n '__fish_seen_subcommand_from config' -a 'show get set'
 for site in nginx-conf apache-conf lighttpd-conf
 	complete -c librefang -n "__fish_seen_subcommand_from $site" -l server-name -r
