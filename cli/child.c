@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "cli/sup.h"
-#include "lib/svc/config_file.h"
 #include "lib/base/util.h"
 
 extern char **environ;
@@ -90,8 +89,6 @@ env_add(struct env *e, const char *name, const char *value)
 static void
 env_make(struct env *e, const struct sup *s, int slot)
 {
-	if (slot == SLOT_DAEMON)
-		config_env_load(&s->paths);     /* provider keys that stand in files */
 	for (char **v = environ; *v != NULL && e->n < ENV_MAX - 16; v++)
 		if (!is_private(*v) && (slot == SLOT_DAEMON ||
 		    (slot != SLOT_NGINX && !is_secret(*v)) || strncmp(*v, "TZ=", 3) == 0))

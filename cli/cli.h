@@ -40,6 +40,7 @@ int cmd_backup(struct cli *, int, char **);
 int cmd_restore(struct cli *, int, char **);
 int cmd_logs(struct cli *, int, char **);
 int cmd_openapi(struct cli *, int, char **);
+int cmd_vault(struct cli *, int, char **);
 int cmd_version(struct cli *, int, char **);
 
 /* Fill set and paths; false after a message. */
@@ -105,6 +106,12 @@ void buf_parameter(struct buf *target, const char *name, const char *value);
 /* The list in a page with "items", or, from older servers, the bare array. */
 struct json_object *items_of(struct json_object *);
 size_t js_len(struct json_object *array);               /* NULL: 0 */
+
+/*
+ * {"member": line} from one line of standard input, which is asked for, and typed unseen, on a terminal; body is
+ * the caller's to wipe. EXIT_GOOD or the code to exit with after a message.
+ */
+int secret_body(const char *member, const char *prompt, struct buf *body) MUST_CHECK;
 
 /* --- table.c -------------------------------------------------------------------- */
 

@@ -29,6 +29,7 @@ librefang_SOURCES = \
 	cli/sup.c \
 	cli/sup_boot.c \
 	cli/table.c \
+	cli/cmd_vault.c \
 	cli/watcher.c \
 	cli/webchat.c
 librefang_LDADD = $(CONFIG_LIBS) $(API_LIBS) -lstdc++

@@ -39,6 +39,7 @@ static const struct command {
 	    "        switch ID | label ID TEXT | stop ID | export ID | import NAME FILE | delete ID",
 	    "conversations" },
 	{ "config", cmd_config, "show | get KEY | set KEY VALUE", "config.toml; KEY is a dotted path" },
+	{ "vault", cmd_vault, "init | list | set NAME | remove NAME | rotate-key", "secrets; a value comes from standard input" },
 	{ "nginx-conf", cmd_nginx_conf, SITE_ARGS, "print a site for this machine's nginx" },
 	{ "apache-conf", cmd_apache_conf, SITE_ARGS, "the same for Apache" },
 	{ "lighttpd-conf", cmd_lighttpd_conf, SITE_ARGS " [--cgi] [--script] [--script-file FILE]", "the same for lighttpd" },

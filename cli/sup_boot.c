@@ -20,6 +20,7 @@
 #include "cli/sup.h"
 #include "lib/base/buf.h"
 #include "lib/base/json.h"
+#include "lib/base/secret.h"
 #include "lib/base/util.h"
 #include "lib/svc/config_file.h"
 
@@ -321,6 +322,7 @@ sup_start(const struct start_options *o)
 	pid_t holder;
 
 	umask(077);
+	secret_process();
 	log_open("supervisor", LOG_INFO);
 	if (settings_load(&s.set, &s.paths, o->home, true, msg, sizeof(msg)) != ERR_OK)
 		return refuse(msg);

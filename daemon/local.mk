@@ -7,6 +7,7 @@ libdaemon_a_SOURCES = \
 	daemon/dbpool.c \
 	daemon/hub.c \
 	daemon/job.c \
+	daemon/keys.c \
 	daemon/live.c \
 	daemon/live/agent_files.c \
 	daemon/live/agents.c \
@@ -20,6 +21,7 @@ libdaemon_a_SOURCES = \
 	daemon/live/session_context.c \
 	daemon/live/sessions.c \
 	daemon/live/system.c \
+	daemon/live/vault.c \
 	daemon/loop.c \
 	daemon/loop_http.c \
 	daemon/loop_wal.c \

@@ -20,14 +20,17 @@
 
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
+#include "daemon/keys.h"
 #include "daemon/loop.h"
 #include "daemon/threads.h"
 #include "daemon/turn.h"
 #include "db/db.h"
 #include "lib/base/arena.h"
+#include "lib/base/secret.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
 #include "lib/net/http.h"
+#include "lib/svc/vault.h"
 #include "version.h"
 
 enum { FD_FRONT = 3, FD_CONTROL = 4, STOP_MS = 5000, FDS_MAX = 16384 };
@@ -164,6 +167,19 @@ open_store(void)
 	return true;
 }
 
+/* What others must know of keys that only we can read. */
+static void
+tell_keys(void)
+{
+	struct conf *k = conf_hold();
+	struct ctx c = { .arena = arena_new(4096), .cfg = conf_of(k), .now_ms = clock_ms() };
+
+	if (c.arena != NULL)
+		keys_publish(&c);
+	arena_free(c.arena);
+	conf_drop(k);
+}
+
 static bool
 boot_turns(void)
 {
@@ -206,10 +222,13 @@ reload(void)
 {
 	if (!conf_stale())
 		return;
-	if (!load_config())
+	keys_load(&self.paths);
+	if (!load_config()) {
 		log_line(LOG_WARN, "what=reload why=\"the snapshot is no good: the last one stays\"");
-	else
-		log_line(LOG_INFO, "what=reload generation=%u", atomic_load(&shm->generation));
+		return;
+	}
+	tell_keys();
+	log_line(LOG_INFO, "what=reload generation=%u", atomic_load(&shm->generation));
 }
 
 static void
@@ -318,6 +337,7 @@ main(int argc, char **argv)
 	if (asked_only(argc, argv, "librefangd " LF_VERSION, help))
 		return 0;
 	log_open("daemon", LOG_INFO);
+	secret_process();
 	fit_process();
 	o.signal_fd = signals_as_fd();
 	if (!find_paths() || !attach_memory() || !load_config() || !open_store())
@@ -326,6 +346,9 @@ main(int argc, char **argv)
 	o.control_fd = listener(FD_CONTROL, "LF_CONTROL_SOCK");
 	if (o.front_fd < 0 || o.signal_fd < 0)
 		return give_up("sockets", "no front socket");
+	vault_at(self.paths.home);
+	keys_load(&self.paths);
+	tell_keys();
 	threads_on_quiet(give_back);
 	http_init();
 	http_on_wait(threads_rest);

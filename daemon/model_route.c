@@ -4,9 +4,9 @@
  * The key is looked for where the agent says, then where the configuration
  * says for its default model, then where the catalog says.
  */
-#include <stdlib.h>
 #include <string.h>
 
+#include "daemon/keys.h"
 #include "daemon/turn.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
@@ -14,26 +14,18 @@
 enum { RETRIES = 3, RETRIES_MAX = 20, TIMEOUT_MAX_S = 86400 };
 
 static const char *
-env_text(const char *name)
-{
-	const char *v = name == NULL || name[0] == '\0' ? NULL : getenv(name);
-
-	return v != NULL && v[0] != '\0' ? v : NULL;
-}
-
-static const char *
 key_of(struct ctx *c, const char *provider, bool is_default, struct json_object *mm)
 {
 	const struct provider *p = catalog_provider(provider);
 	char name[128];
-	const char *v = env_text(js_str(mm, "api_key_env"));
+	const char *v = key_named(c, js_str(mm, "api_key_env"));
 
 	if (v == NULL && is_default)
-		v = env_text(c->cfg->api_key_env);
+		v = key_named(c, c->cfg->api_key_env);
 	if (v == NULL)
-		v = env_text(catalog_key_env(c->cfg, provider, name));
+		v = key_named(c, catalog_key_env(c->cfg, provider, name));
 	if (v == NULL && p != NULL)
-		v = env_text(p->alt_api_key_env);
+		v = key_named(c, p->alt_api_key_env);
 	return v;
 }
 
@@ -116,6 +108,8 @@ model_route(struct ctx *c, const char *provider, const char *model, struct json_
 	route_manners(c, is_default, mm, ret);
 	if (strcmp(ret->format, "offline") == 0)
 		return ERR_OK;
+	if (ret->api_key == NULL && c->fault.code != NULL && strncmp(c->fault.code, "vault_", 6) == 0)
+		return fail_code(c, ERR_PRECONDITION, "provider_auth_missing", "%s", c->fault.msg);
 	if (ret->api_key == NULL && (p == NULL ? js_str(mm, "api_key_env") != NULL : p->key_required))
 		return fail_code(c, ERR_PRECONDITION, "provider_auth_missing",
 		    "API key not configured for this provider (provider: %s)", provider);

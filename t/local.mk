@@ -48,6 +48,7 @@ check_PROGRAMS += t/svc/run_paths
 check_PROGRAMS += t/agent/prompt
 check_PROGRAMS += t/agent/tools
 check_PROGRAMS += t/svc/config
+check_PROGRAMS += t/svc/vault
 check_PROGRAMS += t/llm/decode
 check_PROGRAMS += t/base/uhttp
 

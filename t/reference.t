@@ -42,6 +42,8 @@ for my $row (sort { ($a =~ /shutdown/) <=> ($b =~ /shutdown/) || $a cmp $b } key
     }
     if ($row =~ m{/files/}) { $api->put("/api/agents/$agent/files/SOUL.md", { content => 'x' }, 200) }
     if ($row =~ m{kv/\{key\}}) { $api->put("/api/memory/agents/$agent/kv/colour", { value => 'red' }, 200) }
+    if ($row =~ m{/api/vault}) { $api->put('/api/vault/SEARCH_API_KEY', { value => 'x' }, 200) }
+    if ($row =~ m{/api/vault/init}) { unlink $api->home . '/vault.enc' }
     my ($status, $body) = shell($line{$row}, %more);
     like $status, qr/^20\d$/, $row or diag "$line{$row}\n$body";
 }

@@ -199,6 +199,21 @@ prove(struct proof *p, const char *token)
 	zero_bytes(d, sizeof(d));
 }
 
+/* Is it the master key, which only the daemon could read? */
+static bool
+is_vault_key(const struct config *cfg, const struct proof *p)
+{
+	uint64_t sum[4];
+	char hex[65];
+
+	if (cfg->key_vault == NULL || shm == NULL || atomic_load(&shm->vault_key_known) == 0)
+		return false;
+	for (int i = 0; i < 4; i++)
+		sum[i] = atomic_load(&shm->vault_key[i]);
+	hex_of(sum, sizeof(sum), hex);
+	return atomic_load(&shm->vault_key_known) != 0 && same_bytes(hex, p->hex, 64);
+}
+
 static enum err
 check_token(struct ctx *c, const char *token, const char *peer, struct caller *w)
 {
@@ -209,7 +224,7 @@ check_token(struct ctx *c, const char *token, const char *peer, struct caller *w
 	prove(&p, token);
 	good = cfg->key_sha256 != NULL && strlen(cfg->key_sha256) == 64 &&
 	    same_bytes(cfg->key_sha256, p.hex, 64);
-	if (good || is_login(c, &p) || fits(c, &p, cfg->key_hash, 0, peer, &busy)) {
+	if (good || is_vault_key(cfg, &p) || is_login(c, &p) || fits(c, &p, cfg->key_hash, 0, peer, &busy)) {
 		be_root(w);
 		zero_bytes(&p, sizeof(p));
 		return ERR_OK;

@@ -36,6 +36,9 @@ extern const struct schema models_query;
 
 /* --- bodies -------------------------------------------------------------------- */
 
+struct vault_request { const char *value; };
+extern const struct schema vault_request;
+
 struct link_request { const char *token; };
 extern const struct schema link_request;
 
@@ -147,6 +150,7 @@ extern const struct schema session_page, session_raw, session_labelled, session_
 extern const struct schema login_session, login_ended;
 extern const struct schema kv_all, kv_pair, kv_stored;
 extern const struct schema model_list, model_detail, alias_list, provider_list, provider_detail;
+extern const struct schema vault_listed, vault_made, vault_stored;
 extern const struct schema tool_list, tool_item, openai_model_list, chat_completion;
 
 /* Words that several shapes share; NULL-ended. */

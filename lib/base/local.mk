@@ -15,5 +15,6 @@ libbase_a_SOURCES = \
 	lib/base/jw.c \
 	lib/base/log.c \
 	lib/base/path.c \
+	lib/base/secret.c \
 	lib/base/shm.c \
 	lib/base/uhttp.c

@@ -9,7 +9,7 @@
 #include "lib/base/base.h"
 
 enum {
-	SHM_VERSION = 3,
+	SHM_VERSION = 4,
 	SHM_GCRA_SLOTS = 65536,
 	SHM_WS_SLOTS = 1024,
 	SHM_AUTH_SLOTS = 256,
@@ -38,6 +38,9 @@ struct shm {
 	_Atomic uint32_t daemon_ready;          /* 1 while the daemon answers */
 	_Atomic uint32_t schema_version;
 	uint8_t boot_key[32];                   /* random, for HMACs of verified tokens */
+	/* SHA-256 of the master key when it is in the vault, told by the daemon; known: all of it is there */
+	_Atomic uint64_t vault_key[4];
+	_Atomic uint32_t vault_key_known;
 	_Atomic uint32_t argon_busy;
 	_Atomic uint32_t logouts;
 	struct { _Atomic uint64_t mac[4]; _Atomic uint32_t generation, user; } verified[SHM_AUTH_SLOTS];

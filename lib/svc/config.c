@@ -107,6 +107,7 @@ load_access(const struct json_object *root, const struct json_object *raw, struc
 {
 	cfg->key_sha256 = text(root, "key_sha256");
 	cfg->key_hash = text(root, "key_hash");
+	cfg->key_vault = text(root, "key_vault");
 	cfg->has_dashboard_login = js_bool(root, "dashboard_login", false);
 	cfg->open_mode = js_bool(root, "open_mode", false);
 	cfg->allow_no_auth = js_bool(root, "allow_no_auth", false);

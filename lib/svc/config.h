@@ -26,6 +26,7 @@ struct config {
 	/* who may come in */
 	const char *key_sha256;                 /* hex of the plaintext master key's SHA-256; NULL: none */
 	const char *key_hash;                   /* api_key_hash: $sha256$… or PHC; NULL */
+	const char *key_vault;                  /* the vault's name of the master key (its digest: shm.h); NULL: none */
 	struct config_user *users; size_t n_users;
 	bool has_dashboard_login;
 	bool open_mode;                         /* no credential configured at all */

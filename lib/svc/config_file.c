@@ -35,7 +35,8 @@ struct resolved {
 	int port;
 	char key_sha[65];                       /* "" none */
 	const char *key_hash;
-	bool key_in_vault, dashboard, open_mode, allow_no_auth;
+	const char *key_vault;                  /* name in the vault; NULL: not there */
+	bool dashboard, open_mode, allow_no_auth;
 	const char *provider, *model, *provider_cfg;
 	const char *ollama_model;               /* of a server on this machine; NULL: there is none */
 	struct json_object *providers;          /* id → {"key_present", "alt"} */
@@ -266,9 +267,8 @@ resolve_key(struct resolved *v)
 	for (n = strlen(s); n > 0 && isspace((unsigned char)s[n - 1]); n--)
 		;
 	if (n > 6 && strncmp(s, "vault:", 6) == 0) {
-		v->key_in_vault = true;
-		config_warn_at(&v->r, "api_key", "a key in the vault opens nothing here: give api_key_hash beside it");
-		return ERR_OK;
+		v->key_vault = ctx_strndup(v->r.c, s + 6, n - 6);
+		return v->key_vault != NULL ? ERR_OK : config_say(&v->r, ERR_NOMEM, "out of memory");
 	}
 	sha256(s, n, sum);
 	hex_of(sum, sizeof(sum), v->key_sha);
@@ -325,7 +325,7 @@ resolve_access(struct resolved *v)
 	    (config_env("LIBREFANG_DASHBOARD_PASS") != NULL || text(doc, "dashboard_pass") != NULL ||
 	    text(doc, "dashboard_pass_hash") != NULL);
 	v->allow_no_auth = is_yes(getenv("LIBREFANG_ALLOW_NO_AUTH"));
-	v->open_mode = v->key_sha[0] == '\0' && v->key_hash == NULL && !v->key_in_vault && !user_keys && !v->dashboard;
+	v->open_mode = v->key_sha[0] == '\0' && v->key_hash == NULL && v->key_vault == NULL && !user_keys && !v->dashboard;
 	if (!v->open_mode)
 		return ERR_OK;
 	if (!v->allow_no_auth && !addr_is_loopback(v->host) && strcasecmp(v->host, "localhost") != 0)
@@ -539,6 +539,7 @@ write_snapshot(struct resolved *v, uint32_t generation, bool exists, struct buf 
 	write_paths(v, &w, exists);
 	jw_str(&w, "key_sha256", v->key_sha[0] != '\0' ? v->key_sha : NULL);
 	jw_str(&w, "key_hash", v->key_hash);
+	jw_str(&w, "key_vault", v->key_vault);
 	write_users(v, &w);
 	jw_bool(&w, "dashboard_login", v->dashboard);
 	jw_bool(&w, "open_mode", v->open_mode);

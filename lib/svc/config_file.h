@@ -40,8 +40,8 @@ enum err config_file_unset(const struct run_paths *, const char *key, char *msg,
 enum err config_file_init(const struct run_paths *, char key[static 65], char *msg, size_t cap) MUST_CHECK;
 
 /*
- * KEY=value lines of <home>/secrets.env and <home>/.env into this process's environment; what stands there
- * already stays. For a child that is about to become the daemon: not while other threads run.
+ * KEY=value lines of <home>/secrets.env and <home>/.env, in order; of a name that comes again the first
+ * counts, and the environment over both. Texts are wiped when each() has returned.
  */
-void config_env_load(const struct run_paths *);
+void config_env_each(const struct run_paths *, void (*each)(void *arg, const char *name, const char *value), void *arg);
 #endif

@@ -104,8 +104,11 @@ env_line(char *line, char **name, char **value)
 	return strlen(*name) > 0 && strlen(*name) < NAME_MAX_BYTES;
 }
 
+/* Whom each variable of a file is told. */
+typedef void (*env_fn)(struct reading *, const char *file, const char *name, const char *value);
+
 static void
-env_text(struct reading *r, const char *file, char *text)
+env_text(struct reading *r, const char *file, char *text, env_fn put)
 {
 	char *next, *name, *value;
 	unsigned n = 0;
@@ -119,14 +122,14 @@ env_text(struct reading *r, const char *file, char *text)
 		if (*line == '\0' || *line == '#')
 			continue;
 		if (env_line(line, &name, &value))
-			env_put(r, file, name, value);
+			put(r, file, name, value);
 		else
 			config_warn(r, "%s:%u: NAME=value is expected", file, n);
 	}
 }
 
 static void
-env_file(struct reading *r, const struct run_paths *p, const char *file)
+env_file(struct reading *r, const struct run_paths *p, const char *file, env_fn put)
 {
 	struct buf b = BUF_INIT(ENV_FILE_MAX);
 	char path[4096 + 32];
@@ -146,7 +149,7 @@ env_file(struct reading *r, const struct run_paths *p, const char *file)
 	else if (b.p != NULL && memchr(b.p, '\0', b.len) != NULL)
 		config_warn(r, "%s is not a text", file);
 	else if (b.p != NULL)
-		env_text(r, file, b.p);
+		env_text(r, file, b.p, put);
 	buf_zero_done(&b);
 }
 
@@ -157,8 +160,8 @@ config_load_env(struct reading *r, const struct run_paths *p)
 
 	for (size_t i = 0; i < n_own; i++)
 		own[i].seen = false;
-	env_file(r, p, "secrets.env");
-	env_file(r, p, ".env");
+	env_file(r, p, "secrets.env", env_put);
+	env_file(r, p, ".env", env_put);
 	for (size_t i = 0; i < n_own; i++) {
 		if (own[i].seen)
 			own[kept++] = own[i];
@@ -168,16 +171,28 @@ config_load_env(struct reading *r, const struct run_paths *p)
 	n_own = kept;
 }
 
+struct listing { struct reading r; void (*each)(void *, const char *, const char *); void *arg; };
+
+static void
+env_list(struct reading *r, const char *file, const char *name, const char *value)
+{
+	const struct listing *l = (const struct listing *)(const void *)r;
+
+	(void)file;
+	l->each(l->arg, name, value);
+}
+
 void
-config_env_load(const struct run_paths *p)
+config_env_each(const struct run_paths *p, void (*each)(void *, const char *name, const char *value), void *arg)
 {
 	struct ctx c = { .arena = arena_new(4096) };
-	struct reading r = { .c = &c, .file = "secrets.env" };
+	struct listing l = { .r = { .c = &c, .file = "secrets.env" }, .each = each, .arg = arg };
 
 	if (c.arena == NULL)
 		return;
-	r.warnings = json_keep(&c, json_object_new_array());    /* said by who made the snapshot */
-	config_load_env(&r, p);
+	l.r.warnings = json_keep(&c, json_object_new_array());  /* said by who makes the snapshot */
+	env_file(&l.r, p, "secrets.env", env_list);
+	env_file(&l.r, p, ".env", env_list);
 	arena_free(c.arena);
 }
 

@@ -26,7 +26,8 @@ libsvc_a_SOURCES = \
 	lib/svc/session_summary.c \
 	lib/svc/system.c \
 	lib/svc/toolcat.c \
-	lib/svc/turn_store.c
+	lib/svc/turn_store.c \
+	lib/svc/vault.c
 libconfigfile_a_SOURCES = \
 	lib/svc/config_file.c \
 	lib/svc/config_file_check.c \

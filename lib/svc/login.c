@@ -18,8 +18,17 @@ static void
 made_under(const struct config *cfg, char out[static 65])
 {
 	const char *key = cfg->key_sha256 != NULL ? cfg->key_sha256 : cfg->key_hash != NULL ? cfg->key_hash : "";
+	char in_vault[65];
 	uint8_t d[32];
 
+	if (cfg->key_vault != NULL && shm != NULL && atomic_load(&shm->vault_key_known) != 0) {
+		uint64_t sum[4];
+
+		for (int i = 0; i < 4; i++)
+			sum[i] = atomic_load(&shm->vault_key[i]);
+		hex_of(sum, sizeof(sum), in_vault);
+		key = in_vault;
+	}
 	sha256(key, strlen(key), d);
 	hex_of(d, sizeof(d), out);
 	out[16] = '\0';

@@ -127,15 +127,22 @@ sub environment {
         LF_MOCK_KEY => 'sk-mock-upstream', %{ $self->{opt}{env} // {} });
 }
 
-# Run `librefang WORDS...`; returns (exit code, standard output and errors).
+# Run `librefang WORDS...`; returns (exit code, standard output and errors). A first word \'text' is its standard input.
 sub command {
     my ($self, @words) = @_;
+    my $in = ref $words[0] ? ${ shift @words } : undef;
     my $out = "$self->{dir}/command.out";
     my $program = builddir() . '/librefang';
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         %ENV = $self->environment;
         open STDIN, '<', '/dev/null' or POSIX::_exit(126);
+        if (defined $in) {
+            pipe my $from, my $to or POSIX::_exit(126);
+            syswrite $to, $in;
+            close $to;
+            open STDIN, '<&', $from or POSIX::_exit(126);
+        }
         open STDOUT, '>', $out or POSIX::_exit(126);
         open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
         exec { $program } $program, @words or POSIX::_exit(127);

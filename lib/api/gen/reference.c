@@ -81,6 +81,7 @@ gen_reference(struct buf *out)
 	    "AGENT=$(librefang agent list | head -n 1 | cut -f 4)\n"
 	    "LINK=$(librefang login | sed -n 's/.*#link=//p')       # works once\n"
 	    "LOGIN=                                                 # the session that /api/auth/link gives\n"
+	    "SECRET=...                                             # what nobody may read\n"
 	    "SESSION=                                               # an id from /api/agents/{id}/sessions\n```\n");
 	for (size_t i = 0; i < n_routes; i++) {
 		const struct route *r = &routes[i];

@@ -1,0 +1,664 @@
+/*
+ * The vault's secrets in memory, and its file.
+ *
+ * The difficult thing is what a crash leaves. The file is replaced whole, under a lock on the home. A new
+ * master key is first written beside the old one as vault.key.new, then the file is sealed with it, then it
+ * takes the old one's name: at each moment one of the two fits, and opening tries both.
+ */
+#include "lib/svc/vault.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/secret.h"
+#include "lib/base/util.h"
+
+enum {
+	MAGIC = 8, SALT = 16, FITS = 16,
+	HEAD = MAGIC + 4 + 4 + SALT + FITS + SEAL_NONCE,
+	AT_SALT = MAGIC + 8, AT_FITS = AT_SALT + SALT, AT_NONCE = AT_FITS + FITS,
+	MEMORY_KIB = 19456, PASSES = 2, MEMORY_MAX_KIB = 1 << 20, PASSES_MAX = 64,
+	TEXT_MAX = 4 << 20, MASTER = 32,
+};
+
+static const char magic[] = "LFVAULT1";
+
+/* Secret memory: the stretched key, and below it what it opens. */
+struct opened {
+	uint8_t key[SEAL_KEY];
+	size_t n, cap;
+	char text[];                    /* "NAME=value\n"… */
+};
+
+static struct {
+	pthread_mutex_t mu;
+	char home[4096];
+	struct opened *o;               /* NULL: not read yet, or there is no file */
+	uint8_t head[HEAD];             /* of the file that was read */
+	struct stat seen;
+	_Atomic uint64_t mark;
+} v = { .mu = PTHREAD_MUTEX_INITIALIZER, .mark = 1 };
+
+void
+vault_at(const char *home)
+{
+	snprintf(v.home, sizeof(v.home), "%s", home);
+}
+
+uint64_t
+vault_mark(void)
+{
+	return v.mark;
+}
+
+bool
+vault_name_ok(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n == 0 || n > VAULT_NAME_MAX || (!isalpha((unsigned char)*s) && *s != '_'))
+		return false;
+	for (; *s != '\0'; s++)
+		if (!isalnum((unsigned char)*s) && strchr("_.-", *s) == NULL)
+			return false;
+	return true;
+}
+
+static void
+path_of(const char *name, char out[static 4352])
+{
+	snprintf(out, 4352, "%s/%s", v.home, name);
+}
+
+static enum err PRINTF(2, 3)
+locked(struct ctx *c, const char *fmt, ...)
+{
+	char why[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	(void)fail_code(c, ERR_CONFLICT, "vault_locked", "The vault is locked: %s", why);
+	c->fault.status = 423;
+	return ERR_CONFLICT;
+}
+
+static enum err
+broken(struct ctx *c, const char *what)
+{
+	return fail_code(c, ERR_INTERNAL, "vault_crypto", "vault.enc %s; it was left as it is (a backup may have a good one)", what);
+}
+
+static enum err
+no_io(struct ctx *c, const char *what)
+{
+	return fail_code(c, ERR_INTERNAL, "vault_io", "%s: %s", what, strerror(errno));
+}
+
+/* --- the master key -------------------------------------------------------------- */
+
+static int
+digit64(char ch)
+{
+	return ch >= 'A' && ch <= 'Z' ? ch - 'A' : ch >= 'a' && ch <= 'z' ? ch - 'a' + 26 :
+	    ch >= '0' && ch <= '9' ? ch - '0' + 52 : ch == '+' || ch == '-' ? 62 : ch == '/' || ch == '_' ? 63 : -1;
+}
+
+/* 64 hex digits, or 43 or 44 characters of base64 (RFC 4648, either alphabet). */
+static bool
+master_of(const char *s, size_t n, uint8_t out[static MASTER])
+{
+	uint32_t bits = 0, have = 0, k = 0;
+	char hex[65];
+
+	while (n > 0 && isspace((unsigned char)*s))
+		s++, n--;
+	while (n > 0 && isspace((unsigned char)s[n - 1]))
+		n--;
+	if (n == 64) {
+		bool good;
+
+		memcpy(hex, s, 64);
+		hex[64] = '\0';
+		good = hex_to(hex, out, MASTER);
+		zero_bytes(hex, sizeof(hex));
+		return good;
+	}
+	if (n == 44 && s[43] == '=')
+		n = 43;
+	if (n != 43)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		int d = digit64(s[i]);
+
+		if (d < 0)
+			return false;
+		bits = bits << 6 | (uint32_t)d;
+		have += 6;
+		if (have >= 8 && k < MASTER) {
+			have -= 8;
+			out[k++] = (uint8_t)(bits >> have);
+		}
+	}
+	zero_bytes(&bits, sizeof(bits));
+	return k == MASTER;
+}
+
+/* NOT_FOUND: no such file. */
+static enum err
+master_file(struct ctx *c, const char *path, bool strict, uint8_t out[static MASTER])
+{
+	struct buf b = BUF_INIT(4096);
+	struct stat st;
+	enum err e = ERR_OK;
+
+	if (stat(path, &st) != 0)
+		return ERR_NOT_FOUND;
+	if (strict && ((st.st_mode & 077) != 0 || (st.st_uid != geteuid() && st.st_uid != 0)))
+		return locked(c, "vault.key can be read by others: its mode must be 0600");
+	if (buf_read_file(&b, path) != ERR_OK || b.p == NULL || !master_of(b.p, b.len, out))
+		e = locked(c, "%s holds no key of 32 bytes (base64 or 64 hex digits)", strrchr(path, '/') + 1);
+	buf_zero_done(&b);
+	return e;
+}
+
+/* Where the master key comes from: "environment", "credential", "file" or "none". */
+static const char *
+key_from(void)
+{
+	const char *s = getenv("LIBREFANG_VAULT_KEY"), *dir = getenv("CREDENTIALS_DIRECTORY");
+	char path[4352];
+
+	if (s != NULL && *s != '\0')
+		return "environment";
+	if (dir != NULL && strlen(dir) < 4096) {
+		snprintf(path, sizeof(path), "%s/librefang-vault-key", dir);
+		if (access(path, F_OK) == 0)
+			return "credential";
+	}
+	path_of("vault.key", path);
+	return access(path, F_OK) == 0 ? "file" : "none";
+}
+
+/* file: of the home, when the key is there. NOT_FOUND, with no word said: there is none. */
+static enum err
+master(struct ctx *c, const char *file, uint8_t out[static MASTER])
+{
+	const char *from = key_from(), *s = getenv("LIBREFANG_VAULT_KEY");
+	char path[4352];
+
+	if (strcmp(from, "environment") == 0)
+		return master_of(s, strlen(s), out) ? ERR_OK :
+		    locked(c, "LIBREFANG_VAULT_KEY is no key of 32 bytes (base64 or 64 hex digits)");
+	if (strcmp(from, "credential") == 0) {
+		snprintf(path, sizeof(path), "%s/librefang-vault-key", getenv("CREDENTIALS_DIRECTORY"));
+		return master_file(c, path, false, out);
+	}
+	path_of(file, path);
+	return master_file(c, path, true, out);
+}
+
+static enum err
+master_new(struct ctx *c, const char *file)
+{
+	uint8_t bytes[MASTER];
+	char text[2 * MASTER + 2], path[4352];
+	enum err e;
+
+	random_bytes(bytes, sizeof(bytes));
+	hex_of(bytes, sizeof(bytes), text);
+	text[2 * MASTER] = '\n';
+	path_of(file, path);
+	e = file_replace(path, text, 2 * MASTER + 1, 0600);
+	zero_bytes(bytes, sizeof(bytes));
+	zero_bytes(text, sizeof(text));
+	return e == ERR_OK ? e : no_io(c, "vault.key cannot be written");
+}
+
+/* --- the file ------------------------------------------------------------------------ */
+
+static uint32_t
+get32(const uint8_t *p)
+{
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static void
+put32(uint8_t *p, uint32_t n)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(n >> 8 * i);
+}
+
+/* The key that seals, and the bytes by which it is known, from the master key and the head. */
+static bool
+stretch(const uint8_t *m, const uint8_t *head, uint8_t key[static SEAL_KEY], uint8_t fits[static FITS])
+{
+	uint8_t both[2 * SEAL_KEY], sum[32];
+	bool good = argon2_stretch(m, MASTER, head + AT_SALT, get32(head + MAGIC), get32(head + MAGIC + 4), both, sizeof(both));
+
+	memcpy(key, both, SEAL_KEY);
+	sha256(both + SEAL_KEY, SEAL_KEY, sum);
+	memcpy(fits, sum, FITS);
+	zero_bytes(both, sizeof(both));
+	return good;
+}
+
+/* A head with new salt, made for this master key. */
+static bool
+head_new(const uint8_t *m, uint8_t head[static HEAD], uint8_t key[static SEAL_KEY])
+{
+	memcpy(head, magic, MAGIC);
+	put32(head + MAGIC, MEMORY_KIB);
+	put32(head + MAGIC + 4, PASSES);
+	random_bytes(head + AT_SALT, SALT);
+	return stretch(m, head, key, head + AT_FITS);
+}
+
+static struct opened *
+opened_new(size_t text_n)
+{
+	struct opened *o = secret_alloc(sizeof(*o) + text_n + 1);
+
+	if (o != NULL)
+		o->cap = text_n;
+	return o;
+}
+
+/* The master key in this file of the home, against the head. NOT_FOUND: it is none of this vault. */
+static enum err
+try_key(struct ctx *c, const char *file, const uint8_t *head, uint8_t key[static SEAL_KEY])
+{
+	uint8_t m[MASTER], fits[FITS];
+	enum err e = master(c, file, m);
+
+	if (e != ERR_OK)
+		return e;
+	if (!stretch(m, head, key, fits))
+		e = fail(c, ERR_NOMEM, "out of memory");
+	else if (!same_bytes(fits, head + AT_FITS, FITS))
+		e = ERR_NOT_FOUND;
+	zero_bytes(m, sizeof(m));
+	return e;
+}
+
+/* The key of a rotation that was interrupted takes its place. */
+static enum err
+find_key(struct ctx *c, const uint8_t *head, uint8_t key[static SEAL_KEY])
+{
+	char from[4352], to[4352];
+	enum err e = try_key(c, "vault.key", head, key);
+
+	if (e != ERR_NOT_FOUND)
+		return e;
+	path_of("vault.key.new", from);
+	path_of("vault.key", to);
+	if (strcmp(key_from(), "environment") != 0 && strcmp(key_from(), "credential") != 0) {
+		e = try_key(c, "vault.key.new", head, key);
+		if (e == ERR_OK)
+			return rename(from, to) == 0 ? e : no_io(c, "vault.key cannot be replaced");
+		if (e != ERR_NOT_FOUND)
+			return e;
+	}
+	if (strcmp(key_from(), "none") == 0)
+		return locked(c, "its key is not here (LIBREFANG_VAULT_KEY, a systemd credential or vault.key)");
+	return locked(c, "its key does not fit, or the file's head was changed");
+}
+
+static bool
+head_good(const uint8_t *p, size_t n)
+{
+	return n >= HEAD + SEAL_TAG && memcmp(p, magic, MAGIC) == 0 && get32(p + MAGIC) >= 8 &&
+	    get32(p + MAGIC) <= MEMORY_MAX_KIB && get32(p + MAGIC + 4) >= 1 && get32(p + MAGIC + 4) <= PASSES_MAX;
+}
+
+static enum err
+open_bytes(struct ctx *c, const uint8_t *p, size_t n, struct opened **ret)
+{
+	uint8_t key[SEAL_KEY];
+	struct opened *o;
+	enum err e;
+
+	if (!head_good(p, n))
+		return broken(c, n < HEAD + SEAL_TAG ? "is cut short" : "is no vault of ours");
+	e = find_key(c, p, key);
+	if (e != ERR_OK)
+		return e;
+	o = opened_new(n - HEAD - SEAL_TAG);
+	if (o == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	o->n = n - HEAD - SEAL_TAG;
+	memcpy(o->key, key, sizeof(key));
+	zero_bytes(key, sizeof(key));
+	if (!seal_open(o->key, p + AT_NONCE, p, HEAD, p + HEAD, n - HEAD, o->text)) {
+		secret_free(o);
+		return broken(c, "was changed or cut: its seal does not hold");
+	}
+	*ret = o;
+	return ERR_OK;
+}
+
+static bool
+same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static void
+forget(void)
+{
+	secret_free(v.o);
+	v.o = NULL;
+	v.mark++;
+}
+
+/* What is in the file is in v.o; NULL: there is no file. Under the mutex. */
+static enum err
+look(struct ctx *c)
+{
+	SCOPED_BUF b = BUF_INIT(TEXT_MAX + HEAD + SEAL_TAG);
+	struct opened *o = NULL;
+	char path[4352];
+	struct stat st;
+	enum err e;
+
+	path_of("vault.enc", path);
+	if (stat(path, &st) != 0) {
+		if (errno != ENOENT)
+			return no_io(c, "vault.enc cannot be looked at");
+		if (v.o != NULL)
+			forget();
+		return ERR_OK;
+	}
+	if (v.o != NULL && same_file(&st, &v.seen))
+		return ERR_OK;
+	forget();
+	if (!S_ISREG(st.st_mode) || buf_read_file(&b, path) != ERR_OK)
+		return no_io(c, "vault.enc cannot be read");
+	e = open_bytes(c, (const uint8_t *)b.p, b.len, &o);
+	if (e != ERR_OK)
+		return e;
+	v.o = o;
+	v.seen = st;
+	memcpy(v.head, b.p, HEAD);
+	return ERR_OK;
+}
+
+/* Seal these lines with that key and head into the file. */
+static enum err
+write_file(struct ctx *c, const uint8_t *head, struct opened *o)
+{
+	SCOPED_BUF b = BUF_INIT(TEXT_MAX + HEAD + SEAL_TAG);
+	char path[4352];
+	uint8_t *p;
+
+	path_of("vault.enc", path);
+	p = (uint8_t *)buf_room(&b, HEAD + o->n + SEAL_TAG);
+	if (p == NULL)
+		return fail(c, ERR_TOO_LARGE, "the vault is full");
+	memcpy(p, head, HEAD);
+	random_bytes(p + AT_NONCE, SEAL_NONCE);
+	if (!seal(o->key, p + AT_NONCE, p, HEAD, o->text, o->n, p + HEAD))
+		return fail(c, ERR_NOMEM, "out of memory");
+	if (file_replace(path, p, HEAD + o->n + SEAL_TAG, 0600) != ERR_OK)
+		return no_io(c, "vault.enc cannot be written");
+	memcpy(v.head, p, HEAD);
+	if (stat(path, &v.seen) != 0)
+		memset(&v.seen, 0, sizeof(v.seen));     /* read again at the next look */
+	if (v.o != o)
+		secret_free(v.o);
+	v.o = o;
+	v.mark++;
+	return ERR_OK;
+}
+
+/* --- under the locks ------------------------------------------------------------------------ */
+
+static void
+unlock(int *fd)
+{
+	scoped_fd_close(fd);
+	pthread_mutex_unlock(&v.mu);
+}
+
+/* The mutex, and for writing the home against other processes. -1: the mutex alone. */
+static int
+lock_home(bool write)
+{
+	int fd = -1;
+
+	pthread_mutex_lock(&v.mu);
+	if (write)
+		fd = open(v.home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd >= 0 && flock(fd, LOCK_EX) != 0)
+		if (errno != EINTR)
+			break;
+	return fd;
+}
+#define LOCKED __attribute__((cleanup(unlock), unused)) int
+
+static enum err
+make(struct ctx *c)
+{
+	uint8_t m[MASTER], head[HEAD];
+	struct opened *o;
+	enum err e = strcmp(key_from(), "none") == 0 ? master_new(c, "vault.key") : ERR_OK;
+
+	if (e == ERR_OK)
+		e = master(c, "vault.key", m);
+	if (e != ERR_OK)
+		return e == ERR_NOT_FOUND ? locked(c, "vault.key is gone") : e;
+	o = opened_new(0);
+	if (o == NULL || !head_new(m, head, o->key))
+		e = fail(c, ERR_NOMEM, "out of memory");
+	zero_bytes(m, sizeof(m));
+	if (e == ERR_OK)
+		e = write_file(c, head, o);
+	if (e != ERR_OK)
+		secret_free(o);
+	return e;
+}
+
+enum err
+vault_init(struct ctx *c)
+{
+	LOCKED fd = lock_home(true);
+	enum err e = look(c);
+
+	if (e != ERR_OK)
+		return e;
+	return v.o != NULL ? fail_code(c, ERR_CONFLICT, "vault_exists", "There is a vault already") : make(c);
+}
+
+/* The line of that name and its length without the newline; NULL: none. */
+static const char *
+line_of(const char *name, size_t *ret_n)
+{
+	size_t k = strlen(name);
+
+	for (const char *p = v.o->text, *end = p + v.o->n, *nl; p < end; p = nl + 1) {
+		nl = memchr(p, '\n', (size_t)(end - p));
+		if (nl == NULL)
+			return NULL;
+		if ((size_t)(nl - p) > k && p[k] == '=' && memcmp(p, name, k) == 0) {
+			*ret_n = (size_t)(nl - p);
+			return p;
+		}
+	}
+	return NULL;
+}
+
+static enum err
+unknown(struct ctx *c, const char *name)
+{
+	return fail_code(c, ERR_NOT_FOUND, "vault_key_not_found", "The vault has no entry %.128s", name);
+}
+
+enum err
+vault_get(struct ctx *c, const char *name, char **ret)
+{
+	LOCKED fd = lock_home(false);
+	size_t k = strlen(name) + 1, n;
+	const char *line;
+	enum err e = look(c);
+
+	if (e != ERR_OK)
+		return e;
+	if (v.o == NULL || (line = line_of(name, &n)) == NULL)
+		return unknown(c, name);
+	*ret = secret_keep(c, line + k, n - k);
+	return *ret != NULL ? ERR_OK : fail(c, ERR_NOMEM, "out of memory");
+}
+
+/* The lines without that name, and with it when there is a value. */
+static enum err
+change(struct ctx *c, const char *name, const char *value)
+{
+	size_t n = 0, more = value != NULL ? strlen(name) + strlen(value) + 2 : 0;
+	const char *line = line_of(name, &n);
+	struct opened *o;
+	enum err e;
+
+	if (line == NULL && value == NULL)
+		return unknown(c, name);
+	if (v.o->n + more > TEXT_MAX)
+		return fail(c, ERR_TOO_LARGE, "the vault is full");
+	o = opened_new(v.o->n + more);
+	if (o == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	memcpy(o->key, v.o->key, SEAL_KEY);
+	if (line == NULL) {
+		memcpy(o->text, v.o->text, v.o->n);
+		o->n = v.o->n;
+	} else {
+		size_t before = (size_t)(line - v.o->text), after = v.o->n - before - n - 1;
+
+		memcpy(o->text, v.o->text, before);
+		memcpy(o->text + before, line + n + 1, after);
+		o->n = before + after;
+	}
+	if (value != NULL)
+		o->n += (size_t)snprintf(o->text + o->n, more + 1, "%s=%s\n", name, value);
+	e = write_file(c, v.head, o);
+	if (e != ERR_OK)
+		secret_free(o);
+	return e;
+}
+
+enum err
+vault_set(struct ctx *c, const char *name, const char *value)
+{
+	LOCKED fd = lock_home(true);
+	enum err e;
+
+	if (!vault_name_ok(name))
+		return fail(c, ERR_BAD_REQUEST, "A name of letters, digits, _, . and - is expected, at most %d", VAULT_NAME_MAX);
+	if (*value == '\0' || strlen(value) > VAULT_VALUE_MAX || strpbrk(value, "\r\n") != NULL)
+		return fail(c, ERR_BAD_REQUEST, "A secret of one line is expected, at most %d bytes", VAULT_VALUE_MAX);
+	e = look(c);
+	if (e == ERR_OK && v.o == NULL)
+		e = make(c);
+	return e == ERR_OK ? change(c, name, value) : e;
+}
+
+enum err
+vault_remove(struct ctx *c, const char *name)
+{
+	LOCKED fd = lock_home(true);
+	enum err e = look(c);
+
+	if (e != ERR_OK)
+		return e;
+	return v.o != NULL ? change(c, name, NULL) : unknown(c, name);
+}
+
+static enum err
+rotate(struct ctx *c)
+{
+	char from[4352], to[4352];
+	uint8_t m[MASTER], head[HEAD];
+	struct opened *o;
+	enum err e = master_new(c, "vault.key.new");
+
+	if (e == ERR_OK)
+		e = master(c, "vault.key.new", m);
+	if (e != ERR_OK)
+		return e == ERR_NOT_FOUND ? locked(c, "vault.key.new is gone") : e;
+	o = opened_new(v.o->n);
+	if (o == NULL || !head_new(m, head, o->key)) {
+		e = fail(c, ERR_NOMEM, "out of memory");
+	} else {
+		memcpy(o->text, v.o->text, v.o->n);
+		o->n = v.o->n;
+		e = write_file(c, head, o);
+	}
+	zero_bytes(m, sizeof(m));
+	if (e != ERR_OK) {
+		secret_free(o);
+		return e;
+	}
+	path_of("vault.key.new", from);
+	path_of("vault.key", to);
+	return rename(from, to) == 0 ? e : no_io(c, "vault.key cannot be replaced");
+}
+
+enum err
+vault_rotate(struct ctx *c)
+{
+	LOCKED fd = lock_home(true);
+	const char *from = key_from();
+	enum err e = look(c);
+
+	if (e != ERR_OK)
+		return e;
+	if (v.o == NULL)
+		return fail_code(c, ERR_NOT_FOUND, "vault_missing", "There is no vault");
+	if (strcmp(from, "file") != 0)
+		return fail(c, ERR_CONFLICT, "The vault's key comes from the %s: only one in vault.key can be rotated here", from);
+	return rotate(c);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+enum err
+vault_list(struct ctx *c, struct vault_names *ret)
+{
+	LOCKED fd = lock_home(false);
+	size_t lines = 0;
+	enum err e = look(c);
+
+	*ret = (struct vault_names){ .exists = v.o != NULL, .key_from = key_from() };
+	if (e != ERR_OK || v.o == NULL)
+		return e;
+	for (size_t i = 0; i < v.o->n; i++)
+		lines += v.o->text[i] == '\n';
+	ret->name = ctx_alloc(c, (lines + 1) * sizeof(*ret->name));
+	for (const char *p = v.o->text, *end = p + v.o->n, *nl; p < end; p = nl + 1) {
+		const char *eq = memchr(p, '=', (size_t)(end - p));
+
+		nl = memchr(p, '\n', (size_t)(end - p));
+		if (eq == NULL || nl == NULL || ret->name == NULL)
+			break;
+		ret->name[ret->n] = ctx_strndup(c, p, (size_t)(eq - p));
+		if (ret->name[ret->n] == NULL)
+			return fail(c, ERR_NOMEM, "out of memory");
+		ret->n++;
+	}
+	qsort(ret->name, ret->n, sizeof(*ret->name), by_name);
+	return ERR_OK;
+}
