@@ -9,6 +9,7 @@
 #include "daemon/spawn.h"
 #include "daemon/ws_chat.h"
 #include "db/db.h"
+#include "lib/api/api.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/history.h"
 
@@ -227,16 +228,47 @@ cmd_queue(struct said *k)
 	return ERR_OK;
 }
 
-static const struct {
+/* twin: the row that does the same over HTTP; who may not call that one may not say this either. */
+static const struct command {
 	const char *name;
 	enum err (*run)(struct said *);
 	const char *what;
+	const char *twin;
 } commands[] = {
-	{ "new", cmd_new, "New session" }, { "reset", cmd_reset, "Reset" }, { "reboot", cmd_reboot, "Reboot" },
-	{ "compact", cmd_compact, "Compaction" },
-	{ "stop", cmd_stop, "Stop" }, { "model", cmd_model, "Model switch" }, { "usage", cmd_usage, "Usage" },
-	{ "context", cmd_context, "Context" }, { "verbose", cmd_verbose, "Verbose" }, { "queue", cmd_queue, "Queue" },
+	{ "new", cmd_new, "New session", "POST /api/agents/{id}/sessions" },
+	{ "reset", cmd_reset, "Reset", "POST /api/agents/{id}/session/reset" },
+	{ "reboot", cmd_reboot, "Reboot", "POST /api/agents/{id}/session/reboot" },
+	{ "compact", cmd_compact, "Compaction", "POST /api/agents/{id}/session/compact" },
+	{ "stop", cmd_stop, "Stop", "POST /api/agents/{id}/stop" },
+	{ "model", cmd_model, "Model switch", "PUT /api/agents/{id}/model" },
+	{ "usage", cmd_usage, "Usage", NULL },
+	{ "context", cmd_context, "Context", NULL },
+	{ "verbose", cmd_verbose, "Verbose", NULL },
+	{ "queue", cmd_queue, "Queue", NULL },
 };
+
+/* The role that a row wants; one that is gone from the table lets nobody in but the owner. */
+static enum role
+role_of_row(const char *row)
+{
+	size_t n = strcspn(row, " ");
+
+	for (size_t i = 0; i < n_routes; i++)
+		if (strcmp(routes[i].path, row + n + 1) == 0 && strncmp(verb_names[routes[i].verb], row, n) == 0 &&
+		    verb_names[routes[i].verb][n] == '\0')
+			return routes[i].role;
+	return OWNER;
+}
+
+static enum err
+may(const struct said *k, const struct command *cmd)
+{
+	bool asks = cmd->run == cmd_model && k->args[0] == '\0';       /* which model is it? */
+	enum role least = cmd->twin == NULL || asks ? USER : role_of_row(cmd->twin);
+
+	return k->c->who->role >= least ? ERR_OK :
+	    fail(k->c, ERR_FORBIDDEN, "Role '%s' is not allowed to do this", role_names[k->c->who->role]);
+}
 
 bool
 ws_is_command(const char *name, size_t n)
@@ -256,7 +288,8 @@ ws_command(struct ws_session *s, struct ctx *c, const char *command, const char 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		if (strcmp(commands[i].name, command) != 0)
 			continue;
-		e = agent_load(c, s->agent_id, &k.a);
+		if ((e = may(&k, &commands[i])) == ERR_OK)
+			e = agent_load(c, s->agent_id, &k.a);
 		if (e == ERR_OK)
 			e = commands[i].run(&k);
 		if (e != ERR_OK) {
