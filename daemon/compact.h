@@ -12,4 +12,10 @@ struct compacted { size_t gone, chars; int64_t kept; };
  * of a model call; CONFLICT.
  */
 enum err compact_session(struct ctx *, const struct agent *, struct cancel *, struct compacted *ret) MUST_CHECK;
+/*
+ * The session of a summary that is to be told, which is ours already: a turn runs in it. least: fewer messages are not
+ * worth it, then gone is 0. Otherwise the same.
+ */
+struct summary;
+enum err compact_within(struct summary *, size_t least, struct compacted *ret) MUST_CHECK;
 #endif

@@ -31,12 +31,17 @@ libdaemon_a_SOURCES = \
 	daemon/queue.c \
 	daemon/running.c \
 	daemon/spawn.c \
+	daemon/summary.c \
 	daemon/threads.c \
 	daemon/turn.c \
 	daemon/turn_boot.c \
 	daemon/turn_end.c \
+	daemon/turn_fit.c \
+	daemon/turn_fold.c \
+	daemon/turn_history.c \
 	daemon/turn_loop.c \
 	daemon/turn_model.c \
+	daemon/turn_spill.c \
 	daemon/turn_text.c \
 	daemon/turn_tools.c \
 	daemon/ws_chat.c \

@@ -25,9 +25,8 @@
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
 #include "lib/svc/series.h"
-#include "lib/svc/session_compact.h"
 
-enum { HISTORY_DEFAULT = 60, HISTORY_MAX = 500, ITERATIONS_DEFAULT = 50, SAID_MAX = 4 << 20 };
+enum { ITERATIONS_DEFAULT = 50, SAID_MAX = 4 << 20 };
 
 #define SENDER_NAMESPACE "a34e7c01-8f2b-4d6a-915c-d73ef40ab852"
 
@@ -184,10 +183,6 @@ static enum err
 assemble(struct turn *t)
 {
 	struct buf prompt = BUF_INIT(1 << 20);
-	const struct history *h = NULL;
-	const char *summary = NULL;
-	int64_t limit = js_i64(t->agent.manifest, "max_history_messages",
-	    t->c->cfg->max_history_messages > 0 ? t->c->cfg->max_history_messages : HISTORY_DEFAULT);
 	enum err e;
 
 	t->workspace = manifest_workspace(t->c, t->agent.manifest, t->agent.id);
@@ -199,18 +194,9 @@ assemble(struct turn *t)
 	buf_done(&prompt);
 	if (e == ERR_OK && t->ask->outer_tools != NULL)
 		e = add_outer_tools(t);
-	limit = limit < 4 ? 4 : limit > HISTORY_MAX ? HISTORY_MAX : limit;
-	if (e == ERR_OK)
-		e = messages_load(t->c, t->session_id, limit, &t->history);
-	if (e == ERR_OK)
-		e = session_summary(t->c, t->session_id, &summary);
-	if (e == ERR_OK)
-		h = history_for_model(t->c, &t->history, (unsigned)limit);
-	if (h != NULL)
-		h = history_with_summary(t->c, h, summary);
-	if (h != NULL)
-		t->history = *h;
-	return e == ERR_OK && (h == NULL || t->guard == NULL) ? fail(t->c, ERR_NOMEM, "out of memory") : e;
+	if (e == ERR_OK && t->guard == NULL)
+		e = fail(t->c, ERR_NOMEM, "out of memory");
+	return e == ERR_OK ? turn_history(t) : e;
 }
 
 /* --- the first transaction ------------------------------------------------------------------ */

@@ -13,8 +13,10 @@
 #include "daemon/threads.h"
 #include "daemon/turn_state.h"
 #include "db/db.h"
+#include "lib/agent/artifact.h"
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
+#include "lib/svc/config.h"
 
 enum { KEEP_TURNS_MS = 7 * 86400000 };
 
@@ -115,6 +117,14 @@ start_left(const char *id)
 	}
 }
 
+static int64_t
+artifact_days(struct ctx *c)
+{
+	int64_t days = js_i64(js_obj(c->cfg->raw, "tool_results"), "artifact_max_age_days", 30);
+
+	return days < 1 ? 1 : days;
+}
+
 enum err
 turns_boot(struct ctx *c)
 {
@@ -123,6 +133,7 @@ turns_boot(struct ctx *c)
 	enum err e = epoch_next(c, &epoch);
 
 	turns_set_epoch(epoch);
+	(void)artifacts_forget(c->cfg->data_dir, c->now_ms, artifact_days(c));
 	if (e == ERR_OK)
 		e = drop_reservations(c);
 	if (e == ERR_OK)

@@ -247,6 +247,8 @@ turn_loop(struct turn *t)
 		e = tools(t, &wait);
 		if (e != ERR_OK || wait)
 			return e;
+	} else if ((e = turn_compact(t)) != ERR_OK) {
+		return e;
 	}
 	for (t->out->iterations++;; t->out->iterations++) {
 		if (t->out->iterations > t->max_iterations)

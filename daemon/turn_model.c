@@ -11,7 +11,6 @@
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
 #include "daemon/turn_state.h"
-#include "lib/agent/repair.h"
 #include "lib/agent/tool.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
@@ -204,6 +203,7 @@ go_on_to_next(struct turn *t)
 	const char *from = t->route.provider;
 
 	t->route = t->routes[++t->route_at];
+	t->window = 0;
 	log_line(LOG_WARN, "rid=%s turn=%s what=failover from=%s to=%s err=%s", t->c->rid, t->id, from,
 	    t->route.provider, llm_error_code(t->answer.error));
 }
@@ -231,7 +231,7 @@ try_route(struct turn *t, const struct llm_sink *sink)
 	struct llm_request rq = {
 		.provider = t->route.provider, .model = t->route.model, .format = t->route.format,
 		.base_url = t->route.base_url, .api_key = t->route.api_key, .system = t->system,
-		.messages = session_repair(t->c, &t->history, NULL), .tools = t->tools,
+		.messages = turn_wire(t), .tools = t->tools,
 		.tools_last = t->tools != NULL && tools_last(t->tools), .extra = extra_of(t),
 		.max_tokens = t->max_tokens, .stream = t->ask->sink.on != NULL || (t->keep && hub_watched(t->session_id)),
 		.has_temperature = true,
@@ -289,6 +289,8 @@ turn_model(struct turn *t)
 
 	if (t->ask->deadline_us != 0 && clock_mono_us() >= t->ask->deadline_us)
 		return fail(t->c, ERR_TIMEOUT, "The time for this answer is over");
+	if ((e = turn_fit(t)) != ERR_OK)
+		return e;
 	while ((e = try_route(t, &sink)) != ERR_OK && next_may_serve(t))
 		go_on_to_next(t);
 	if (e != ERR_OK)

@@ -46,6 +46,14 @@ struct turn {
 	const char *workspace;
 	const char *system;             /* the prompt */
 	struct history history;         /* grows as the turn goes */
+	const struct history *wire;     /* the history as it went to the model, of that state of it */
+	struct history wire_of;
+	size_t stored;                  /* messages of the session that were loaded */
+	int64_t window;                 /* of the model in tokens; 0: not looked up yet */
+	int64_t around;                 /* tokens of prompt and tools; 0: not counted yet */
+	unsigned told;                  /* questions to a model for summaries */
+	bool fitted;                    /* before its first question */
+	bool warned;                    /* that the window is full */
 	struct json_object *tools;      /* array for the model, or NULL */
 	struct loop_guard *guard;
 	struct running run;
@@ -73,6 +81,31 @@ enum err turn_tx(struct turn *, struct tx *) MUST_CHECK;
 
 /* Commit; with durability = "power", also wait for the disk. */
 enum err turn_commit(struct turn *, struct tx *) MUST_CHECK;
+
+/* --- turn_history.c --- */
+/* Load the session's messages, as they go to the model. */
+enum err turn_history(struct turn *) MUST_CHECK;
+/* The session is long or fills its window: shorten it, before the model is asked the first time. A failure of that is none of the turn. */
+enum err turn_compact(struct turn *) MUST_CHECK;
+
+/* Could the session of n messages not be shortened when it was about as long? */
+bool turn_failed_lately(const char *session_id, size_t n);
+void turn_note_failure(const char *session_id, size_t n);
+
+/* --- turn_fold.c --- */
+/* Old results of tools become a line each, in the store. A failure of that is none of the turn. */
+enum err turn_fold(struct turn *) MUST_CHECK;
+
+/* --- turn_fit.c --- */
+/* Make the history fit the model's window before it is asked. */
+enum err turn_fit(struct turn *) MUST_CHECK;
+/* A glance: nothing needs to be shortened. */
+bool turn_surely_fits(struct turn *);
+int64_t turn_window(struct turn *);
+/* How much of the window prompt, tools and history take, in tokens. */
+int64_t turn_tokens(struct turn *);
+/* The history as it may go to the model; NULL: out of memory. */
+const struct history *turn_wire(struct turn *);
 
 /* --- turn_end.c --- */
 enum err turn_finish(struct turn *) MUST_CHECK;
@@ -104,6 +137,13 @@ enum err calls_end_rows(struct turn *) MUST_CHECK;
 void calls_give_up(struct turn *, const char *why);
 /* The user message that answers the batch, as JSON text. */
 const char *calls_message(struct turn *, size_t *n);
+
+bool turn_has_tool(struct turn *, const char *name);
+
+/* --- turn_spill.c --- */
+/* A result that is too large, alone or with the others of its batch, is kept elsewhere. */
+void turn_spill(struct turn *, struct call *);
+void turn_spill_batch(struct turn *);
 
 /* --- turn_text.c --- */
 const char *content_text(struct ctx *, struct json_object *content, const char *type, const char *member);

@@ -191,8 +191,8 @@ ask_agent(struct tool_env *env, const char *who, const char *message, struct buf
 	return e;
 }
 
-static bool
-listed(struct turn *t, const char *name)
+bool
+turn_has_tool(struct turn *t, const char *name)
 {
 	for (size_t i = 0, n = t->tools == NULL ? 0 : json_object_array_length(t->tools); i < n; i++)
 		if (strcmp(js_str_or(json_object_array_get_idx(t->tools, i), "name", ""), name) == 0)
@@ -206,7 +206,7 @@ why_not(struct turn *t, struct call *k, const char **advice, bool *end_turn)
 	enum guard_verdict v;
 
 	*advice = NULL;
-	if (tool_find(k->name) == NULL || !listed(t, k->name))
+	if (tool_find(k->name) == NULL || !turn_has_tool(t, k->name))
 		return ctx_printf(t->c, "There is no tool named '%s' for this agent.", k->name);
 	if (js_bool(k->input, "__args_truncated", false))
 		return "The arguments were cut off. Try again with a smaller call.";
@@ -223,6 +223,21 @@ count_tool(const struct turn *t, const char *tool, enum err e, int64_t us)
 	series_add(SERIES_TOOL_CALL, (const char *const[]){ agent, tool, e == ERR_OK ? "success" : "failure",
 		e == ERR_OK ? "" : err_code(e) }, 0);
 	series_add(SERIES_TOOL_SECONDS, (const char *const[]){ agent, tool }, us);
+}
+
+/* A word of the guard stands behind the result. */
+static void
+advise(struct turn *t, struct call *k, const char *advice)
+{
+	char *s = advice != NULL ? ctx_alloc(t->c, k->result_n + strlen(advice) + 3) : NULL;
+
+	if (s == NULL)
+		return;
+	memcpy(s, k->result, k->result_n);
+	memcpy(s + k->result_n, "\n\n", 2);
+	strcpy(s + k->result_n + 2, advice);
+	k->result = s;
+	k->result_n += strlen(advice) + 2;
 }
 
 static void
@@ -257,13 +272,12 @@ run_one(struct turn *t, struct call *k, const char *advice)
 	if (out->len == 0)
 		buf_str(out, e == ERR_OK ? "(no output)" : t->c->fault.msg != NULL ? t->c->fault.msg : "the tool failed");
 	more = loop_guard_result(t->guard, k->name, k->input, out->p != NULL ? out->p : "", out->len);
-	if (advice != NULL)
-		buf_printf(out, "\n\n%s", advice);
-	if (more != NULL)
-		buf_printf(out, "\n\n%s", more);
 	t->tool_calls++;
 	count_tool(t, tool->name, e, clock_mono_us() - since);
 	call_result(k, e == ERR_OK ? "completed" : "error", e != ERR_OK, out->p != NULL ? out->p : "", out->len);
+	turn_spill(t, k);
+	advise(t, k, advice);
+	advise(t, k, more);
 	if (e != ERR_OK && e != ERR_INVALID && e != ERR_FORBIDDEN && e != ERR_NOT_FOUND)
 		k->status = "hard_error";
 }
@@ -453,6 +467,7 @@ calls_message(struct turn *t, size_t *n)
 	struct jw w = { 0 };
 
 	*n = 0;
+	turn_spill_batch(t);
 	if (b == NULL || (b->max = (size_t)RESULT_MAX * 16, arena_defer(t->c->arena, free_buf, b)) != 0)
 		return NULL;
 	w.b = b;

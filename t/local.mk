@@ -38,6 +38,7 @@ check_PROGRAMS += t/daemon/queue
 check_PROGRAMS += t/daemon/threads
 check_PROGRAMS += t/agent/sandbox
 check_PROGRAMS += t/daemon/loop
+check_PROGRAMS += t/agent/fit
 check_PROGRAMS += t/agent/guard
 check_PROGRAMS += t/agent/repair
 check_PROGRAMS += t/agent/html

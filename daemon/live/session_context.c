@@ -3,49 +3,25 @@
  */
 #include <string.h>
 
+#include "lib/agent/fit.h"
 #include "lib/agent/manifest.h"
 #include "lib/agent/prompt.h"
+#include "lib/agent/tokens.h"
 #include "lib/agent/tool.h"
 #include "lib/api/api.h"
 #include "lib/api/schemas.h"
-#include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
 #include "lib/svc/session_admin.h"
 #include "lib/svc/session_compact.h"
 
 struct reply sessions_context(struct ctx *, const struct request *);
 
-enum { WINDOW_UNKNOWN = 8192 };
-
-/* A quarter of a token for a character, one and a half for those of East Asia: in quarters. */
-static int64_t
-quarters(const char *s, size_t n)
-{
-	int64_t q = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		unsigned char ch = (unsigned char)s[i];
-
-		if ((ch & 0xC0) != 0x80)
-			q += (ch >= 0xE3 && ch <= 0xED) || ch >= 0xF0 ? 6 : 1;
-	}
-	return q;
-}
-
-static int64_t
-tokens_of_json(struct json_object *o)
-{
-	const char *s = o == NULL ? "" : json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
-
-	return (quarters(s, strlen(s)) + 3) / 4;
-}
-
 static enum err
 used_tokens(struct ctx *c, const struct agent *a, const char *session_id, int64_t *ret)
 {
 	SCOPED_BUF prompt = BUF_INIT(1 << 20);
 	const char *dir = manifest_workspace(c, a->manifest, a->id);
-	struct json_object *tools = tools_for(c, a->manifest, a->mode), *copy = NULL;
+	struct json_object *tools = tools_for(c, a->manifest, a->mode);
 	const struct history *kept;
 	const char *summary;
 	struct history h;
@@ -63,40 +39,19 @@ used_tokens(struct ctx *c, const struct agent *a, const char *session_id, int64_
 	kept = history_for_model(c, &h, (unsigned)limit);
 	if (kept == NULL || (kept = history_with_summary(c, kept, summary)) == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	*ret = (quarters(prompt.p != NULL ? prompt.p : "", prompt.len) + 3) / 4;
-	for (size_t i = 0; i < kept->n; i++)
-		*ret += 4 + (kept->v[i].blocks != NULL ? tokens_of_json(kept->v[i].blocks)
-		    : (quarters(kept->v[i].text, kept->v[i].n) + 3) / 4);
-	if (tools != NULL && json_object_deep_copy(tools, &copy, NULL) == 0 && json_keep(c, copy) != NULL)
-		*ret += tokens_of_json(copy);   /* writing a shared one would change it */
+	*ret = tokens_of_text(prompt.p != NULL ? prompt.p : "", prompt.len) + tokens_of_history(kept) + tokens_of_json(tools);
 	return ERR_OK;
-}
-
-static int64_t
-window_of(struct ctx *c, const struct agent *a, const char **source)
-{
-	struct json_object *mm = js_obj(a->manifest, "model");
-	const char *provider, *model;
-	const struct model *known;
-
-	*source = "manifest";
-	if (js_i64(mm, "context_window", 0) > 0)
-		return js_i64(mm, "context_window", 0);
-	agent_resolved_model(c, a, &provider, &model);
-	known = catalog_model(provider, model);
-	*source = "catalog";
-	if (known != NULL && known->context_window > 0)
-		return known->context_window;
-	*source = "fallback";
-	return WINDOW_UNKNOWN;
 }
 
 static void
 write_context(struct ctx *c, const struct agent *a, int64_t used, struct jw *w)
 {
-	const char *source;
-	int64_t max = window_of(c, a, &source), tenths = used * 1000 / max;
+	const char *source, *provider, *model;
+	int64_t max, tenths;
 
+	agent_resolved_model(c, a, &provider, &model);
+	max = fit_window(js_obj(a->manifest, "model"), provider, model, &source);
+	tenths = used * 1000 / max;
 	tenths = tenths > 1000 ? 1000 : tenths;
 	jw_object(w, NULL);
 	jw_i64(w, "used_tokens", used);

@@ -1,6 +1,8 @@
 noinst_LIBRARIES += libagent.a
 libagent_a_SOURCES = \
+	lib/agent/artifact.c \
 	lib/agent/clean.c \
+	lib/agent/fit.c \
 	lib/agent/guard.c \
 	lib/agent/html.c \
 	lib/agent/manifest.c \
@@ -11,10 +13,13 @@ libagent_a_SOURCES = \
 	lib/agent/prompt_files.c \
 	lib/agent/repair.c \
 	lib/agent/sandbox.c \
+	lib/agent/squeeze.c \
 	lib/agent/taint.c \
 	lib/agent/templates.c \
+	lib/agent/tokens.c \
 	lib/agent/tool.c \
 	lib/agent/tools/agents.c \
+	lib/agent/tools/artifact.c \
 	lib/agent/tools/common.c \
 	lib/agent/tools/file.c \
 	lib/agent/tools/memory.c \

@@ -15,6 +15,7 @@
 #include "lib/agent/clean.h"
 #include "lib/agent/message.h"
 #include "lib/agent/repair.h"
+#include "lib/agent/tokens.h"
 
 enum { USES_MAX = 512 /* in one message */ };
 
@@ -300,6 +301,7 @@ with_blocks(struct work *w, const struct message *m, struct json_object *content
 	struct message ret = { .role = m->role, .pinned = m->pinned, .blocks = json_keep(w->c, content) };
 
 	w->failed |= ret.blocks == NULL;
+	ret.n = 2 * (size_t)tokens_of_message(&ret);    /* about as long as it was in the store */
 	return ret;
 }
 

@@ -27,6 +27,7 @@ static const struct tool tools[] = {
 	{ "memory_list", tool_memory_list, true },
 	{ "memory_recall", tool_memory_recall, true },
 	{ "memory_store", tool_memory_store, false },
+	{ "read_artifact", tool_read_artifact, true },
 	{ "system_time", tool_system_time, true },
 	{ "web_fetch", tool_web_fetch, false },
 };

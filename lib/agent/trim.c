@@ -6,10 +6,11 @@
  */
 #include <string.h>
 
+#include "lib/agent/fit.h"
 #include "lib/agent/prompt.h"
 #include "lib/agent/repair.h"
 
-enum { HISTORY_DEFAULT = 60, HISTORY_MIN = 4, HISTORY_MAX = 500, KEEP_MIN = 2, PINNED_MAX = 10 };
+enum { HISTORY_DEFAULT = 60, HISTORY_MIN = 4, HISTORY_MAX = 500, KEEP_MIN = 2, PINNED_MAX = 10, MIDDLE_MIN = 4 };
 
 /* Without system messages; the same history if there are none. NULL: out of memory. */
 static const struct history *
@@ -154,4 +155,103 @@ history_with_summary(struct ctx *c, const struct history *h, const char *summary
 		if (!history_add(c, all, h->v[i]))
 			return NULL;
 	return all;
+}
+
+/* --- shorter still, in the middle of a turn ---------------------------------------------- */
+
+static bool
+is_result(const struct message *m)
+{
+	return m->role == BY_USER && !message_is_question(m);
+}
+
+/* The question that is being answered; h->n: there is none. */
+static size_t
+last_question(const struct history *h)
+{
+	for (size_t i = h->n; i > 0; i--)
+		if (message_is_question(&h->v[i - 1]))
+			return i - 1;
+	return h->n;
+}
+
+static bool
+add_said(struct ctx *c, struct history *to, const char *text)
+{
+	SCOPED_BUF b = BUF_INIT(8 << 20);
+	const char *json;
+
+	json_quote(&b, text, strlen(text));
+	json = b.failed ? NULL : ctx_strndup(c, b.p, b.len);
+	return json != NULL && history_add(c, to, message_of(c, BY_USER, json, b.len));
+}
+
+/* What of from..to-1 stays although it is left out: the question, and pins. */
+static bool
+keep_some(struct ctx *c, const struct history *h, size_t from, size_t to, struct history *out)
+{
+	size_t question = last_question(h), pinned = 0;
+
+	for (size_t i = from; i < to; i++)
+		if ((i == question && !history_add(c, out, h->v[i])) ||
+		    (i != question && h->v[i].pinned && pinned++ < PINNED_MAX && !keep_pinned(c, out, &h->v[i])))
+			return false;
+	return true;
+}
+
+static const struct history *
+put_right(struct ctx *c, const struct history *h)
+{
+	h = session_repair(c, h, NULL);
+	return h != NULL ? start_with_user(c, h) : NULL;
+}
+
+const struct history *
+fit_tail(struct ctx *c, const struct history *h, size_t keep, const char *notice)
+{
+	size_t from = h->n > keep ? h->n - keep : 0;
+	struct history *out;
+
+	while (from > 0 && is_result(&h->v[from]))
+		from--;
+	if (from == 0)
+		return h;
+	out = ctx_alloc(c, sizeof(*out));
+	if (out == NULL || (notice != NULL && !add_said(c, out, notice)) || !keep_some(c, h, 0, from, out))
+		return NULL;
+	for (size_t i = from; i < h->n; i++)
+		if (!history_add(c, out, h->v[i]))
+			return NULL;
+	return put_right(c, out);
+}
+
+bool
+fit_middle(const struct history *h, size_t first, size_t last, size_t *from, size_t *to)
+{
+	size_t a = first, b = h->n > last ? h->n - last : 0;
+
+	while (a < h->n && is_result(&h->v[a]))
+		a++;
+	while (b > a && is_result(&h->v[b]))
+		b--;
+	*from = a;
+	*to = b;
+	return b >= a + MIDDLE_MIN;
+}
+
+const struct history *
+fit_told(struct ctx *c, const struct history *h, size_t from, size_t to, const char *summary)
+{
+	struct history *out = ctx_alloc(c, sizeof(*out));
+	const char *text = ctx_printf(c, "[What came next, in short]\n%s\n[The conversation goes on]", summary);
+
+	for (size_t i = 0; out != NULL && i < from; i++)
+		if (!history_add(c, out, h->v[i]))
+			return NULL;
+	if (out == NULL || text == NULL || !add_said(c, out, text) || !keep_some(c, h, from, to, out))
+		return NULL;
+	for (size_t i = to; i < h->n; i++)
+		if (!history_add(c, out, h->v[i]))
+			return NULL;
+	return put_right(c, out);
 }

@@ -13,6 +13,7 @@ const char *said_by_name(enum said_by);
 struct message {
 	enum said_by role;
 	bool pinned;
+	int64_t seq;                    /* its number in the store; 0: not as it is there */
 	const char *text; size_t n;     /* a JSON string with its quotes; NULL: blocks */
 	struct json_object *blocks;     /* array of content blocks, kept by an arena; NULL: text */
 };

@@ -177,7 +177,7 @@ said_by_of(const char *s)
 enum err
 messages_load(struct ctx *c, const char *session_id, int64_t limit, struct history *ret)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT role, content, pinned FROM message WHERE session_id = ?1"
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT seq, role, content, pinned FROM message WHERE session_id = ?1"
 	    " AND seq > (SELECT message_count FROM session WHERE id = ?1) - ?2 ORDER BY seq"));
 
 	*ret = (struct history){ 0 };
@@ -192,6 +192,7 @@ messages_load(struct ctx *c, const char *session_id, int64_t limit, struct histo
 			return fail(c, ERR_NOMEM, "out of memory");
 		m = message_of(c, said_by_of(role), json, n);
 		m.pinned = col_i64(st, "pinned") != 0;
+		m.seq = col_i64(st, "seq");
 		if (!history_add(c, ret, m))
 			return fail(c, ERR_NOMEM, "out of memory");
 	}

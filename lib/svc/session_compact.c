@@ -131,3 +131,23 @@ session_summary(struct ctx *c, const char *id, const char **ret)
 	*ret = db_step(st) ? col_text(c, st, "summary") : NULL;
 	return *ret != NULL || db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
+
+enum err
+message_rewrite(struct ctx *c, const char *session_id, int64_t seq, const char *content, size_t n)
+{
+	SCOPED_STMT size = db_prepare(c->db, SQL("UPDATE session SET bytes = bytes + ? -"
+	    " (SELECT length(content) FROM message WHERE session_id = session.id AND seq = ?) WHERE id = ?"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE message SET content = ? WHERE session_id = ? AND seq = ?"));
+
+	bind_i64(size, (int64_t)n);
+	bind_i64(size, seq);
+	bind_text(size, session_id);
+	if (db_exec(size) != ERR_OK)
+		return fail_db(c, size);
+	bind_textn(st, content, n);
+	bind_text(st, session_id);
+	bind_i64(st, seq);
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	return db_changes(st) > 0 ? ERR_OK : fail(c, ERR_CONFLICT, "The session has changed meanwhile");
+}

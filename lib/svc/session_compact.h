@@ -18,4 +18,6 @@ enum err session_shorten(struct ctx *, const char *session_id, size_t before, si
     int64_t *ret_kept) MUST_CHECK;
 /* NULL: it has none. */
 enum err session_summary(struct ctx *, const char *session_id, const char **ret) MUST_CHECK;
+/* Message seq says something else from now on; inside the caller's transaction. */
+enum err message_rewrite(struct ctx *, const char *session_id, int64_t seq, const char *content, size_t n) MUST_CHECK;
 #endif

@@ -129,7 +129,7 @@ grants(void)
 	ok(js_obj(json_object_array_get_idx(tools, 0), "input_schema") != NULL &&
 	    js_get(json_object_array_get_idx(tools, 0), "read_only") == NULL, "as a model wants them");
 	ok(tools_last(tools) && !tools_last(tool_catalog()), "a list of ours lasts");
-	is_int(json_object_array_length(tools_for(&ctx, json_keep(&ctx, json_tokener_parse("{}")), "full")), 10, "ten in all");
+	is_int(json_object_array_length(tools_for(&ctx, json_keep(&ctx, json_tokener_parse("{}")), "full")), 11, "eleven in all");
 	ok(tool_find("fs-write") == tool_find("file_write") && tool_find("fileRead") == tool_find("file_read"), "other spellings are understood");
 	ok(tool_find("nothing") == NULL && tool_find("") == NULL, "but not every one");
 }

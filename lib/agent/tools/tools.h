@@ -12,6 +12,7 @@ enum err tool_memory_list(struct tool_env *, struct json_object *, struct buf *)
 enum err tool_system_time(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_agent_list(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_agent_send(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_read_artifact(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_web_fetch(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 
 /* Does a capability pattern match? The rules of capabilities.tools and their kin. */

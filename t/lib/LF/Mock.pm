@@ -6,7 +6,7 @@ package LF::Mock;
 #   my $api = LF->start(model => $up);
 #   ... is $up->requests->[0]{json}{model}, 'mock-model', '...';
 #
-# The script: when => [ [ 'words in the request' => ANSWER ], ... ] is looked at first, then
+# The script: when => [ [ 'words in the request' => ANSWER ], ... ] (words, or a qr//) is looked at first, then
 # answers one after the other, then default ({ text => 'Hello from the mock.' }).
 # port: a fixed one. tags: names of models, as Ollama tells them. An ANSWER:
 #   text, tool_calls => [ { name, arguments (hash or text), id } ], reasoning
@@ -162,7 +162,7 @@ sub note {
 sub called_for {
     my ($self, $rq) = @_;
     for my $w (@{ $self->{script}{when} // [] }) {
-        return $w->[1] if index($rq->{body}, $w->[0]) >= 0;
+        return $w->[1] if ref $w->[0] ? $rq->{body} =~ $w->[0] : index($rq->{body}, $w->[0]) >= 0;
     }
     return;
 }
