@@ -31,7 +31,7 @@ shorten(struct compaction *k, struct compacted *ret)
 {
 	struct summary *s = &k->told;
 	struct history h;
-	enum err e = messages_load(s->c, k->session_id, MESSAGES_MAX, &h), kept;
+	enum err e = messages_load(s->c, k->session_id, MESSAGES_MAX, &h);
 
 	if (e == ERR_OK)
 		e = session_summary(s->c, k->session_id, &s->text);
@@ -49,8 +49,7 @@ shorten(struct compaction *k, struct compacted *ret)
 		e = session_shorten(s->c, k->session_id, h.n, ret->gone, s->text, &ret->kept);
 	if (e == ERR_OK)
 		ret->chars = strlen(s->text);
-	kept = summary_meter(s);                /* what was spent is spent */
-	return e == ERR_OK ? kept : e;
+	return e;
 }
 
 enum err

@@ -7,6 +7,7 @@ libdaemon_a_SOURCES = \
 	daemon/dbpool.c \
 	daemon/hub.c \
 	daemon/job.c \
+	daemon/keep.c \
 	daemon/keys.c \
 	daemon/live.c \
 	daemon/live/agent_files.c \
@@ -27,6 +28,7 @@ libdaemon_a_SOURCES = \
 	daemon/loop_wal.c \
 	daemon/loop_write.c \
 	daemon/loop_ws.c \
+	daemon/meter.c \
 	daemon/model_route.c \
 	daemon/queue.c \
 	daemon/running.c \
@@ -35,6 +37,7 @@ libdaemon_a_SOURCES = \
 	daemon/threads.c \
 	daemon/turn.c \
 	daemon/turn_boot.c \
+	daemon/turn_budget.c \
 	daemon/turn_end.c \
 	daemon/turn_fit.c \
 	daemon/turn_fold.c \

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "daemon/conn.h"
+#include "daemon/keep.h"
 #include "daemon/threads.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
@@ -495,6 +496,7 @@ loop_close(void)
 	struct live *l;
 
 	wal_stop();
+	keep_stop();
 	ws_db_close();
 	streams_stop();
 	lws_sul_cancel(&loop.stop_timer);

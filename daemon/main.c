@@ -20,6 +20,7 @@
 
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
+#include "daemon/keep.h"
 #include "daemon/keys.h"
 #include "daemon/loop.h"
 #include "daemon/threads.h"
@@ -357,6 +358,7 @@ main(int argc, char **argv)
 		return give_up("loop", "libwebsockets does not start");
 	if (!boot_turns())
 		return 1;
+	keep_start();
 	say_ready();
 	return take_apart(loop_run());
 }

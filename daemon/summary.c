@@ -9,13 +9,11 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/meter.h"
 #include "lib/agent/fit.h"
 #include "lib/base/util.h"
 #include "lib/llm/llm.h"
-#include "lib/svc/caller.h"
-#include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
-#include "lib/svc/turn_store.h"
 
 enum {
 	CHUNK_BYTES = 80000, SUMMARY_TOKENS = 1024, RETRIES_MAX = 3, PATIENCE_S = 10, TIMEOUT_MS = 120000, RESULT_SHOWN = 500, QUESTION_SHOWN = 120,
@@ -97,22 +95,30 @@ summary_ask(struct summary *k, const char *system, const struct buf *text, size_
 	};
 	const struct llm_sink none = { 0 };
 	struct llm_answer answer = { 0 };
-	enum err e;
+	struct metered m = { .max_tokens = rq.max_tokens, .usage = { .agent_id = k->a->id, .provider = rq.provider,
+		.model = rq.model, .channel = "compaction", .session_id = k->session_id } };
+	enum err e, kept;
 
 	if (!text->failed)
 		json_quote(&json, text->p, text->len);
 	if (text->failed || json.failed || !history_add(k->c, &h, message_of(k->c, BY_USER, json.p, json.len)))
 		return fail(k->c, ERR_NOMEM, "out of memory");
+	m.asked = meter_asked(system, &h, NULL);
+	k->calls++;
+	if ((e = meter_open(k->c, &m, k->a)) != ERR_OK) {
+		job_db_acquire(k->c);
+		return e;
+	}
 	job_db_release(k->c);
 	e = llm_call(&rq, &none, k->route->retries < RETRIES_MAX ? k->route->retries : RETRIES_MAX, &answer);
+	kept = meter_close(k->c, &m, e, &answer);
 	job_db_acquire(k->c);
 	if (e != ERR_OK)
 		e = model_failed(k->c, &answer);
 	else if ((*ret = said_by(k->c, &answer)) == NULL)
 		e = fail_code(k->c, ERR_INTERNAL, "llm_error", "The model wrote no summary");
-	k->calls++;
-	k->input += answer.input_tokens;
-	k->output += answer.output_tokens;
+	else
+		e = kept;
 	llm_answer_done(&answer);
 	return e;
 }
@@ -215,7 +221,7 @@ summary_new(struct ctx *c, const struct agent *a, const struct model_route *rout
     struct cancel *cancel, int64_t window)
 {
 	struct summary k = { .c = c, .a = a, .route = route, .cancel = cancel, .session_id = session_id,
-		.since_us = clock_mono_us(), .calls_max = CALLS_MAX };
+		.calls_max = CALLS_MAX };
 
 	k.chunk = compaction_rule(c, a, "max_chunk_chars", CHUNK_BYTES, CHUNK_MIN, 1 << 20);
 	k.tokens = compaction_rule(c, a, "max_summary_tokens", SUMMARY_TOKENS, 64, 8192);
@@ -232,22 +238,4 @@ summary_tell(struct summary *k, const struct history *h, size_t from, size_t to)
 	enum err e = at > from ? by_rule(k, h, from, at) : ERR_OK;
 
 	return e == ERR_OK && at < to ? by_model(k, h, at, to) : e;
-}
-
-enum err
-summary_meter(struct summary *k)
-{
-	struct usage u = {
-		.agent_id = k->a->id, .provider = k->route->provider, .model = k->route->model,
-		.user_id = k->c->who != NULL ? k->c->who->user_id : NULL, .channel = "compaction", .session_id = k->session_id,
-		.input_tokens = k->input, .output_tokens = k->output, .llm_calls = k->calls,
-		.cost_nanousd = catalog_cost_nanousd(k->route->provider, k->route->model, k->input, k->output, 0, 0),
-		.latency_ms = (clock_mono_us() - k->since_us) / 1000,
-	};
-	struct fault f = k->c->fault;
-	enum err e = k->calls > 0 ? usage_insert(k->c, &u) : ERR_OK;
-
-	if (e == ERR_OK)
-		k->c->fault = f;
-	return e;
 }

@@ -15,7 +15,7 @@ struct summary {
 	size_t chunk, tokens;           /* of one question, in bytes; of an answer */
 	unsigned calls_max;             /* questions at most */
 	int64_t deadline_us;            /* monotonic; 0: none */
-	int64_t input, output, calls, since_us;
+	int64_t calls;                  /* questions until now */
 };
 
 /* A rule of the agent's, else the configuration's, [compaction]; held within min..max. */
@@ -27,6 +27,4 @@ struct summary summary_new(struct ctx *, const struct agent *, const struct mode
 enum err summary_tell(struct summary *, const struct history *, size_t from, size_t to) MUST_CHECK;
 /* One question of our own, counted with the others. *ret: what the model said. Errors as above. */
 enum err summary_ask(struct summary *, const char *system, const struct buf *text, size_t tokens, const char **ret) MUST_CHECK;
-/* What was spent goes to the ledger, also after a failure. */
-enum err summary_meter(struct summary *) MUST_CHECK;
 #endif

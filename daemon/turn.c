@@ -201,18 +201,6 @@ assemble(struct turn *t)
 
 /* --- the first transaction ------------------------------------------------------------------ */
 
-static void
-caps_of(struct turn *t, struct caps *global, struct caps *agent)
-{
-	struct json_object *r = js_obj(t->agent.manifest, "resources");
-
-	*global = (struct caps){ t->c->cfg->budget_hour_nanousd, t->c->cfg->budget_day_nanousd,
-		t->c->cfg->budget_month_nanousd };
-	*agent = (struct caps){ (int64_t)(js_f64(r, "max_cost_per_hour_usd", 0) * 1e9 + 0.5),
-		(int64_t)(js_f64(r, "max_cost_per_day_usd", 0) * 1e9 + 0.5),
-		(int64_t)(js_f64(r, "max_cost_per_month_usd", 0) * 1e9 + 0.5) };
-}
-
 /* Its row was refused: because the agent went away since it was loaded, or for another reason, which stands. */
 static enum err
 agent_gone(struct turn *t, enum err e)
@@ -234,14 +222,9 @@ insert_row(struct turn *t, const char *state)
 		.origin = t->ask->origin, .caller = t->c->who != NULL ? t->c->who->name : "system",
 		.input = ask_json(t), .epoch = t->epoch, .started_ms = t->c->now_ms,
 	};
-	struct caps global, agent;
-	int64_t price = catalog_cost_nanousd(t->route.provider, t->route.model, t->max_tokens, t->max_tokens, 0, 0);
 	enum err e = row.input == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_insert(t->c, &row);
 
-	caps_of(t, &global, &agent);
-	if (e == ERR_CONFLICT || e == ERR_DB)
-		return agent_gone(t, e);
-	return e == ERR_OK ? budget_reserve(t->c, t->id, t->epoch, t->agent.id, price, &global, &agent) : e;
+	return e == ERR_CONFLICT || e == ERR_DB ? agent_gone(t, e) : e;
 }
 
 static enum err
@@ -256,11 +239,13 @@ begin(struct turn *t)
 		e = session_create(t->c, t->agent.id, t->session_id, NULL, unused);
 	if (e == ERR_OK && t->keep)
 		e = message_append(t->c, t->session_id, "user", content, n, t->id, NULL);
+	if (e == ERR_OK && !history_add(t->c, &t->history, message_of(t->c, BY_USER, content, n)))
+		e = fail(t->c, ERR_NOMEM, "out of memory");
+	if (e == ERR_OK)
+		e = turn_hold(t);
 	if (e == ERR_OK)
 		e = step_start(t->c, t->id, t->epoch, t->step + 1, "model", t->route.model, NULL, NULL);
 	t->step += e == ERR_OK;
-	if (e == ERR_OK && !history_add(t->c, &t->history, message_of(t->c, BY_USER, content, n)))
-		e = fail(t->c, ERR_NOMEM, "out of memory");
 	return e;
 }
 
@@ -478,6 +463,8 @@ stand(struct turn *t)
 	t->resumed = false;             /* the model's answer never came: ask it again */
 	t->out->iterations -= t->out->iterations > 0;
 	if ((e = step_end(t->c, t->id, t->epoch, t->step, "failed", NULL, 0)) != ERR_OK)
+		return e;
+	if ((e = turn_hold_alone(t)) != ERR_OK)
 		return e;
 	return step_start(t->c, t->id, t->epoch, ++t->step, "model", t->route.model, NULL, NULL);
 }

@@ -93,15 +93,6 @@ forget_old(struct ctx *c)
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
-static enum err
-drop_reservations(struct ctx *c)
-{
-	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM reservation WHERE epoch < ?"));
-
-	bind_i64(st, turns_epoch());
-	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
-}
-
 static void
 start_left(const char *id)
 {
@@ -135,7 +126,7 @@ turns_boot(struct ctx *c)
 	turns_set_epoch(epoch);
 	(void)artifacts_forget(c->cfg->data_dir, c->now_ms, artifact_days(c));
 	if (e == ERR_OK)
-		e = drop_reservations(c);
+		e = budget_drop(c, epoch);
 	if (e == ERR_OK)
 		e = forget_old(c);
 	if (e == ERR_OK)

@@ -22,20 +22,17 @@ touch_agent(struct turn *t)
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(t->c, st);
 }
 
+/* What is owed enters the ledger, and the transaction ends. */
 static enum err
-bill(struct turn *t)
+commit(struct turn *t, struct tx *tx)
 {
-	struct usage u = {
-		.agent_id = t->agent.id, .provider = t->route.provider, .model = t->route.model,
-		.user_id = t->c->who != NULL ? t->c->who->user_id : NULL, .channel = t->ask->channel,
-		.session_id = t->session_id, .turn_id = t->id, .input_tokens = t->out->input_tokens,
-		.output_tokens = t->out->output_tokens, .cost_nanousd = t->cost_nanousd,
-		.tool_calls = t->tool_calls, .llm_calls = t->llm_calls,
-		.latency_ms = (clock_mono_us() - t->started_us) / 1000,
-	};
-	enum err e = t->llm_calls > 0 ? usage_insert(t->c, &u) : ERR_OK;
+	enum err e = turn_settle(t, false);
 
-	return e == ERR_OK ? budget_release(t->c, t->id) : e;
+	if (e == ERR_OK)
+		e = turn_commit(t, tx);
+	if (e == ERR_OK)
+		turn_settled(t);
+	return e;
 }
 
 static const char *
@@ -72,10 +69,8 @@ finish(struct turn *t)
 	if (e == ERR_OK)
 		e = turn_end(t->c, t->id, t->epoch, "done", result_json(t), NULL, NULL);
 	if (e == ERR_OK)
-		e = bill(t);
-	if (e == ERR_OK)
 		e = touch_agent(t);
-	return e == ERR_OK ? turn_commit(t, &tx) : e;
+	return e == ERR_OK ? commit(t, &tx) : e;
 }
 
 /* A second without a connection; true: worth another try. */
@@ -111,30 +106,45 @@ turn_bill_part(struct turn *t)
 	SCOPED_TX tx = { 0 };
 	enum err e = turn_tx(t, &tx);
 
+	return e == ERR_OK ? commit(t, &tx) : e;
+}
+
+/* For a turn whose row says nothing of it. */
+static void
+bill_alone(struct turn *t)
+{
+	if (t->n_owed > 0 || t->budget.held)
+		ignore_err(turn_bill_part(t));  /* what is put aside stays so until the next start, which is more than it took */
+}
+
+static enum err
+write_end(struct turn *t, enum err why, const struct fault *f)
+{
+	SCOPED_TX tx = { 0 };
+	enum err e = turn_tx(t, &tx);
+
 	if (e == ERR_OK)
-		e = bill(t);
-	return e == ERR_OK ? turn_commit(t, &tx) : e;
+		e = turn_end(t->c, t->id, t->epoch, why == ERR_CANCELLED ? "cancelled" : "failed", NULL,
+		    f->code != NULL ? f->code : err_code(why), f->msg);
+	return e == ERR_OK ? commit(t, &tx) : e;
 }
 
 /* The row of a turn that failed or was cancelled; what was spent is billed. */
 enum err
 turn_give_up(struct turn *t, enum err why)
 {
-	SCOPED_TX tx = { 0 };
 	struct fault f = t->c->fault;
 	enum err e;
 
-	if (atomic_load(&t->ask->cancel->why) == CANCEL_SHUTDOWN)
-		return why;             /* the row stays open: the next daemon takes it up */
-	e = turn_tx(t, &tx);
-	if (e == ERR_OK)
-		e = turn_end(t->c, t->id, t->epoch, why == ERR_CANCELLED ? "cancelled" : "failed", NULL,
-		    f.code != NULL ? f.code : err_code(why), f.msg);
-	if (e == ERR_OK)
-		e = bill(t);
-	if (e == ERR_OK)
-		e = turn_commit(t, &tx);
-	if (e != ERR_OK && e != ERR_CONFLICT)
+	if (atomic_load(&t->ask->cancel->why) == CANCEL_SHUTDOWN) {
+		bill_alone(t);          /* the row stays open: the next daemon takes it up */
+		t->c->fault = f;
+		return why;
+	}
+	e = write_end(t, why, &f);
+	if (e == ERR_CONFLICT)
+		bill_alone(t);          /* the agent is gone; what it spent is spent */
+	else if (e != ERR_OK)
 		log_line(LOG_WARN, "rid=%s turn=%s err=%s what=\"the end of a turn could not be written\"",
 		    t->c->rid, t->id, err_code(e));
 	t->c->fault = f;

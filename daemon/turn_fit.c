@@ -144,7 +144,7 @@ tell_middle(struct turn *t, size_t last)
 	job_db_acquire(t->c);
 	if (e == ERR_OK)
 		e = take(t, fit_told(t->c, &t->history, from, to, told.text));
-	if (summary_meter(&told) != ERR_OK || (e != ERR_OK && !cancelled(t->ask->cancel))) {
+	if (e != ERR_OK && !cancelled(t->ask->cancel)) {
 		log_line(LOG_WARN, "rid=%s turn=%s what=\"the middle could not be told\" err=%s", t->c->rid, t->id, err_code(e));
 		t->told = TOLD_MAX;
 		t->c->fault = f;

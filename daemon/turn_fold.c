@@ -106,7 +106,7 @@ ask(struct turn *t, struct stale *v, size_t n)
 	size_t tokens = n * TOKENS_EACH < TOKENS_MIN ? TOKENS_MIN : n * TOKENS_EACH > TOKENS_MAX ? TOKENS_MAX : n * TOKENS_EACH;
 	SCOPED_BUF b = BUF_INIT(1 << 20);
 	const char *said;
-	enum err e, kept;
+	enum err e;
 
 	told.deadline_us = t->ask->deadline_us;
 	for (size_t i = 0; i < n; i++) {
@@ -118,8 +118,7 @@ ask(struct turn *t, struct stale *v, size_t n)
 	t->told++;
 	if (e == ERR_OK)
 		read_lines(t->c, said, v, n);
-	kept = summary_meter(&told);
-	return e == ERR_OK ? kept : e;
+	return e;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */

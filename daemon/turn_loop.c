@@ -79,7 +79,7 @@ commit_batch(struct turn *t, bool goes_on)
 	size_t an, un = 0, n = 0;
 	const char *said = content_json(t->c, t->content, &an), *texts[INJECTIONS_MAX];
 	const char *answered = t->n_calls > 0 ? calls_message(t, &un) : "";
-	enum err e = said == NULL || answered == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_tx(t, &tx);
+	enum err e = said == NULL || answered == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_tx(t, &tx), held = ERR_OK;
 
 	if (e == ERR_OK && !t->model_ended)
 		e = step_end(t->c, t->id, t->epoch, t->step, "done", "[]", 2);
@@ -91,16 +91,26 @@ commit_batch(struct turn *t, bool goes_on)
 		e = message_append(t->c, t->session_id, "user", answered, un, t->id, NULL);
 	if (e == ERR_OK)
 		e = take_injected(t, texts, &n);
-	if (e == ERR_OK && goes_on)
-		e = begin_model_step(t);
-	if (e == ERR_OK)
-		e = tx_commit(t->c, &tx);
 	if (e == ERR_OK)
 		e = remember(t, message_of(t->c, BY_ASSISTANT, said, an));
 	if (e == ERR_OK && un > 0)
 		e = remember(t, message_of(t->c, BY_USER, answered, un));
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
 		e = remember(t, message_of(t->c, BY_USER, texts[i], strlen(texts[i])));
+	if (e == ERR_OK)
+		e = turn_settle(t, true);
+	if (e == ERR_OK && goes_on && (held = turn_hold(t)) == ERR_RATE_LIMITED)
+		goes_on = false;                /* what was done stays; only the next question is too much */
+	else if (e == ERR_OK)
+		e = held;
+	if (e == ERR_OK && goes_on)
+		e = begin_model_step(t);
+	if (e == ERR_OK)
+		e = tx_commit(t->c, &tx);
+	if (e == ERR_OK)
+		turn_settled(t);
+	if (e == ERR_OK)
+		e = held;
 	t->n_calls = 0;
 	t->resumed = false;
 	t->injected = false;
@@ -222,8 +232,16 @@ nudge(struct turn *t)
 	if (e == ERR_OK)
 		e = step_end(t->c, t->id, t->epoch, t->step, "done", "[]", 2);
 	if (e == ERR_OK)
+		e = turn_settle(t, true);
+	if (e == ERR_OK)
+		e = turn_hold(t);
+	if (e == ERR_OK)
 		e = begin_model_step(t);
-	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
+	if (e == ERR_OK)
+		e = tx_commit(t->c, &tx);
+	if (e == ERR_OK)
+		turn_settled(t);
+	return e;
 }
 
 /* Tools were asked for; a call whose arguments were cut off says so itself. */

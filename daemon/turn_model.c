@@ -107,6 +107,7 @@ on_text(void *arg, const char *s, size_t n)
 {
 	struct turn *t = arg;
 
+	t->heard += (int64_t)n;
 	if (!t->head.open && t->head.n + n < sizeof(t->head.held)) {
 		memcpy(t->head.held + t->head.n, s, n);
 		t->head.n += n;
@@ -125,6 +126,7 @@ on_text(void *arg, const char *s, size_t n)
 static void
 on_thinking(void *arg, const char *s, size_t n)
 {
+	((struct turn *)arg)->heard += (int64_t)n;
 	turn_emit(arg, TURN_THINKING, NULL, NULL, s, n, false);
 }
 
@@ -137,6 +139,7 @@ on_tool_start(void *arg, const char *id, const char *name)
 static void
 on_tool_input(void *arg, const char *id, const char *s, size_t n)
 {
+	((struct turn *)arg)->heard += (int64_t)n;
 	turn_emit(arg, TURN_TOOL_INPUT, id, NULL, s, n, false);
 }
 
@@ -171,18 +174,6 @@ count_error(const struct turn *t)
 	snprintf(status, sizeof(status), "%d", t->answer.http_status);
 	series_add(SERIES_PROVIDER_ERROR, (const char *const[]){ t->route.provider,
 		t->answer.http_status != 0 ? status : llm_error_code(t->answer.error) }, 0);
-}
-
-static void
-add_usage(struct turn *t)
-{
-	const struct llm_answer *a = &t->answer;
-
-	t->llm_calls++;
-	t->out->input_tokens += a->input_tokens;
-	t->out->output_tokens += a->output_tokens;
-	t->cost_nanousd += catalog_cost_nanousd(t->route.provider, t->route.model, a->input_tokens,
-	    a->output_tokens, a->cache_read_tokens, a->cache_write_tokens);
 }
 
 /* May another provider do better? Not with a question that is itself too much, nor after a word was read. */
@@ -247,9 +238,11 @@ try_route(struct turn *t, const struct llm_sink *sink)
 	llm_answer_done(&t->answer);
 	t->head.n = 0;
 	t->head.open = false;
+	t->heard = 0;
 	job_db_release(t->c);
 	e = llm_call(&rq, sink, retries, &t->answer);
 	count_call(clock_mono_us() - since);
+	turn_owe(t, e, since);
 	if (e != ERR_OK && t->answer.error != LLM_CANCELLED)
 		count_error(t);
 	return e;
@@ -291,11 +284,13 @@ turn_model(struct turn *t)
 		return fail(t->c, ERR_TIMEOUT, "The time for this answer is over");
 	if ((e = turn_fit(t)) != ERR_OK)
 		return e;
-	while ((e = try_route(t, &sink)) != ERR_OK && next_may_serve(t))
+	while ((e = try_route(t, &sink)) != ERR_OK && next_may_serve(t)) {
 		go_on_to_next(t);
+		if ((e = turn_hold_alone(t)) != ERR_OK)
+			return e;
+	}
 	if (e != ERR_OK)
 		return model_failed(t);
-	add_usage(t);
 	t->content = t->answer.content;
 	t->model_ended = false;
 	return ERR_OK;

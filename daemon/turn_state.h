@@ -7,6 +7,7 @@
 #include "daemon/turn.h"
 #include "db/db.h"
 #include "lib/agent/guard.h"
+#include "lib/svc/budget.h"
 #include "lib/svc/history.h"
 #include "lib/svc/turn_store.h"
 
@@ -61,6 +62,11 @@ struct turn {
 	unsigned max_iterations;
 	int64_t max_tokens;
 	int64_t llm_calls, tool_calls, cost_nanousd, started_us;
+	struct budget_call budget;
+	struct usage *owed;             /* calls that are not in the ledger yet */
+	size_t n_owed, owed_cap;
+	int64_t tools_billed;           /* of tool_calls: those that are */
+	int64_t heard;                  /* bytes of the answer under way */
 	unsigned bad_batches;           /* batches in a row with hard errors only */
 	bool injected;                  /* something was said into it that the model has not seen */
 	struct call *calls;             /* of the batch under way */
@@ -113,6 +119,16 @@ enum err turn_finish(struct turn *) MUST_CHECK;
 enum err turn_give_up(struct turn *, enum err why) MUST_CHECK;
 /* A turn that waits for its caller: what it spent until now. */
 enum err turn_bill_part(struct turn *) MUST_CHECK;
+
+/* --- turn_budget.c --- */
+/* Put aside what the next call may cost, in the caller's transaction; RATE_LIMITED budget_exceeded. May choose another way. */
+enum err turn_hold(struct turn *) MUST_CHECK;
+enum err turn_hold_alone(struct turn *) MUST_CHECK;     /* in a transaction of its own, if there is a cap */
+/* A call has ended with e. */
+void turn_owe(struct turn *, enum err e, int64_t since_us);
+/* What is owed goes to the ledger, in the caller's transaction; goes_on: the next hold takes the place of this one. */
+enum err turn_settle(struct turn *, bool goes_on) MUST_CHECK;
+void turn_settled(struct turn *);                       /* it is committed */
 
 /* --- turn_model.c --- */
 /* Where the agent's questions may go. PRECONDITION: nowhere, and why not to its first choice. */

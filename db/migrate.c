@@ -16,6 +16,7 @@
 EMBED(migration_0001, "db/migrations/0001_base.sql");
 EMBED(migration_0002, "db/migrations/0002_login.sql");
 EMBED(migration_0003, "db/migrations/0003_sessions.sql");
+EMBED(migration_0004, "db/migrations/0004_usage.sql");
 
 static const struct {
 	const char *name;
@@ -24,6 +25,7 @@ static const struct {
 	{ "0001_base", migration_0001 },
 	{ "0002_login", migration_0002 },
 	{ "0003_sessions", migration_0003 },
+	{ "0004_usage", migration_0004 },
 };
 
 int

@@ -10,6 +10,7 @@
 #include "daemon/dbpool.h"
 #include "daemon/live.h"
 #include "daemon/live/openai.h"
+#include "daemon/meter.h"
 #include "lib/base/util.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
@@ -100,10 +101,29 @@ agent_turn(struct ctx *c, const struct request *rq, struct agent *a)
 
 /* --- the gateway ----------------------------------------------------------------------------- */
 
+struct passage { struct completion m; struct metered meter; };
+
 static void
 on_text(void *arg, const char *s, size_t n)
 {
-	completion_text(arg, s, n);
+	struct passage *p = arg;
+
+	p->meter.heard += (int64_t)n;
+	completion_text(&p->m, s, n);
+}
+
+static void
+on_more(void *arg, const char *s, size_t n)
+{
+	(void)s;
+	((struct passage *)arg)->meter.heard += (int64_t)n;
+}
+
+static void
+on_arguments(void *arg, const char *id, const char *s, size_t n)
+{
+	(void)id;
+	on_more(arg, s, n);
 }
 
 /* "provider/model", or a catalog id; who serves it. */
@@ -121,20 +141,6 @@ find_model(struct ctx *c, const char *name, struct model_route *ret)
 		return model_route(c, p->id, slash + 1, NULL, ret);
 	return fail_code(c, ERR_NOT_FOUND, "model_not_found", "No agent found for model '%s'",
 	    ctx_strndup(c, name, utf8_cut(name, strlen(name), 128)));
-}
-
-static enum err
-meter(struct ctx *c, const struct model_route *r, const struct llm_answer *a, int64_t us)
-{
-	struct usage u = {
-		.agent_id = "gateway", .provider = r->provider, .model = r->model, .channel = "openai",
-		.user_id = c->who->user_id, .input_tokens = a->input_tokens, .output_tokens = a->output_tokens,
-		.cost_nanousd = catalog_cost_nanousd(r->provider, r->model, a->input_tokens, a->output_tokens,
-		    a->cache_read_tokens, a->cache_write_tokens),
-		.llm_calls = 1, .latency_ms = us / 1000,
-	};
-
-	return usage_insert(c, &u);
 }
 
 static enum err
@@ -183,8 +189,8 @@ gateway(struct ctx *c, const struct request *rq, const struct model_route *r)
 {
 	const struct chat_request *in = rq->body_struct;
 	struct cancel *k = ctx_alloc(c, sizeof(*k));
-	struct completion m;
-	struct llm_sink sink = { .arg = &m, .text = on_text };
+	struct passage p = { .meter = { .usage = { .agent_id = "gateway", .provider = r->provider, .model = r->model, .channel = "openai" } } };
+	struct llm_sink sink = { .arg = &p, .text = on_text, .thinking = on_more, .tool_input = on_arguments };
 	struct llm_answer a = { 0 };
 	struct llm_request q = {
 		.provider = r->provider, .model = r->model, .format = r->format, .base_url = r->base_url,
@@ -194,34 +200,34 @@ gateway(struct ctx *c, const struct request *rq, const struct model_route *r)
 		.temperature = in->temperature, .has_temperature = in->has_temperature,
 		.timeout_ms = r->timeout_ms,
 	};
-	int64_t since = clock_mono_us();
 	struct json_object *calls;
 	struct reply out;
-	enum err e;
+	enum err e, kept;
 
 	if (k == NULL) {
 		ignore_err(fail(c, ERR_NOMEM, "out of memory"));
 		return reply_fail(c);
 	}
-	completion_init(&m, c, rq, in->model);
+	p.meter.max_tokens = q.max_tokens;
+	p.meter.asked = meter_bytes(in->messages) + (in->tools != NULL ? meter_bytes(in->tools) : 0);
+	completion_init(&p.m, c, rq, in->model);
+	if (meter_open(c, &p.meter, NULL) != ERR_OK)
+		return completion_fail(&p.m);
 	live_on_gone(rq->live, k, CANCEL_GONE);
 	job_db_release(c);
 	e = llm_call(&q, &sink, r->retries, &a);
-	job_db_acquire(c);
 	live_on_gone(rq->live, NULL, 0);
-	if (e == ERR_OK)
-		e = meter(c, r, &a, clock_mono_us() - since);
-	else
-		e = gateway_failed(c, &a);
+	kept = meter_close(c, &p.meter, e, &a);
+	e = e == ERR_OK ? kept : gateway_failed(c, &a);
 	if (e != ERR_OK) {
 		llm_answer_done(&a);
-		return completion_fail(&m);
+		return completion_fail(&p.m);
 	}
 	calls = calls_of(c, a.content);
 	if (in->stream)
-		out = completion_end(&m, finish_word(a.stop), calls, a.input_tokens, a.output_tokens);
+		out = completion_end(&p.m, finish_word(a.stop), calls, a.input_tokens, a.output_tokens);
 	else
-		out = completion_object(&m, text_of(c, a.content), finish_word(a.stop), calls, a.input_tokens, a.output_tokens);
+		out = completion_object(&p.m, text_of(c, a.content), finish_word(a.stop), calls, a.input_tokens, a.output_tokens);
 	llm_answer_done(&a);
 	return out;
 }

@@ -174,6 +174,7 @@ read_model(const struct json_object *o, struct model *m)
 		.image_input_cost_per_m = js_f64(o, "image_input_cost_per_m", 0),
 		.image_output_cost_per_m = js_f64(o, "image_output_cost_per_m", 0),
 		.has_image_costs = js_get(o, "image_input_cost_per_m") != NULL,
+		.per_call_cost = js_f64(o, "per_call_cost", 0),
 		.pricing_known = js_bool(o, "pricing_known", true),
 		.supports_tools = js_bool(o, "supports_tools", false),
 		.supports_vision = js_bool(o, "supports_vision", false),
@@ -420,53 +421,4 @@ catalog_default_model(const char *provider)
 			first = m;
 	}
 	return first == NULL ? NULL : first->id;
-}
-
-/* --- what a call costs ------------------------------------------------------ */
-
-/* Dollars per million tokens to nano-dollars per million tokens; the data has at most nine decimals. */
-static int64_t
-nano_price(double usd_per_m)
-{
-	return usd_per_m > 0 && usd_per_m < 1e9 ? llround(usd_per_m * 1e9) : 0;
-}
-
-static int64_t
-at_least_0(int64_t v)
-{
-	return v < 0 ? 0 : v;
-}
-
-static bool
-is_local(const char *provider)
-{
-	const struct provider *p = catalog_provider(provider);
-
-	return p != NULL && p->local;
-}
-
-int64_t
-catalog_cost_nanousd(const char *provider, const char *model, int64_t in, int64_t out,
-    int64_t cache_read, int64_t cache_write)
-{
-	const struct model *m = catalog_model(provider, model);
-	int64_t pin = 1000000000, pout = 3000000000;    /* of a model without known price */
-	__int128 regular, twentieths;
-
-	if (m != NULL && m->pricing_known && (m->input_cost_per_m > 0 ||
-	    m->output_cost_per_m > 0 || strcmp(m->provider, "chatgpt") != 0)) {
-		pin = nano_price(m->input_cost_per_m);
-		pout = nano_price(m->output_cost_per_m);
-	} else if (m == NULL && is_local(provider)) {
-		pin = pout = 0;
-	}
-	cache_read = at_least_0(cache_read);
-	cache_write = at_least_0(cache_write);
-	regular = (__int128)at_least_0(in) - cache_read - cache_write;
-	if (regular < 0)
-		regular = 0;
-	twentieths = regular * 20 * pin + (__int128)cache_read * 2 * pin +
-	    (__int128)cache_write * 25 * pin + (__int128)at_least_0(out) * 20 * pout;
-	twentieths = (twentieths + 19999999) / 20000000;
-	return twentieths > INT64_MAX ? INT64_MAX : (int64_t)twentieths;
 }

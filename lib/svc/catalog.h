@@ -23,6 +23,7 @@ struct model {
 	int64_t context_window, max_output_tokens;
 	double input_cost_per_m, output_cost_per_m;         /* USD per million tokens */
 	double image_input_cost_per_m, image_output_cost_per_m; bool has_image_costs;
+	double per_call_cost;                               /* USD, of one picture, song …; 0: by tokens */
 	bool pricing_known, supports_tools, supports_vision, supports_streaming, supports_thinking;
 	struct json_object *aliases;                        /* borrowed array */
 	const struct provider *by;                          /* NULL: unknown provider */
@@ -43,9 +44,6 @@ const char *catalog_auth_status(const struct config *, const char *provider);
 bool auth_available(const char *status);
 /* Environment variable that holds a provider's key under this configuration; never NULL. */
 const char *catalog_key_env(const struct config *, const char *provider, char out[static 128]);
-/* Price of a call in nano-dollars, rounded up (providers.md 2.1). */
-int64_t catalog_cost_nanousd(const char *provider, const char *model, int64_t in, int64_t out,
-    int64_t cache_read, int64_t cache_write);
 /* Rows as the API shows them. */
 void catalog_write_model(struct jw *, const struct config *, const struct model *);
 void catalog_write_provider(struct jw *, const struct config *, const struct provider *, bool with_models);

@@ -8,7 +8,6 @@
 #include "lib/svc/config.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,21 +45,6 @@ text(const struct json_object *o, const char *key)
 	const char *s = js_str(o, key);
 
 	return s != NULL && *s != '\0' ? s : NULL;
-}
-
-/* Dollars as written to nano-dollars, up; what is more than 0 stays more than 0. */
-static int64_t
-money(const struct json_object *o, const char *key)
-{
-	double x = js_f64(o, key, 0) * 1e9, near = nearbyint(x);
-
-	if (!(x > 0))
-		return 0;
-	if (x > 9e18)
-		return INT64_MAX;
-	if (fabs(x - near) > 1e-6 * fmax(1.0, fabs(x) * 1e-9))
-		near = ceil(x);
-	return near < 1 ? 1 : (int64_t)near;
 }
 
 static const char *const *
@@ -136,7 +120,7 @@ load_limits(const struct json_object *raw, struct config *cfg)
 static void
 load_models(const struct json_object *root, const struct json_object *raw, struct config *cfg)
 {
-	const struct json_object *m = js_obj(raw, "default_model"), *b = js_obj(raw, "budget");
+	const struct json_object *m = js_obj(raw, "default_model");
 
 	cfg->provider = js_str_or(root, "provider", "offline");
 	cfg->model = js_str_or(root, "model", "offline");
@@ -151,10 +135,6 @@ load_models(const struct json_object *root, const struct json_object *raw, struc
 	cfg->extra_params = js_obj(m, "extra_params");
 	cfg->fallback_providers = js_arr(raw, "fallback_providers");
 	cfg->providers = js_obj(root, "providers");
-	cfg->budget_hour_nanousd = money(b, "max_hourly_usd");
-	cfg->budget_day_nanousd = money(b, "max_daily_usd");
-	cfg->budget_month_nanousd = money(b, "max_monthly_usd");
-	cfg->alert_threshold = js_f64(b, "alert_threshold", 0.8);
 }
 
 static void
@@ -221,7 +201,7 @@ load(struct loaded *l, const char *json, size_t n)
 		return ERR_BAD_REQUEST;
 	cfg->cors_origins = texts(&l->c, raw, "cors_origin", &cfg->n_cors);
 	cfg->trusted_proxies = texts(&l->c, raw, "trusted_proxies", &cfg->n_proxies);
-	if (!load_users(&l->c, root, cfg) || cfg->cors_origins == NULL || cfg->trusted_proxies == NULL)
+	if (!load_users(&l->c, root, cfg) || !config_load_budget(&l->c, raw, &cfg->budget) || cfg->cors_origins == NULL || cfg->trusted_proxies == NULL)
 		return ERR_NOMEM;
 	return ERR_OK;
 }

@@ -16,6 +16,23 @@ struct config_user {
 	const char *key_hash;                   /* $sha256$hex or Argon2id PHC; NULL */
 };
 
+/* What may be spent in a window; 0: as much as one likes. */
+enum budget_span { BUDGET_HOUR, BUDGET_DAY, BUDGET_MONTH, BUDGET_SPANS };
+struct budget_caps { int64_t nanousd[BUDGET_SPANS], tokens[BUDGET_SPANS]; };
+struct budget_named { const char *name; struct budget_caps caps; double alert_threshold; };
+
+/* [budget], and what [[users]] say of it. Dollars are nano-dollars. */
+struct config_budget {
+	struct budget_caps all;
+	struct budget_named *providers; size_t n_providers;
+	struct budget_named *users; size_t n_users;             /* those with a budget, by name */
+	double alert_threshold;
+	int64_t agent_tokens_hour;                              /* of an agent that says nothing of it */
+	double burst_ratio;                                     /* of an agent that says nothing of it; 0: 0.2 */
+	int64_t unpriced_input_nanousd, unpriced_output_nanousd; /* a million tokens of a model without a known price */
+	int64_t unknown_max_output;                             /* tokens that a model of unknown limits is taken to write at most */
+};
+
 struct config {
 	uint32_t generation;
 	const char *home, *data_dir, *db_path, *workspaces_dir, *config_path;
@@ -51,7 +68,7 @@ struct config {
 	struct json_object *extra_params;       /* of [default_model], or NULL */
 	struct json_object *fallback_providers; /* array of {provider, model, api_key_env, base_url}, or NULL */
 	struct json_object *providers;          /* id → {"key_present":bool,"alt":bool}: what the environment holds */
-	int64_t budget_hour_nanousd, budget_day_nanousd, budget_month_nanousd; double alert_threshold;
+	struct config_budget budget;
 
 	/* turns */
 	unsigned agent_max_iterations, max_history_messages, tool_timeout_s, max_agent_call_depth;
@@ -75,6 +92,10 @@ struct config {
 enum err config_load(const char *json, size_t n, struct config **ret) MUST_CHECK;
 enum err config_load_file(const char *path, struct config **ret) MUST_CHECK;
 void config_free(struct config *);
+/* raw: the whole file. The lists come from c's arena, names from raw. false: out of memory. */
+bool config_load_budget(struct ctx *, struct json_object *raw, struct config_budget *ret);
+/* Dollars as written to nano-dollars, up; what is more than 0 stays more than 0. */
+int64_t config_money(const struct json_object *, const char *key);
 
 /* Where things are, from flag/environment/ini. All absolute. */
 struct run_paths {

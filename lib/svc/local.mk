@@ -8,15 +8,19 @@ libsvc_a_SOURCES = \
 	lib/svc/agent_list.c \
 	lib/svc/agent_stats.c \
 	lib/svc/agent_write.c \
+	lib/svc/budget.c \
+	lib/svc/budget_event.c \
 	lib/svc/catalog.c \
 	lib/svc/catalog_show.c \
 	lib/svc/config.c \
+	lib/svc/config_budget.c \
 	lib/svc/conversation.c \
 	lib/svc/history.c \
 	lib/svc/login.c \
 	lib/svc/login_link.c \
 	lib/svc/kv.c \
 	lib/svc/metrics.c \
+	lib/svc/price.c \
 	lib/svc/run_paths.c \
 	lib/svc/series.c \
 	lib/svc/session_admin.c \
@@ -27,6 +31,8 @@ libsvc_a_SOURCES = \
 	lib/svc/system.c \
 	lib/svc/toolcat.c \
 	lib/svc/turn_store.c \
+	lib/svc/usage.c \
+	lib/svc/usage_show.c \
 	lib/svc/vault.c
 libconfigfile_a_SOURCES = \
 	lib/svc/config_file.c \

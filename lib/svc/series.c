@@ -21,6 +21,7 @@ static const struct {
 	{ "librefang_tool_execution_seconds", "histogram", "Time that tools took.", { "agent", "tool" } },
 	{ "librefang_agent_loop_exits_total", "counter", "How turns ended.", { "agent", "reason" } },
 	{ "librefang_llm_provider_errors_total", "counter", "Model calls that failed.", { "provider", "status" } },
+	{ "librefang_budget_refused_total", "counter", "Calls that a budget refused.", { "scope", "window" } },
 };
 
 static uint32_t

@@ -11,6 +11,7 @@ enum series {
 	SERIES_TOOL_SECONDS,    /* agent, tool; a histogram */
 	SERIES_LOOP_EXIT,       /* agent, reason */
 	SERIES_PROVIDER_ERROR,  /* provider, status */
+	SERIES_BUDGET_REFUSED,  /* scope, window */
 	SERIES_COUNT
 };
 

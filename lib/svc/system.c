@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "db/db.h"
@@ -19,6 +18,7 @@
 #include "lib/svc/agent.h"
 #include "lib/svc/caller.h"
 #include "lib/svc/config.h"
+#include "lib/svc/usage.h"
 
 bool
 system_db_ok(struct ctx *c)
@@ -138,44 +138,18 @@ system_session_count(struct ctx *c, int64_t *ret)
 	return ERR_OK;
 }
 
-static int64_t
-month_start_ms(int64_t now_ms)
-{
-	time_t t = (time_t)(now_ms / 1000);
-	struct tm tm = { .tm_mday = 1 };
-	int64_t day_ms = now_ms - now_ms % 86400000;
-
-	if (gmtime_r(&t, &tm) == NULL)
-		return day_ms;
-	return day_ms - (int64_t)(tm.tm_mday - 1) * 86400000;
-}
-
 enum err
 system_spend(struct ctx *c, struct spend *ret)
 {
-	int64_t month = month_start_ms(c->now_ms), hour = c->now_ms - 3600000;
-	struct spend s = { 0 };
+	const int64_t now = clock_ms();
+	int64_t *const to[BUDGET_SPANS] = { &ret->hour, &ret->day, &ret->month };
+	struct spent s;
+	enum err e = ERR_OK;
 
-	SCOPED_STMT st = db_prepare(c->db,
-	    SQL("SELECT CAST(coalesce(sum(CASE WHEN ts_ms > ? THEN cost_nanousd ELSE 0 END), 0) AS BIGINT) "
-	    "AS hour, "
-	    "CAST(coalesce(sum(CASE WHEN ts_ms >= ? THEN cost_nanousd ELSE 0 END), 0) AS BIGINT) AS day, "
-	    "CAST(coalesce(sum(CASE WHEN ts_ms >= ? THEN cost_nanousd ELSE 0 END), 0) AS BIGINT) AS month "
-	    "FROM usage_event WHERE ts_ms >= ?"));
-
-	bind_i64(st, hour);
-	bind_i64(st, c->now_ms - c->now_ms % 86400000);
-	bind_i64(st, month);
-	bind_i64(st, hour < month ? hour : month);
-	while (db_step(st)) {
-		s.hour = col_i64(st, "hour");
-		s.day = col_i64(st, "day");
-		s.month = col_i64(st, "month");
-	}
-	if (db_end(st) != ERR_OK)
-		return fail_db(c, st);
-	*ret = s;
-	return ERR_OK;
+	for (enum budget_span w = BUDGET_HOUR; e == ERR_OK && w < BUDGET_SPANS; w++)
+		if ((e = usage_spent(c, USAGE_ALL, "", w, now, &s)) == ERR_OK)
+			*to[w] = s.nanousd;
+	return e;
 }
 
 /* --- the detailed report ---------------------------------------------------------- */
@@ -197,10 +171,10 @@ write_budget(struct ctx *c, struct jw *w, const struct spend *s)
 	const struct config *cfg = c->cfg;
 
 	jw_object(w, "budget");
-	write_window(c, w, "hourly", s->hour, cfg != NULL ? cfg->budget_hour_nanousd : 0);
-	write_window(c, w, "daily", s->day, cfg != NULL ? cfg->budget_day_nanousd : 0);
-	write_window(c, w, "monthly", s->month, cfg != NULL ? cfg->budget_month_nanousd : 0);
-	jw_f64(w, "alert_threshold", cfg != NULL ? cfg->alert_threshold : 0.8);
+	write_window(c, w, "hourly", s->hour, cfg != NULL ? cfg->budget.all.nanousd[BUDGET_HOUR] : 0);
+	write_window(c, w, "daily", s->day, cfg != NULL ? cfg->budget.all.nanousd[BUDGET_DAY] : 0);
+	write_window(c, w, "monthly", s->month, cfg != NULL ? cfg->budget.all.nanousd[BUDGET_MONTH] : 0);
+	jw_f64(w, "alert_threshold", cfg != NULL ? cfg->budget.alert_threshold : 0.8);
 	jw_end(w);
 }
 

@@ -48,21 +48,4 @@ enum err injections_take(struct ctx *, const char *turn_id, const char *ret[stat
 
 /* A new epoch: one more than the last daemon's. */
 enum err epoch_next(struct ctx *, int64_t *ret) MUST_CHECK;
-
-struct usage {
-	const char *agent_id, *provider, *model, *user_id, *channel, *session_id, *turn_id;
-	int64_t input_tokens, output_tokens, cost_nanousd, tool_calls, llm_calls, latency_ms;
-};
-
-enum err usage_insert(struct ctx *, const struct usage *) MUST_CHECK;
-
-/*
- * Put money aside for a turn. Refused when what was spent in the window plus
- * what is put aside reaches a cap (0: none). RATE_LIMITED budget_exceeded.
- * The caller's transaction makes look and insert one.
- */
-struct caps { int64_t hour, day, month; };
-enum err budget_reserve(struct ctx *, const char *turn_id, int64_t epoch, const char *agent_id, int64_t cost_nanousd,
-    const struct caps *global, const struct caps *agent) MUST_CHECK;
-enum err budget_release(struct ctx *, const char *turn_id) MUST_CHECK;
 #endif

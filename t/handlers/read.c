@@ -16,7 +16,7 @@
 static struct config cfg = {
 	.generation = 1, .provider = "offline", .model = "offline", .home = "/h", .data_dir = "/h/data",
 	.listen = "127.0.0.1:4545", .listen_port = 4545, .log_level = "info", .config_exists = true,
-	.alert_threshold = 0.8, .max_body_bytes = 8 << 20, .api_requests_per_minute = 1000000,
+	.budget.alert_threshold = 0.8, .max_body_bytes = 8 << 20, .api_requests_per_minute = 1000000,
 };
 static struct shm segment;
 static const struct headers as_json = { .content_type = "application/json" };

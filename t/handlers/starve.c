@@ -98,7 +98,7 @@ pwrite64(int fd, const void *p, size_t n, off64_t at)
 static struct config cfg = {
 	.generation = 1, .provider = "offline", .model = "offline", .home = "/h", .data_dir = "/h/data",
 	.listen = "127.0.0.1:4545", .listen_port = 4545, .log_level = "off", .config_exists = true,
-	.alert_threshold = 0.8, .max_body_bytes = 8 << 20, .api_requests_per_minute = 1000000,
+	.budget.alert_threshold = 0.8, .max_body_bytes = 8 << 20, .api_requests_per_minute = 1000000,
 };
 static struct shm segment;
 

@@ -5,6 +5,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/catalog_data.h"
+#include "lib/svc/price.h"
 #include "t/tap.h"
 
 static const char *
@@ -59,17 +60,31 @@ shipped(void)
 	ok(catalog_default_model("nobody") == NULL, "an unknown one has none");
 }
 
+static int64_t
+cost(const char *provider, const char *model, int64_t in, int64_t out, int64_t read, int64_t write)
+{
+	return price_of(NULL, provider, model, &(struct call_tokens){ .input = in, .output = out, .cache_read = read, .cache_write = write });
+}
+
 static void
 prices(void)
 {
-	is_int(catalog_cost_nanousd(NULL, "no-such", 1000000, 1000000, 0, 0), 4000000000, "an unknown model costs 1 and 3 dollars");
-	is_int(catalog_cost_nanousd("ollama", "no-such", 1000000, 1000000, 0, 0), 0, "one on this machine costs nothing");
-	is_int(catalog_cost_nanousd("offline", "offline", 1000000, 5, 0, 0), 0, "our own costs nothing");
-	is_int(catalog_cost_nanousd(NULL, "aion-2.0", 1, 0, 0, 0), 800, "one token at 0.80 a million is 800 nano-dollars");
-	is_int(catalog_cost_nanousd(NULL, "aion-2.0", 10, 0, 5, 5), 400 + 5000, "cached reads cost a tenth, cache writes a quarter more");
-	is_int(catalog_cost_nanousd(NULL, "no-such", 1, 0, 1, 0), 100, "reads count as part of the input");
-	is_int(catalog_cost_nanousd(NULL, "no-such", -5, -5, -5, -5), 0, "nothing is ever earned");
-	is_int(catalog_cost_nanousd(NULL, "no-such", INT64_MAX, INT64_MAX, 0, 0), INT64_MAX, "an absurd count stays within bounds");
+	const struct config cfg = { .budget = { .unpriced_input_nanousd = 7000000000, .unpriced_output_nanousd = 9000000000 } };
+
+	is_int(cost(NULL, "no-such", 1000000, 1000000, 0, 0), 4000000000, "an unknown model costs 1 and 3 dollars");
+	is_int(cost("ollama", "no-such", 1000000, 1000000, 0, 0), 0, "one on this machine costs nothing");
+	is_int(cost("offline", "offline", 1000000, 5, 0, 0), 0, "our own costs nothing");
+	is_int(cost(NULL, "aion-2.0", 1, 0, 0, 0), 800, "one token at 0.80 a million is 800 nano-dollars");
+	is_int(cost(NULL, "aion-2.0", 10, 0, 5, 5), 400 + 5000, "cached reads cost a tenth, cache writes a quarter more");
+	is_int(cost(NULL, "no-such", 1, 0, 1, 0), 100, "reads count as part of the input");
+	is_int(cost(NULL, "no-such", -5, -5, -5, -5), 0, "nothing is ever earned");
+	is_int(cost(NULL, "no-such", INT64_MAX, INT64_MAX, 0, 0), INT64_MAX, "an absurd count stays within bounds");
+	is_int(price_of(&cfg, NULL, "no-such", &(struct call_tokens){ .input = 1000000, .output = 1000000 }), 16000000000,
+	    "what an unknown model costs can be configured");
+	is_int(price_of(NULL, NULL, "music-2.6", &(struct call_tokens){ .generations = 2 }), 300000000, "a song has its price");
+	is_int(price_of(NULL, NULL, "gpt-image-2", &(struct call_tokens){ .input = 3000000, .image_input = 1000000 }), 18000000000,
+	    "tokens of images have theirs");
+	ok(price_max_output(&cfg, NULL, "gpt-5") > 1000 && price_max_input(NULL, "gpt-5") > 1000, "limits are known");
 }
 
 static void

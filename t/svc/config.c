@@ -70,7 +70,7 @@ defaults(void)
 	ok(cfg->message_timeout_s == 300 && cfg->tool_timeout_s == 120 && cfg->max_agent_call_depth == 5 &&
 	    cfg->agent_max_iterations == 0 && cfg->turn_threads == 1024 && !cfg->on_disconnect_cancel &&
 	    cfg->web_max_bytes == 10485760 && cfg->web_timeout_s == 30, "so have turns");
-	ok(cfg->budget_hour_nanousd == 0 && cfg->alert_threshold == 0.8 && !cfg->durability_power &&
+	ok(cfg->budget.all.nanousd[BUDGET_HOUR] == 0 && cfg->budget.alert_threshold == 0.8 && !cfg->durability_power &&
 	    cfg->proactive_memory && !cfg->network_enabled, "so has the rest");
 	ok(cfg->open_mode && cfg->reads_open && warned("no api_key"), "without a key it is open, and says so");
 	is_str(cfg->provider, "offline", "without a provider's key the built-in one answers");
@@ -94,9 +94,9 @@ settings(void)
 	ok(cfg->durability_power && cfg->on_disconnect_cancel && cfg->turn_threads == 16, "our own keys are understood");
 	ok(cfg->api_requests_per_minute == 4000000000u, "four billion requests a minute are a limit too");
 	is_int(cfg->ws_debounce_ms, 0, "0 is a setting");
-	is_int(cfg->budget_hour_nanousd, 100000000, "ten cents are 100,000,000 nano-dollars");
-	is_int(cfg->budget_day_nanousd, 1, "a tiny cap is still a cap");
-	is_int(cfg->budget_month_nanousd, 12000000000, "whole dollars may be written without a point");
+	is_int(cfg->budget.all.nanousd[BUDGET_HOUR], 100000000, "ten cents are 100,000,000 nano-dollars");
+	is_int(cfg->budget.all.nanousd[BUDGET_DAY], 1, "a tiny cap is still a cap");
+	is_int(cfg->budget.all.nanousd[BUDGET_MONTH], 12000000000, "whole dollars may be written without a point");
 	ok(cfg->web_max_bytes == 5000000 && cfg->web_timeout_s == 120, "values out of range come to its end");
 	ok(warned("web.fetch.timeout_secs: 120 is used"), "... with a warning");
 	ok(cfg->n_cors == 2 && strcmp(cfg->cors_origins[1], "https://b") == 0, "lists are lists");

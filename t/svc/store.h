@@ -12,6 +12,7 @@
 #include "lib/svc/agent.h"
 #include "lib/svc/caller.h"
 #include "lib/svc/config.h"
+#include "lib/svc/usage.h"
 #include "t/tap.h"
 
 #define ADA "11111111-1111-4111-8111-111111111111"
@@ -123,18 +124,9 @@ store_message(struct ctx *c, const char *session, int64_t seq, const char *role,
 static inline void
 store_usage(struct ctx *c, const char *agent, int64_t ts_ms, int64_t nanousd)
 {
-	char id[37];
+	const struct usage u = { .agent_id = agent, .provider = "openai", .model = "gpt\"5\\", .tokens = { .input = 100, .output = 20 },
+		.cost_nanousd = nanousd, .tool_calls = 1, .latency_ms = 5, .ts_ms = ts_ms };
 
-	SCOPED_STMT st = db_prepare(c->db,
-	    SQL("INSERT INTO usage_event (id, agent_id, ts_ms, provider, model, input_tokens, output_tokens, "
-	    "cost_nanousd, tool_calls, llm_calls, latency_ms) "
-	    "VALUES (?, ?, ?, 'openai', 'gpt\"5\\', 100, 20, ?, 1, 2, 5)"));
-
-	uuid4(id);
-	bind_text(st, id);
-	bind_text(st, agent);
-	bind_i64(st, ts_ms);
-	bind_i64(st, nanousd);
-	ok(db_exec(st) == ERR_OK, "usage is stored");
+	ok(usage_insert(c, &u) == ERR_OK, "usage is stored");
 }
 #endif

@@ -1,0 +1,71 @@
+/*
+ * Housekeeping. In small transactions, so that nobody who writes waits for it.
+ */
+#include "daemon/keep.h"
+
+#include <stdatomic.h>
+
+#include "daemon/conf.h"
+#include "daemon/conn.h"
+#include "daemon/dbpool.h"
+#include "daemon/threads.h"
+#include "db/db.h"
+#include "lib/base/arena.h"
+#include "lib/base/util.h"
+#include "lib/svc/budget.h"
+
+enum { FIRST_S = 60, HOUR_S = 3600 };
+
+static lws_sorted_usec_list_t timer;
+static _Atomic bool stopped;
+
+static enum err
+trim_once(struct ctx *c, bool *more)
+{
+	SCOPED_TX tx = { 0 };
+	enum err e = tx_begin(c, &tx);
+
+	if (e == ERR_OK)
+		e = usage_trim(c, clock_ms(), more);
+	if (e == ERR_OK)
+		e = budget_forget(c, clock_ms());
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
+static void
+tidy(void *arg)
+{
+	struct conf *k = conf_hold();
+	struct ctx c = { .arena = arena_new(4096), .cfg = conf_of(k), .now_ms = clock_ms() };
+	bool more = c.arena != NULL;
+	enum err e = ERR_OK;
+
+	(void)arg;
+	while (more && e == ERR_OK && !atomic_load(&stopped))
+		e = trim_once(&c, &more);
+	if (e != ERR_OK)
+		log_line(LOG_WARN, "what=tidy err=%s", err_code(e));
+	arena_free(c.arena);
+	conf_drop(k);
+}
+
+static void
+on_time(lws_sorted_usec_list_t *sul)
+{
+	if (threads_run_now(tidy, NULL) != 0)
+		log_line(LOG_WARN, "what=tidy err=busy");
+	lws_sul_schedule(loop_context(), 0, sul, on_time, (lws_usec_t)HOUR_S * LWS_US_PER_SEC);
+}
+
+void
+keep_start(void)
+{
+	lws_sul_schedule(loop_context(), 0, &timer, on_time, (lws_usec_t)FIRST_S * LWS_US_PER_SEC);
+}
+
+void
+keep_stop(void)
+{
+	atomic_store(&stopped, true);
+	lws_sul_cancel(&timer);
+}

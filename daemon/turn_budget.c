@@ -1,0 +1,152 @@
+/*
+ * What a turn may spend, and what it has spent.
+ *
+ * Each call of its model is held by the budget before it, and owed to the ledger after it; both are written with
+ * whatever transaction the turn has next, so they cost none of their own. Limits are looked up for each call: one that was
+ * set while the turn runs holds from its next call on.
+ */
+#include <string.h>
+
+#include "daemon/conf.h"
+#include "daemon/dbpool.h"
+#include "daemon/meter.h"
+#include "daemon/turn_state.h"
+#include "lib/base/util.h"
+#include "lib/svc/caller.h"
+#include "lib/svc/config.h"
+
+/* --- before a call --------------------------------------------------------------------------- */
+
+/* The agent's manifest as it is now; what the turn began with when it cannot be read. */
+static struct json_object *
+manifest_now(struct turn *t)
+{
+	struct json_object *m = NULL;
+
+	if (t->llm_calls == 0)
+		return t->agent.manifest;
+	SCOPED_STMT st = db_prepare(t->c->db, SQL("SELECT manifest FROM agent WHERE id = ?"));
+
+	bind_text(st, t->agent.id);
+	if (db_step(st))
+		m = json_shared(t->c, col_text(t->c, st, "manifest"));
+	return m != NULL ? m : t->agent.manifest;
+}
+
+static void
+limits(struct turn *t)
+{
+	const struct caller *who = t->c->who;
+	struct conf *k = conf_hold();
+	const struct config *cfg = k != NULL ? conf_of(k) : t->c->cfg;
+	struct budget_call *b = &t->budget;
+
+	b->hold = t->id;
+	b->epoch = t->epoch;
+	b->limit[BUDGET_ALL] = budget_of_all(cfg);
+	b->limit[BUDGET_AGENT] = budget_of_agent(cfg, t->agent.id, t->agent.name, manifest_now(t));
+	b->limit[BUDGET_PROVIDER] = budget_of_provider(cfg, t->route.provider);
+	b->limit[BUDGET_USER] = (struct budget_limit){ .id = NULL };
+	if (who != NULL && who->user_id[0] != '\0')
+		b->limit[BUDGET_USER] = budget_of_user(cfg, who->user_id, who->name);
+	conf_drop(k);
+	budget_look(b);
+}
+
+/* A provider whose own cap is used up is left for the next way. */
+enum err
+turn_hold(struct turn *t)
+{
+	enum err e;
+
+	for (;;) {
+		limits(t);
+		if (!t->budget.any)
+			return ERR_OK;
+		meter_bound(t->c->cfg, &t->budget, t->route.provider, t->route.model,
+		    meter_asked(t->system, &t->history, t->tools), t->max_tokens);
+		e = budget_hold(t->c, &t->budget);
+		if (e != ERR_RATE_LIMITED || t->budget.refused != BUDGET_PROVIDER || t->route_at + 1 >= t->n_routes)
+			return e;
+		t->route = t->routes[++t->route_at];
+	}
+}
+
+/* For a call that no other transaction begins. */
+enum err
+turn_hold_alone(struct turn *t)
+{
+	SCOPED_TX tx = { 0 };
+	enum err e;
+
+	job_db_acquire(t->c);
+	limits(t);
+	if (!t->budget.any)
+		return ERR_OK;
+	e = turn_tx(t, &tx);
+	if (e == ERR_OK)
+		e = turn_hold(t);
+	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
+}
+
+/* --- after a call ------------------------------------------------------------------------------ */
+
+void
+turn_owe(struct turn *t, enum err e, int64_t since_us)
+{
+	struct usage *u;
+
+	if (t->n_owed == t->owed_cap) {
+		size_t cap = t->owed_cap * 2 + 4;
+		struct usage *more = ctx_alloc(t->c, cap * sizeof(*more));
+
+		if (more == NULL) {
+			log_line(LOG_WARN, "rid=%s turn=%s what=\"no memory for a line of the ledger\"", t->c->rid, t->id);
+			return;
+		}
+		if (t->n_owed > 0)
+			memcpy(more, t->owed, t->n_owed * sizeof(*more));
+		t->owed = more;
+		t->owed_cap = cap;
+	}
+	u = &t->owed[t->n_owed++];
+	*u = (struct usage){ .agent_id = t->agent.id, .provider = t->route.provider, .model = t->route.model,
+		.user_id = t->c->who != NULL ? t->c->who->user_id : NULL, .channel = t->ask->channel,
+		.session_id = t->session_id, .turn_id = t->id, .ts_ms = clock_ms() };
+	meter_call(t->c->cfg, u, e, &t->answer, t->answer.usage_known ? 0 : meter_asked(t->system, &t->history, t->tools),
+	    t->heard, since_us);
+	t->llm_calls++;
+	t->out->input_tokens += u->tokens.input;
+	t->out->output_tokens += u->tokens.output;
+	t->cost_nanousd += u->cost_nanousd;
+}
+
+/* Tools run for what the last good answer asked for. */
+static void
+share_tools(struct turn *t)
+{
+	for (size_t i = t->n_owed; i > 0; i--)
+		if (t->owed[i - 1].status == USAGE_OK) {
+			t->owed[i - 1].tool_calls = t->tool_calls - t->tools_billed;
+			return;
+		}
+}
+
+enum err
+turn_settle(struct turn *t, bool goes_on)
+{
+	enum err e = ERR_OK;
+
+	share_tools(t);
+	for (size_t i = 0; e == ERR_OK && i < t->n_owed; i++)
+		e = usage_insert(t->c, &t->owed[i]);
+	return e != ERR_OK || goes_on ? e : budget_settle(t->c, &t->budget);
+}
+
+void
+turn_settled(struct turn *t)
+{
+	if (t->n_owed > 0)
+		t->tools_billed = t->tool_calls;
+	t->n_owed = 0;
+}

@@ -1,0 +1,25 @@
+/*
+ * What a call of a model costs, from the catalog's prices (providers' contract section 2.1).
+ */
+#ifndef LF_PRICE_H
+#define LF_PRICE_H
+#include "lib/svc/config.h"
+
+/* What a call took, as the provider counted it. Thinking is output. */
+struct call_tokens {
+	int64_t input, output;
+	int64_t cache_read, cache_write;        /* of the input */
+	int64_t image_input, image_output;      /* of input and output, where the model has prices of their own for images */
+	int64_t generations;                    /* pictures, songs …, of a model with a price per call */
+};
+
+/*
+ * Nano-dollars, rounded up. A model without a known price costs what [budget] unpriced_* say (1 and 3
+ * dollars a million tokens), one on this machine nothing. cfg may be NULL.
+ */
+int64_t price_of(const struct config *, const char *provider, const char *model, const struct call_tokens *);
+/* What the model writes at most when it is not told a limit; never 0. */
+int64_t price_max_output(const struct config *, const char *provider, const char *model);
+/* What the model reads at most, 0: not known. */
+int64_t price_max_input(const char *provider, const char *model);
+#endif

@@ -1,0 +1,62 @@
+/*
+ * The ledger: each call of a model is a row, and with it, in the same transaction, its part of sums that
+ * are kept as rows, so that no figure needs more than a few of them however long the ledger is.
+ */
+#ifndef LF_USAGE_H
+#define LF_USAGE_H
+#include "lib/base/json.h"
+#include "lib/svc/config.h"
+#include "lib/svc/price.h"
+
+enum usage_status { USAGE_OK, USAGE_FAILED, USAGE_CANCELLED };
+
+struct usage {
+	const char *agent_id, *provider, *model, *user_id, *channel, *session_id, *turn_id;     /* the last four: or NULL */
+	struct call_tokens tokens;
+	int64_t cost_nanousd, tool_calls, latency_ms;
+	int64_t ts_ms;                  /* when it ended; 0: now */
+	enum usage_status status;
+	bool estimated;                 /* the provider named no figures */
+};
+
+/* One call, and its part of the sums. Inside the caller's transaction, or a transaction of its own. */
+enum err usage_insert(struct ctx *, const struct usage *) MUST_CHECK;
+
+/* Whose sums. A model's: the total alone. */
+enum usage_scope { USAGE_ALL, USAGE_AGENT, USAGE_PROVIDER, USAGE_USER, USAGE_MODEL };
+
+/*
+ * What was spent in the window that now_ms lies in: the UTC day or month, or the minute of now and the sixty before,
+ * so that nothing of the last 60 minutes is missed. id: "" for USAGE_ALL.
+ */
+struct spent { int64_t nanousd, tokens; };
+enum err usage_spent(struct ctx *, enum usage_scope, const char *id, enum budget_span, int64_t now_ms, struct spent *ret) MUST_CHECK;
+/* The beginning of that window, and when what was spent first in it counts no more (for days and months: all of it). */
+int64_t usage_window_start(enum budget_span, int64_t now_ms);
+int64_t usage_window_end(enum budget_span, int64_t now_ms);
+/* What the agent took after from_ms, by the ledger. *ret_ms: when first; 0: nothing. Cached input may be left out. */
+enum err usage_since(struct ctx *, const char *agent_id, int64_t from_ms, bool without_cached, int64_t *ret_ms,
+    int64_t *ret_tokens) MUST_CHECK;
+
+/* --- as the API shows it (usage_show.c) --- */
+enum err usage_write_agents(struct ctx *, struct jw *) MUST_CHECK;
+enum err usage_write_summary(struct ctx *, struct jw *) MUST_CHECK;
+enum err usage_write_models(struct ctx *, bool performance, struct jw *) MUST_CHECK;
+enum err usage_write_days(struct ctx *, struct jw *) MUST_CHECK;
+/* [usage] retention_days, 90 when nothing is said. */
+int64_t usage_retention_days(const struct config *);
+/*
+ * The ledger as CSV, oldest first, in pieces: *at is where the last one ended ("": the beginning), it is empty again
+ * after the last piece. No statement stays open between two.
+ */
+struct usage_at { int64_t ts_ms; char id[37]; };
+void usage_csv_head(struct buf *out);
+enum err usage_csv_piece(struct ctx *, struct usage_at *at, bool *ret_more, struct buf *out) MUST_CHECK;
+
+/* Drop rows older than the retention and sums that nobody asks for, at most so many. *ret_more: there are more. */
+enum err usage_trim(struct ctx *, int64_t now_ms, bool *ret_more) MUST_CHECK;
+
+/* Buckets of usage_latency: exact below 64 ms, then 32 to each power of two. */
+int64_t latency_bucket(int64_t ms);
+int64_t latency_of_bucket(int64_t bucket);      /* the greatest that falls into it */
+#endif

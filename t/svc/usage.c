@@ -1,0 +1,237 @@
+/* The ledger: its sums agree with its rows, in every window; what is exported is what is there; what is old goes. */
+#include <time.h>
+
+#include "lib/svc/usage.h"
+#include "t/svc/store.h"
+
+enum { MIN = 60000, H = 3600000, CALLS = 3000 };
+static const int64_t DAY = 86400000;
+
+static uint64_t seed = 88172645463325252u;
+
+static uint64_t
+dice(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	return seed ^= seed << 17;
+}
+
+static int64_t
+one(struct ctx *c, struct stmt *st)
+{
+	int64_t n = db_step(st) ? col_i64(st, "n") : -1;
+
+	(void)c;
+	return n;
+}
+
+static void
+buckets(void)
+{
+	int64_t bad = 0;
+
+	for (int64_t ms = 0; ms < 1 << 20; ms++) {
+		int64_t b = latency_bucket(ms), top = latency_of_bucket(b);
+
+		bad += top < ms || (double)(top - ms) > 0.0325 * (double)ms || (ms > 0 && latency_bucket(ms - 1) > b) ||
+		    latency_bucket(top) != b || latency_bucket(top + 1) != b + 1;
+	}
+	is_int(bad, 0, "a bucket is at most three hundredths wide, and none is left out");
+	ok(latency_bucket(INT64_MAX) > 0 && latency_bucket(-5) == 0, "whatever the clock did");
+}
+
+/* The windows as the calendar has them, against those that we compute, for moments of thirty years. */
+static void
+calendar(void)
+{
+	int64_t bad = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		int64_t now = 1600000000000 + (int64_t)(dice() % 946080000000u), start, end;
+		time_t s = (time_t)(now / 1000), next;
+		struct tm tm;
+
+		gmtime_r(&s, &tm);
+		start = usage_window_start(BUDGET_DAY, now);
+		end = usage_window_end(BUDGET_DAY, now);
+		bad += start > now || end <= now || end - start != DAY || start % DAY != 0;
+		tm.tm_mday = 1, tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+		bad += usage_window_start(BUDGET_MONTH, now) != (int64_t)timegm(&tm) * 1000;
+		tm.tm_mon++;
+		next = timegm(&tm);
+		bad += usage_window_end(BUDGET_MONTH, now) != (int64_t)next * 1000;
+		start = usage_window_start(BUDGET_HOUR, now);
+		bad += now - start < H || now - start >= H + MIN;
+	}
+	is_int(bad, 0, "days and months are the calendar's, an hour is sixty to sixty-one minutes");
+}
+
+/* --- sums ---------------------------------------------------------------------------------- */
+
+static const char *const agents[] = { ADA, BEA, NOBODY, "gateway" };
+static const char *const providers[] = { "openai", "anthropic", "offline" };
+static const char *const users[] = { NULL, "", "u1", "u2" };
+static const char *const models[] = { "m1", "m2" };
+
+static void
+write_all(struct ctx *c, int64_t now)
+{
+	int64_t bad = 0;
+
+	for (int i = 0; i < CALLS; i++) {
+		int64_t ago = dice() % 3 == 0 ? (int64_t)(dice() % (2 * H)) : (int64_t)(dice() % (uint64_t)(70 * DAY));
+		const struct usage u = {
+			.agent_id = agents[dice() % 4], .provider = providers[dice() % 3], .user_id = users[dice() % 4],
+			.model = models[dice() % 2], .tokens = { .input = (int64_t)(dice() % 5000), .output = (int64_t)(dice() % 900) },
+			.cost_nanousd = (int64_t)(dice() % 1000000007), .tool_calls = (int64_t)(dice() % 3),
+			.latency_ms = (int64_t)(dice() % 9000), .status = dice() % 8 == 0 ? USAGE_FAILED : USAGE_OK, .ts_ms = now - ago,
+		};
+
+		bad += usage_insert(c, &u) != ERR_OK;
+	}
+	is_int(bad, 0, "%d calls are written", CALLS);
+}
+
+static int64_t
+by_rows(struct ctx *c, enum usage_scope s, const char *id, int64_t from, int64_t to)
+{
+	SCOPED_STMT all = db_prepare(c->db, SQL("SELECT coalesce(sum(cost_nanousd), 0) AS n FROM usage_event WHERE ts_ms >= ?2 AND ts_ms <= ?3"
+	    " AND (?1 = '' OR 1)"));
+	SCOPED_STMT agent = db_prepare(c->db, SQL("SELECT coalesce(sum(cost_nanousd), 0) AS n FROM usage_event WHERE agent_id = ?1"
+	    " AND ts_ms >= ?2 AND ts_ms <= ?3"));
+	SCOPED_STMT provider = db_prepare(c->db, SQL("SELECT coalesce(sum(cost_nanousd), 0) AS n FROM usage_event WHERE provider = ?1"
+	    " AND ts_ms >= ?2 AND ts_ms <= ?3"));
+	SCOPED_STMT user = db_prepare(c->db, SQL("SELECT coalesce(sum(cost_nanousd), 0) AS n FROM usage_event WHERE user_id = ?1"
+	    " AND ts_ms >= ?2 AND ts_ms <= ?3"));
+	struct stmt *st = s == USAGE_ALL ? all : s == USAGE_AGENT ? agent : s == USAGE_PROVIDER ? provider : user;
+
+	bind_text(st, id);
+	bind_i64(st, from);
+	bind_i64(st, to);
+	return one(c, st);
+}
+
+static void
+sums_agree(struct ctx *c, int64_t now)
+{
+	static const struct { enum usage_scope scope; const char *id; } each[] = {
+		{ USAGE_ALL, "" }, { USAGE_AGENT, ADA }, { USAGE_AGENT, "gateway" }, { USAGE_PROVIDER, "openai" },
+		{ USAGE_PROVIDER, "nobody" }, { USAGE_USER, "u1" }, { USAGE_USER, "u2" },
+	};
+	int64_t bad = 0, looked = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(each); i++)
+		for (enum budget_span w = 0; w < BUDGET_SPANS; w++)
+			for (int k = 0; k < 40; k++) {
+				int64_t at = now - (w == BUDGET_HOUR ? (int64_t)(dice() % (H / 2)) : (int64_t)(dice() % (uint64_t)(40 * DAY)));
+				int64_t step = w == BUDGET_HOUR ? MIN : DAY, to = at - at % step + step - 1;
+				struct spent s = { -1, -1 };
+
+				bad += usage_spent(c, each[i].scope, each[i].id, w, at, &s) != ERR_OK ||
+				    s.nanousd != by_rows(c, each[i].scope, each[i].id, usage_window_start(w, at), to);
+				looked++;
+			}
+	is_int(bad, 0, "in %d windows the sums are those of the rows", (int)looked);
+}
+
+static int64_t
+lines_of(const struct buf *b)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < b->len; i++)
+		n += b->p[i] == '\n';
+	return n;
+}
+
+static void
+shown(struct ctx *c)
+{
+	SCOPED_BUF b = BUF_INIT(1 << 20);
+	struct jw w = JW_INIT(&b);
+	struct json_object *o;
+
+	is_int(usage_write_summary(c, &w), ERR_OK, "the summary is shown");
+	o = json_stored(c, b.p);
+	is_int(js_i64(o, "call_count", 0), CALLS, "it counts every call");
+	buf_clear(&b);
+	w = (struct jw)JW_INIT(&b);
+	is_int(usage_write_models(c, true, &w), ERR_OK, "models are shown");
+	o = js_arr(json_stored(c, b.p), "models");
+	is_int(json_object_array_length(o), 2, "both");
+	o = json_object_array_get_idx(o, 0);
+	ok(js_i64(o, "p95_latency_ms", 0) > 8300 && js_i64(o, "p95_latency_ms", 0) < 8900, "95 of 100 even latencies below 9 s are below 8.55 s: %lld",
+	    (long long)js_i64(o, "p95_latency_ms", 0));
+	ok(js_i64(o, "min_latency_ms", -1) >= 0 && js_i64(o, "max_latency_ms", 0) <= 9000, "with the least and the most");
+}
+
+static void
+exported(struct ctx *c)
+{
+	SCOPED_BUF b = BUF_INIT(8 << 20);
+	const struct usage evil = { .agent_id = "=cmd|' /C calc'!A0", .provider = "+1", .model = "a,\"b\"\nc", .channel = "@x", .user_id = "-2",
+		.ts_ms = 5 };
+	static const char first[] = "1970-01-01T00:00:00.005Z,\"'=cmd|' /C calc'!A0\",,\"'=cmd|' /C calc'!A0\",\"'+1\",\"a,\"\"b\"\"\n"
+	    "c\",0,0,0.000000000,0,0,\"'-2\",\"'@x\",,ok,false\r\n";
+	struct usage_at at = { 0 };
+	bool more = true;
+	int64_t n = 0;
+
+	is_int(usage_insert(c, &evil), ERR_OK, "names are anything");
+	for (; more; n += lines_of(&b)) {
+		buf_clear(&b);
+		if (usage_csv_piece(c, &at, &more, &b) != ERR_OK)
+			break;
+		if (n == 0)
+			ok(b.p != NULL && strncmp(b.p, first, strlen(first)) == 0, "a spreadsheet takes none of them for a formula: %.170s", b.p);
+	}
+	is_int(n, CALLS + 2, "the export has a row for each");
+}
+
+static void
+trimmed(struct ctx *c, int64_t now)
+{
+	SCOPED_STMT rows = db_prepare(c->db, SQL("SELECT count(*) AS n FROM usage_event"));
+	SCOPED_STMT minutes = db_prepare(c->db, SQL("SELECT count(*) AS n FROM usage_sum WHERE span = 'minute' AND start_ms < ?"));
+	bool more = true;
+	int rounds = 0;
+
+	for (; more && rounds < 50; rounds++)
+		if (usage_trim(c, now + 60 * DAY, &more) != ERR_OK)
+			break;
+	ok(!more && rounds > 1, "what is old goes piece by piece");
+	ok(one(c, rows) > 0, "what is not stays");
+	bind_i64(minutes, now + 60 * DAY - 4 * H);
+	is_int(one(c, minutes), 0, "no minute of an earlier day is kept");
+	SCOPED_STMT old = db_prepare(c->db, SQL("SELECT count(*) AS n FROM usage_event WHERE ts_ms < ?"));
+
+	bind_i64(old, now - 30 * DAY);
+	is_int(one(c, old), 0, "no row older than ninety days is");
+}
+
+int
+main(void)
+{
+	struct ctx c = { 0 };
+	int64_t now;
+
+	store_open(&c);
+	now = c.now_ms - c.now_ms % DAY + 12 * H + 1234;
+	store_agent(&c, ADA, "ada", "zoe", NULL, "{}");
+	buckets();
+	calendar();
+	{
+		SCOPED_TX tx = { 0 };
+
+		ok(tx_begin(&c, &tx) == ERR_OK, "a transaction begins");
+		write_all(&c, now);
+		ok(tx_commit(&c, &tx) == ERR_OK, "and is committed");
+	}
+	sums_agree(&c, now);
+	shown(&c);
+	exported(&c);
+	trimmed(&c, now);
+	store_close(&c);
+	return done();
+}
