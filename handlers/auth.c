@@ -1,5 +1,5 @@
 /*
- * Browsers come in by a one-time link, and go.
+ * Browsers come in by a one-time link, ask who they are, and go.
  */
 #include "handlers/handlers.h"
 
@@ -63,6 +63,34 @@ auth_logout(struct ctx *c, const struct request *rq)
 	r = reply_json(c, 200, w);
 	r.set_cookie = COOKIE_GONE;
 	return r;
+}
+
+static void
+jw_none(struct jw *w, const char *name)
+{
+	jw_array(w, name);
+	jw_end(w);
+}
+
+/* No identity provider stands behind a key: there are no principals, groups or further roles. */
+struct reply
+auth_whoami(struct ctx *c, const struct request *rq)
+{
+	struct jw *w = reply_open(c);
+
+	(void)rq;
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	jw_object(w, NULL);
+	jw_str(w, "name", c->who->name);
+	jw_str(w, "user_id", c->who->user_id);
+	jw_str(w, "role", role_names[c->who->role]);
+	jw_null(w, "principal");
+	jw_none(w, "groups");
+	jw_none(w, "idp_groups");
+	jw_none(w, "roles");
+	jw_end(w);
+	return reply_json(c, 200, w);
 }
 
 struct reply

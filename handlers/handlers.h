@@ -20,6 +20,7 @@ HANDLER(system_openapi);
 
 HANDLER(auth_link);
 HANDLER(auth_logout);
+HANDLER(auth_whoami);
 HANDLER(auth_leave);
 
 HANDLER(agents_list);

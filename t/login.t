@@ -7,7 +7,7 @@ use LF;
 use LF::Refuse;
 use Test::More;
 
-my $api = LF->start;
+my $api = LF->start(config => qq([[users]]\nname = "ursula"\nrole = "user"\napi_key_hash = ") . sha256_hash('ursula-key') . qq("\n));
 
 # A fresh link's token, as the command prints it.
 sub token {
@@ -88,6 +88,16 @@ subtest 'it lasts, and ends' => sub {
     $api->post('/api/auth/logout', undef, 200);
     $api->get('/api/status', 200);
     pass 'the api_key itself stays';
+};
+
+subtest 'who one is' => sub {
+    my $root = $api->get('/api/authz/whoami', 200);
+    is "$root->{name} $root->{role}", 'root owner', 'the api_key is the owner';
+    is $api->get('/api/authz/whoami', 200, as($session))->{role}, 'owner', 'and so is a session of its links';
+    my $u = $api->get('/api/authz/whoami', 200, as('ursula-key'));
+    is "$u->{name} $u->{role}", 'ursula user', 'a user has the role that was given';
+    isnt $u->{user_id}, $root->{user_id}, 'and an id of her own';
+    is $api->get('/api/authz/whoami', 401, { Authorization => undef })->{code}, 'unauthorized', 'nobody is nobody';
 };
 
 subtest 'another api_key ends all sessions' => sub {

@@ -147,7 +147,7 @@ extern const struct schema bulk_made, bulk_done, agent_updated, agent_settled, a
 extern const struct schema injected, session_context;
 extern const struct schema session_page, session_raw, session_labelled, session_model_set, session_found, session_export,
     session_imported, session_stopped, sessions_cleaned, memory_export, memory_imported;
-extern const struct schema login_session, login_ended;
+extern const struct schema login_session, login_ended, who_asks;
 extern const struct schema kv_all, kv_pair, kv_stored;
 extern const struct schema model_list, model_detail, alias_list, provider_list, provider_detail;
 extern const struct schema vault_listed, vault_made, vault_stored;

@@ -6,6 +6,7 @@
 static const char *const words_ok[] = { "ok", "degraded", NULL };
 static const char *const words_check[] = { "ok", "warn", "error", "skipped", NULL };
 static const char *const words_ready[] = { "ready", "not_ready", NULL };
+static const char *const words_role[] = { "viewer", "user", "admin", "owner", NULL };
 static const char *const words_database[] = { "connected", "error", NULL };
 
 const char *const words_agent_state[] = {
@@ -255,3 +256,15 @@ static const struct field login_ended_fields[] = {
 	F_END
 };
 const struct schema login_ended = { .name = "LoginEnded", .fields = login_ended_fields };
+
+static const struct field who_asks_fields[] = {
+	R_(STRING, "name"),
+	R_(UUID, "user_id"),
+	R_(STRING, "role", .values = words_role),
+	R_NULL(STRING, "principal"),
+	R_(ARRAY, "groups", .item = FT_STRING),
+	R_(ARRAY, "idp_groups", .item = FT_STRING),
+	R_(ARRAY, "roles", .item = FT_STRING),
+	F_END
+};
+const struct schema who_asks = { .name = "WhoAsks", .fields = who_asks_fields };
