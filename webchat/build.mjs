@@ -62,8 +62,17 @@ const { metafile } = await build({
 
 const made = Object.keys(metafile.outputs).map((f) => basename(f));
 const one = (pattern) => '/assets/' + made.find((f) => pattern.test(f));
+
+// What the first script asks for at once need not wait until that has been read.
+function preloads() {
+	const [, app] = Object.entries(metafile.outputs).find(([f]) => /\/app-\w+\.js$/.test(f));
+	const first = app.imports.filter((i) => i.kind === 'import-statement').map((i) => basename(i.path)).sort();
+	return first.map((f) => `<link rel="modulepreload" href="/assets/${f}">`).join('\n');
+}
+
 const page = readFileSync(join(here, 'src', 'index.html'), 'utf8')
 	.replace('@SCRIPT@', one(/^app-\w+\.js$/))
+	.replace('@PRELOADS@', preloads())
 	.replace('@STYLE@', one(/^app-\w+\.css$/))
 	.replace('@FONT@', one(/^inter-latin-wght-normal-\w+\.woff2$/))
 	.replace('@THEME@', hashed('theme.js', readFileSync(join(here, 'src', 'theme.js'), 'utf8')))

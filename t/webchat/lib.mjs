@@ -85,6 +85,21 @@ export async function accessible(page, name) {
 	check(bad.length === 0, `${name}: axe finds nothing to object to`, bad.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join('; ')}`));
 }
 
+// Light and dark, at a desk and on a phone.
+export async function everyWay(page, name) {
+	const was = page.viewportSize();
+	for (const [colorScheme, size] of [['light', was], ['dark', was], ['dark', { width: 375, height: 720 }]]) {
+		const way = `${name}, ${colorScheme}${size === was ? '' : ', phone'}`;
+		await page.emulateMedia({ colorScheme });
+		await page.setViewportSize(size);
+		await accessible(page, way);
+		if (size !== was) check(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${way}: nothing sticks out`);
+		await picture(page, way.replace(/\W+/g, '-'));
+	}
+	await page.setViewportSize(was);
+	await page.emulateMedia({ colorScheme: 'light' });
+}
+
 export async function picture(page, name) {
 	if (process.env.LF_PICTURES) await page.screenshot({ path: `${process.env.LF_PICTURES}/${name}.png` });
 }

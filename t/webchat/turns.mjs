@@ -37,7 +37,7 @@ await steps({
 		check(await a.evaluate((x) => x.matches('.is-stopped')), 'it ends at once');
 		const text = await a.textContent();
 		check(text.includes('word1') && !text.includes('word120'), 'what had come stays');
-		check(text.includes('You stopped this answer'), 'and it is said why it ends');
+		check(text.includes('This answer was stopped'), 'and it is said why it ends');
 		await accessible(page, 'stopped answer');
 		await ask(page, 'and QUICKLY now');
 		check((await (await answer(page)).textContent()).includes('Hello from the mock.'), 'then one can go on');

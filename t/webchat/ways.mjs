@@ -94,7 +94,9 @@ await steps({
 		await page.waitForSelector('.answer.is-stopped');
 		check(true, 'Escape stops an answer');
 		await page.keyboard.press('Shift+Tab');
-		check(/^(Try again|Copy)/.test(await focused(page)), 'and one step back stands its next try', await focused(page));
+		check(await focused(page) === 'Attach files', 'one step back files can be attached');
+		await page.keyboard.press('Shift+Tab');
+		check(/^(Try again|Copy)/.test(await focused(page)), 'and before that stands its next try', await focused(page));
 		await b.over('keyboard');
 	},
 

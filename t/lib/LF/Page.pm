@@ -58,8 +58,9 @@ sub start {
     my ($class, %script) = @_;
     needed();
     build();
+    my $config = delete $script{config};
     my $up = LF->mock(default => { text => 'Hello from the mock.', chunks => 4 }, %script);
-    my $api = LF->start(model => $up, timeout => 60, env => { LF_LLM_RETRY_MS => 20 },
+    my $api = LF->start(model => $up, config => $config, timeout => 60, env => { LF_LLM_RETRY_MS => 20 },
         limits => "ws_messages_per_minute = 1000\nmax_ws_per_ip = 50\n");
     $api->{mock} = $up;
     return $api;

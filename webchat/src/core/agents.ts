@@ -1,9 +1,9 @@
-// Which agents there are, which one is looked at, and the address that says so:
-// #/AGENT/SESSION.
+// Which agents there are, which one is looked at, and the address that says so.
 import { computed, signal } from '@preact/signals';
 import { get, post } from './api';
 import * as chat from './chat';
 import { keep } from './keep';
+import { CHAT, go, page, read } from './route';
 import * as sessions from './sessions';
 import type { Agent } from './types';
 
@@ -17,9 +17,10 @@ export const missing = signal(false);           // the address named an agent th
 
 const LAST = 'lf-last-agent';
 
+// An address that only led here is not one to go back to.
 const put = (a: string, s: string) => {
-	const want = `#/${a}/${s}`;
-	if (location.hash !== want) history[location.hash ? 'pushState' : 'replaceState'](null, '', want);
+	const whole = page.value !== 'chat' || CHAT.exec(location.hash)?.[2];
+	go(`#/${a}/${s}`, whole ? 'pushState' : 'replaceState');
 };
 
 export async function load() {
@@ -30,33 +31,36 @@ export async function load() {
 const current = async (id: string) => (await get<Agent>(`/api/agents/${id}`)).session_id!;
 
 // A conversation of an agent, its current one when none is named or the named one is gone.
-export async function show(id: string, session?: string) {
+// aside: behind another page, which keeps the address.
+export async function show(id: string, session?: string, aside = false) {
 	const a = agents.value.find((x) => x.id === id);
 	missing.value = !a;
 	if (!a) return;
 	const to = session ?? a.session_id ?? await current(id);
 	keep.set(LAST, id, true);
-	put(id, to);
+	if (!aside) put(id, to);
 	if (await chat.open(id, to)) return;
 	const now = await current(id);
 	if (now === to || chat.sessionId.value !== to) return;
-	put(id, now);
+	if (!aside) put(id, now);
 	await chat.open(id, now);
 }
 
 export async function follow() {
-	const m = location.hash.match(/^#\/([0-9a-f-]{36})(?:\/([0-9a-f-]{36}))?$/);
+	const m = CHAT.exec(location.hash), aside = page.value !== 'chat';
 	if (m && m[1] === chat.agentId.value && m[2] === chat.sessionId.value) return;
 	if (m && agents.value.some((a) => a.id === m[1])) return show(m[1]!, m[2]);
+	if (!m && agent.value) return aside ? undefined : put(chat.agentId.value, chat.sessionId.value);
 	const last = keep.get(LAST), first = agents.value.find((a) => a.id === last) ?? agents.value[0];
-	if (first) await show(first.id);
+	if (first) await show(first.id, undefined, aside);
 	else chat.close();
 }
 
 // A conversation of its own. One that is still empty is good enough.
 export async function newChat() {
 	const id = chat.agentId.value;
-	if (!id || (!chat.items.value.length && !chat.loading.value && !chat.trouble.value)) return;
+	if (!id) return;
+	if (!chat.items.value.length && !chat.loading.value && !chat.trouble.value) return put(id, chat.sessionId.value);
 	try {
 		const s = await post<{ session_id: string }>(`/api/agents/${id}/sessions`);
 		await show(id, s.session_id);
@@ -65,10 +69,17 @@ export async function newChat() {
 	}
 }
 
-export async function make(template: string, name: string): Promise<void> {
-	const made = await post<{ agent_id: string }>('/api/agents', { template, name });
+// From a template, or from a manifest of one's own.
+export async function make(from: { template: string } | { manifest_toml: string }, name: string): Promise<void> {
+	const made = await post<{ agent_id: string }>('/api/agents', { ...from, name });
 	await load();
 	await show(made.agent_id);
+}
+
+// After something was changed on another page: the list, and whom one talks with.
+export async function changed() {
+	await load();
+	if (!agent.value) await follow();
 }
 
 chat.onMoved(async (session) => {
@@ -91,5 +102,6 @@ chat.onAgents((list) => {
 });
 
 addEventListener('popstate', () => {
-	if (location.hash.startsWith('#/') && loaded.value) void follow();
+	read();
+	if (page.value === 'chat' && location.hash.startsWith('#/') && loaded.value) void follow();
 });

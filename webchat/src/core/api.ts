@@ -22,16 +22,20 @@ function headers(json: boolean): HeadersInit {
 	return h;
 }
 
+export function failureOf(status: number, b: Record<string, unknown>): ApiError {
+	let text = typeof b.message === 'string' ? b.message : `The server answered ${status}.`;
+	const code = typeof b.code === 'string' ? b.code : `http_${status}`;
+	if (status === 503) text = 'The server is not ready. Try again in a moment.';
+	if (status === 429 && code === 'rate_limited') text = 'Too many requests. Wait a moment and try again.';
+	return new ApiError(status, code, text);
+}
+
 async function failure(r: Response): Promise<ApiError> {
-	let text = `The server answered ${r.status}.`, code = `http_${r.status}`;
 	try {
-		const b = await r.json();
-		if (typeof b.message === 'string') text = b.message;
-		if (typeof b.code === 'string') code = b.code;
-	} catch { /* not JSON: the status says it */ }
-	if (r.status === 503) text = 'The server is not ready. Try again in a moment.';
-	if (r.status === 429) text = 'Too many requests. Wait a moment and try again.';
-	return new ApiError(r.status, code, text);
+		return failureOf(r.status, await r.json());
+	} catch {
+		return failureOf(r.status, {});         // not JSON: the status says it
+	}
 }
 
 export interface CallOptions { body?: unknown; signal?: AbortSignal; quiet?: boolean }
@@ -59,5 +63,9 @@ async function json<T>(r: Promise<Response>): Promise<T> {
 
 export const get = <T>(path: string, o?: CallOptions) => json<T>(call('GET', path, o));
 export const post = <T>(path: string, body: unknown = {}, o?: CallOptions) => json<T>(call('POST', path, { ...o, body }));
+
+export const put = <T>(path: string, body: unknown = {}) => json<T>(call('PUT', path, { body }));
+export const patch = <T>(path: string, body: unknown) => json<T>(call('PATCH', path, { body }));
+export const del = (path: string) => call('DELETE', path);
 
 export const words = (e: unknown) => (e instanceof Error ? e.message : String(e));

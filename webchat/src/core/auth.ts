@@ -1,6 +1,6 @@
 // Who we are: a one-time link in the address, a key that was kept, or nobody
 // (a server in open mode asks for nothing).
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { ApiError, get, onRefused, post, token, words } from './api';
 import { keep } from './keep';
 
@@ -9,6 +9,14 @@ export type Phase = 'starting' | 'signin' | 'unreachable' | 'ready';
 export const phase = signal<Phase>('starting');
 export const problem = signal('');
 export const open = signal(false);              // no sign-in is needed here
+
+const ROLES = ['viewer', 'user', 'admin', 'owner'] as const;
+export type Role = (typeof ROLES)[number];
+const role = signal<Role>('viewer');
+const rank = computed(() => ROLES.indexOf(role.value));
+
+// What a role may not do is not offered to it.
+export const may = (least: Role) => rank.value >= ROLES.indexOf(least);
 
 const KEPT = 'lf-token';
 
@@ -26,7 +34,7 @@ function forget() {
 
 async function known(): Promise<boolean> {
 	try {
-		await get('/api/status', { quiet: true });
+		role.value = (await get<{ role: Role }>('/api/authz/whoami', { quiet: true })).role;
 		return true;
 	} catch (e) {
 		if (e instanceof ApiError && (e.status === 401 || e.status === 403)) return false;
@@ -46,6 +54,7 @@ async function useLink(link: string) {
 	try {
 		const a = await post<{ token: string }>('/api/auth/link', { token: link }, { quiet: true });
 		token.value = a.token;
+		await known();
 		keep.set(KEPT, a.token, true);
 		phase.value = 'ready';
 	} catch (e) {

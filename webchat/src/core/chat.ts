@@ -9,7 +9,7 @@ import * as sessions from './sessions';
 import * as socket from './socket';
 import * as spent from './spent';
 import { streamTurn, watchTurn } from './stream';
-import type { History, Item, TurnEvent } from './types';
+import type { FileRef, History, Item, TurnEvent } from './types';
 
 export const agentId = signal('');
 export const sessionId = signal('');
@@ -57,8 +57,8 @@ async function fillIn() {
 		change((i) => ({ ...i, parts: whole.parts }));
 }
 
-function failed(text: string, code?: string) {
-	const stopped = turn.value?.stopping || code === 'cancelled';
+function failed(text: string) {
+	const stopped = turn.value?.stopping || text === 'Cancelled';
 	over((i) => ({ ...i, state: stopped ? 'stopped' : 'failed', error: stopped ? undefined : text }));
 	heard.value = stopped ? 'Stopped.' : `No answer: ${text}`;
 }
@@ -83,7 +83,7 @@ function happen(e: TurnEvent) {
 		items.value = items.value.slice(0, -1);
 		note('The agent chose not to answer.');
 		break;
-	case 'failed': failed(e.text, e.code); break;
+	case 'failed': failed(e.text); break;
 	}
 }
 
@@ -160,11 +160,11 @@ async function command(name: string, args: string) {
 	note('Commands need the live connection, which is not there now.');
 }
 
-async function byStream(text: string) {
+async function byStream(text: string, files: FileRef[]) {
 	const mine = turn.value?.id;
 	const still = () => turn.value?.id === mine && turn.value?.own;
 	try {
-		const ended = await streamTurn(agentId.value, sessionId.value, text, (e) => { if (still()) happen(e); });
+		const ended = await streamTurn(agentId.value, sessionId.value, text, files, (e) => { if (still()) happen(e); });
 		if (!ended && still()) lookAfter();
 	} catch (e) {
 		if (!still()) return;
@@ -173,22 +173,26 @@ async function byStream(text: string) {
 	}
 }
 
-export async function ask(raw: string) {
-	const text = raw.trim(), c = COMMANDS.exec(text);
+// The reference alone: what else is known of a file stays here.
+const refs = (files: FileRef[]): FileRef[] => files.map(({ file_id, filename, content_type }) => ({ file_id, filename, ...(content_type ? { content_type } : {}) }));
+
+export async function ask(raw: string, with_: FileRef[] = []) {
+	const files = refs(with_), text = raw.trim() || (files.length ? `Attached: ${files.map((f) => f.filename).join(', ')}` : '');
+	const c = files.length ? null : COMMANDS.exec(text);
 	if (!text || turn.value || !sessionId.value) return;
 	editing.value = false;
 	if (c) return command(c[1]!, c[2] ?? '');
 	const id = fresh('m');
 	turn.value = { id, own: true, accepted: false, stopping: false, question: text };
-	add({ key: `u${id}`, role: 'user', state: 'done', parts: [{ kind: 'text', text }], time: new Date().toISOString() },
+	add({ key: `u${id}`, role: 'user', state: 'done', parts: [{ kind: 'text', text }], images: files.length ? files : undefined, time: new Date().toISOString() },
 		{ key: `a${id}`, role: 'assistant', state: 'coming', parts: [] });
 	sessions.hear(sessionId.value, text);
 	heard.value = 'Sent. The agent is working.';
 	// an object with a "content" would be opened as an envelope: put it into one
 	const content = text.startsWith('{') ? JSON.stringify({ content: text }) : text;
 	const small = new TextEncoder().encode(content).length < SOCKET_MAX;
-	if (small && await socket.ready(2500) && turn.value?.id === id && socket.say({ type: 'message', content, message_id: id })) return;
-	if (turn.value?.id === id) await byStream(text);
+	if (small && await socket.ready(2500) && turn.value?.id === id && socket.say({ type: 'message', content, message_id: id, ...(files.length ? { attachments: files } : {}) })) return;
+	if (turn.value?.id === id) await byStream(text, files);
 }
 
 export async function stop() {
@@ -210,7 +214,7 @@ export function retry() {
 	const last = items.value.at(-1)!;
 	if (last.state === 'failed' || last.state === 'stopped')
 		items.value = items.value.slice(0, items.value.indexOf(q));
-	void ask(textOf(q));
+	void ask(textOf(q), q.images);
 }
 
 // What is stored of a conversation; the turn that runs in it, if one does, is waited for.

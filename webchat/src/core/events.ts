@@ -30,7 +30,7 @@ export function ofFrame(f: Frame): TurnEvent | null {
 	case 'phase': return (f.phase === 'long_running' || f.phase === 'context_warning') && f.detail ? { type: 'note', text: f.detail } : null;
 	case 'response': return { type: 'answer', text: f.content, thinking: f.thinking, usage: usage(f) };
 	case 'silent_complete': return { type: 'silent' };
-	case 'error': return { type: 'failed', text: f.content, code: f.code };
+	case 'error': return { type: 'failed', text: f.content };
 	default: return null;
 	}
 }

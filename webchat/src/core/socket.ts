@@ -1,6 +1,7 @@
 // The chat socket: one per page, pinned to a session, opened again when it breaks.
 import { signal } from '@preact/signals';
 import { ApiError, get, token } from './api';
+import { may } from './auth';
 import type { Frame } from './events';
 
 export type Link = 'connecting' | 'online' | 'stream' | 'offline';
@@ -47,6 +48,10 @@ function later() {
 function connect() {
 	clearTimeout(timer);
 	if (!wanted) return;
+	if (!may('user')) {
+		link.value = 'stream';          // who only reads needs none
+		return;
+	}
 	if (!navigator.onLine) {
 		link.value = 'offline';
 		return later();

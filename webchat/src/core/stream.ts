@@ -1,7 +1,7 @@
 // Answers as event streams: the way around a network that lets no WebSocket through, and turns that others began.
 import { call } from './api';
 import { ofEvent } from './events';
-import type { TurnEvent } from './types';
+import type { FileRef, TurnEvent } from './types';
 
 async function* lines(body: ReadableStream<Uint8Array>) {
 	const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader();
@@ -27,8 +27,8 @@ async function* events(r: Response): AsyncGenerator<TurnEvent> {
 	}
 }
 
-export async function streamTurn(agentId: string, sessionId: string, message: string, say: (e: TurnEvent) => void) {
-	const r = await call('POST', `/api/agents/${agentId}/message/stream`, { body: { message, session_id: sessionId, channel_type: 'web' } });
+export async function streamTurn(agentId: string, sessionId: string, message: string, files: FileRef[], say: (e: TurnEvent) => void) {
+	const r = await call('POST', `/api/agents/${agentId}/message/stream`, { body: { message, session_id: sessionId, channel_type: 'web', ...(files.length ? { attachments: files } : {}) } });
 	let ended = false;
 
 	say({ type: 'accepted' });

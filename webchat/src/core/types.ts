@@ -11,7 +11,27 @@ export interface Agent {
 	ready?: boolean;
 	session_id?: string;
 	identity?: { emoji: string | null; avatar_url: string | null; color: string | null };
+	last_active?: string;
+	cost_24h?: number;
+	sessions_24h?: number;
+	tags?: string[];
 }
+
+export interface AgentDetail extends Omit<Agent, 'model_provider' | 'model_name'> {
+	mode: string;
+	description: string;
+	system_prompt: string;
+	schedule: string;
+	web_search_augmentation: string;
+	source_template: string | null;
+	tags: string[];
+	model: {
+		provider: string; model: string;
+		max_tokens: number | null; temperature: number | null; top_p: number | null; context_window: number | null;
+	};
+}
+
+export interface Page<T> { items: T[]; total: number }
 
 export interface SessionItem {
 	session_id: string;
@@ -21,6 +41,8 @@ export interface SessionItem {
 	active: boolean;
 	is_canonical: boolean;
 }
+
+export interface FileRef { file_id: string; filename: string; content_type?: string }
 
 export interface HistoryTool {
 	name: string;
@@ -33,7 +55,7 @@ export interface HistoryMessage {
 	role: 'User' | 'Assistant' | 'System';
 	content: string;
 	tools?: HistoryTool[];
-	images?: { file_id: string; filename: string }[];
+	images?: FileRef[];
 	thinking?: string;
 	timestamp?: string;
 }
@@ -65,7 +87,7 @@ export interface Item {
 	role: 'user' | 'assistant' | 'system';
 	parts: Part[];
 	thinking?: string;
-	images?: { file_id: string; filename: string }[];
+	images?: FileRef[];
 	time?: string;
 	usage?: Usage;
 	// of an answer: coming, whole, ended by the reader, or not to be had
@@ -84,4 +106,4 @@ export type TurnEvent =
 	| { type: 'note'; text: string }
 	| { type: 'answer'; text?: string; thinking?: string; usage?: Usage }
 	| { type: 'silent' }
-	| { type: 'failed'; text: string; code?: string };
+	| { type: 'failed'; text: string };

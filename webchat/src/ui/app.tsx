@@ -3,11 +3,13 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import * as agents from '../core/agents';
 import { words } from '../core/api';
-import { phase } from '../core/auth';
+import { may, phase } from '../core/auth';
+import { page } from '../core/route';
 import * as chat from '../core/chat';
 import { titleOf, sessions } from '../core/sessions';
 import { Conversation } from './conversation';
 import { NewAgent } from './newagent';
+import { Page } from './pages';
 import { Sidebar } from './sidebar';
 import { SignIn, Unreachable } from './signin';
 import { covered, drawer, focus, making, narrow } from './view';
@@ -20,7 +22,7 @@ function keys(e: KeyboardEvent) {
 	} else if (e.key === 'Escape' && drawer.value && narrow.value) {
 		drawer.value = false;
 		focus('menu');
-	} else if (e.key === 'Escape' && chat.busy.value && !document.querySelector('dialog[open]')) {
+	} else if (e.key === 'Escape' && chat.busy.value && page.value === 'chat' && !document.querySelector('dialog[open]')) {
 		void chat.stop();
 	}
 }
@@ -46,16 +48,17 @@ function Main() {
 		};
 	}, []);
 	useSignalEffect(() => {
+		if (page.value !== 'chat') return;
 		const a = agents.agent.value, s = sessions.value.find((x) => x.session_id === chat.sessionId.value);
 		document.title = a ? `${s && s.message_count ? `${titleOf(s)} · ` : ''}${a.name} · LibreFang` : 'LibreFang';
 	});
 	return (
 		<>
-			<a class="skip" href="#box" onClick={(e) => { e.preventDefault(); focus('box'); }}>Skip to the message box</a>
+			{page.value === 'chat' && may('user') && <a class="skip" href="#box" onClick={(e) => { e.preventDefault(); focus('box'); }}>Skip to the message box</a>}
 			<div class={`frame${covered.value ? ' covered' : ''}`}>
 				<Sidebar />
 				{covered.value && <div class="veil" onClick={() => { drawer.value = false; }} />}
-				<Conversation problem={problem.value} again={load} />
+				{page.value === 'chat' ? <Conversation problem={problem.value} again={load} /> : <Page />}
 			</div>
 			{making.value && <NewAgent />}
 			<p class="away" role="status" aria-live="polite">{chat.heard.value}</p>

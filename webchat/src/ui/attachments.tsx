@@ -1,13 +1,13 @@
 // Files of a message. They need our key, so they are fetched and shown from memory.
 import { useEffect, useState } from 'preact/hooks';
 import { call } from '../core/api';
+import type { FileRef } from '../core/types';
 import { Icon } from './icons';
 
-interface File { file_id: string; filename: string }
 
 const PICTURES = /^image\/(png|jpeg|gif|webp)$/;
 
-function One({ file }: { file: File }) {
+function One({ file }: { file: FileRef }) {
 	const [url, setUrl] = useState('');
 	const [picture, setPicture] = useState(false);
 	useEffect(() => {
@@ -28,6 +28,6 @@ function One({ file }: { file: File }) {
 	return url ? <a class="file" href={url} download={file.filename}>{name}</a> : <span class="file">{name}</span>;
 }
 
-export function Attachments({ list }: { list: File[] }) {
+export function Attachments({ list }: { list: FileRef[] }) {
 	return <ul class="attachments" aria-label="Attachments">{list.map((f) => <li key={f.file_id}><One file={f} /></li>)}</ul>;
 }

@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import * as agents from '../core/agents';
+import { may } from '../core/auth';
 import * as chat from '../core/chat';
 import { sessions, titleOf, UNTITLED } from '../core/sessions';
 import { link } from '../core/socket';
@@ -22,7 +23,7 @@ function Head() {
 				<h1>{a ? (title === UNTITLED ? a.name : title) : 'LibreFang'}</h1>
 				{a && <p class="soft">{title === UNTITLED ? '' : `${a.name} · `}{a.model_provider === a.model_name ? a.model_name : `${a.model_provider} / ${a.model_name}`}</p>}
 			</div>
-			<button type="button" class="quiet square only-narrow" aria-label="New chat" disabled={!a} onClick={() => void agents.newChat().then(() => focus('box'))}><Icon name="plus" /></button>
+			{may('user') && <button type="button" class="quiet square only-narrow" aria-label="New chat" disabled={!a} onClick={() => void agents.newChat().then(() => focus('box'))}><Icon name="plus" /></button>}
 		</header>
 	);
 }
@@ -41,9 +42,9 @@ function Empty() {
 			<Avatar agent={a} large />
 			<h2>Talk with {a.name}</h2>
 			{a.description && <p class="soft">{a.description}</p>}
-			<ul class="chips" aria-label="Suggestions">
+			{may('user') && <ul class="chips" aria-label="Suggestions">
 				{(offline ? OFFLINE : MODEL).map((s) => <li key={s}><button type="button" onClick={() => { void chat.ask(s); focus('box'); }}>{s}</button></li>)}
-			</ul>
+			</ul>}
 			{offline && <p class="soft small">No model provider is set up, so the built-in offline engine answers. It follows a few fixed rules and uses real tools.</p>}
 		</div>
 	);
@@ -54,7 +55,7 @@ function Nobody() {
 		<div class="empty">
 			<h2>No agents yet</h2>
 			<p class="soft">An agent has a name, a purpose and a memory of its own.</p>
-			<button type="button" class="solid" onClick={() => { making.value = true; }}>Create an agent</button>
+			{may('admin') && <button type="button" class="solid" onClick={() => { making.value = true; }}>Create an agent</button>}
 		</div>
 	);
 }

@@ -13,6 +13,19 @@ export function clock(iso: string): string {
 	return new Date(iso).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
 }
 
+export function when(iso: string): string {
+	const day = dayOf(iso);
+	if (day === 'Today') return clock(iso);
+	const d = new Date(iso);
+	return d.toLocaleDateString(undefined, { day: 'numeric', month: 'short', ...(d.getFullYear() === new Date().getFullYear() ? {} : { year: 'numeric' }) });
+}
+
+export function bytes(n: number): string {
+	return n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(1)} KB` : `${(n / 1048576).toFixed(1)} MB`;
+}
+
+export const count = (n: number, one: string, many = `${one}s`) => `${n.toLocaleString()} ${n === 1 ? one : many}`;
+
 const DAY = 86400000;
 
 export function dayOf(iso: string, now = new Date()): string {

@@ -1,6 +1,7 @@
 // One item of a conversation.
 import { Component } from 'preact';
 import { useState } from 'preact/hooks';
+import { may } from '../core/auth';
 import * as chat from '../core/chat';
 import { textOf } from '../core/history';
 import type { Agent, Item, Usage } from '../core/types';
@@ -56,7 +57,7 @@ function Question({ item, asked, busy }: Props) {
 			<div class="acts">
 				{item.time && <time dateTime={item.time}>{clock(item.time)}</time>}
 				<Copy text={textOf(item)} />
-				{asked && !busy && <Act icon="edit" name="Edit this question" onClick={() => { chat.editing.value = true; focus('box'); }} />}
+				{asked && !busy && may('user') && <Act icon="edit" name="Edit this question" onClick={() => { chat.editing.value = true; focus('box'); }} />}
 			</div>
 		</article>
 	);
@@ -75,12 +76,12 @@ function Answer({ item, agent, last, busy }: Props) {
 				{quiet && <p class="dots" aria-hidden="true"><i /><i /><i /></p>}
 				{item.images && <Attachments list={item.images} />}
 				{item.state === 'failed' && <p class="problem"><Icon name="alert" /><span>{sentence(item.error ?? '')}</span></p>}
-				{item.state === 'stopped' && <p class="soft small">You stopped this answer.</p>}
+				{item.state === 'stopped' && <p class="soft small">This answer was stopped.</p>}
 				{item.usage?.memories?.length ? <p class="soft small kept"><Icon name="spark" /><span>Remembered: {item.usage.memories.join(', ')}</span></p> : null}
 				{!coming && (
 					<div class="acts">
 						{item.parts.length > 0 && <Copy text={textOf(item)} />}
-						{last && !busy && (item.state === 'done'
+						{last && !busy && may('user') && (item.state === 'done'
 							? <Act icon="retry" name="Ask again" onClick={chat.retry} />
 							: <button type="button" class="plain" onClick={chat.retry}><Icon name="retry" /><span>Try again</span></button>)}
 						{item.time && <time dateTime={item.time}>{clock(item.time)}</time>}

@@ -1,4 +1,4 @@
-// A new agent from one of the templates that come with the server.
+// A new agent: from one of the templates that come with the server, or from a manifest.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { make, templates } from '../core/agents';
 import { words } from '../core/api';
@@ -6,10 +6,27 @@ import { sentence } from './format';
 import { Icon } from './icons';
 import { focus, making } from './view';
 
+const BLANK = 'blank', MANY = 8;
+const MANIFEST = `description = ""
+
+[model]
+provider = "default"
+model = "default"
+system_prompt = """
+You are a helpful agent."""
+
+[capabilities]
+tools = ["*"]
+`;
+
 export function NewAgent() {
 	const box = useRef<HTMLDialogElement>(null);
 	const [template, setTemplate] = useState(templates[0]?.id ?? '');
 	const [name, setName] = useState('');
+	const [manifest, setManifest] = useState(MANIFEST);
+	const [filter, setFilter] = useState('');
+	const q = filter.trim().toLowerCase();
+	const shown = templates.filter((t) => t.id === template || `${t.id} ${t.description}`.toLowerCase().includes(q));
 	const [problem, setProblem] = useState('');
 	const [waiting, setWaiting] = useState(false);
 	useEffect(() => {
@@ -22,7 +39,7 @@ export function NewAgent() {
 		setWaiting(true);
 		setProblem('');
 		try {
-			await make(template, name.trim());
+			await make(template === BLANK ? { manifest_toml: manifest } : { template }, name.trim());
 			making.value = false;
 			focus('box');
 		} catch (x) {
@@ -41,13 +58,22 @@ export function NewAgent() {
 				<input id="agent-name" required maxLength={64} autocomplete="off" spellcheck={false} placeholder="for example: travel-planner" value={name} onInput={(e) => setName(e.currentTarget.value)} />
 				<fieldset>
 					<legend>What it is for</legend>
-					{templates.map((t) => (
-						<label class="card" key={t.id}>
-							<input type="radio" name="template" value={t.id} checked={t.id === template} onChange={() => setTemplate(t.id)} />
-							<span><strong>{t.id}</strong><span class="soft">{t.description}</span></span>
-						</label>
-					))}
+					{templates.length > MANY && <input type="search" class="filter" placeholder="Filter" aria-label="Filter the templates" value={filter} onInput={(e) => setFilter(e.currentTarget.value)} />}
+					<div class="cards">
+						{[...shown, { id: BLANK, description: 'From a manifest, the text of an agent.toml.' }].map((t) => (
+							<label class="card" key={t.id}>
+								<input type="radio" name="template" value={t.id} checked={t.id === template} onChange={() => setTemplate(t.id)} />
+								<span><strong>{t.id}</strong><span class="soft">{t.description}</span></span>
+							</label>
+						))}
+					</div>
 				</fieldset>
+				{template === BLANK && (
+					<>
+						<label for="agent-manifest">Manifest</label>
+						<textarea id="agent-manifest" rows={9} spellcheck={false} value={manifest} onInput={(e) => setManifest(e.currentTarget.value)} />
+					</>
+				)}
 				<div role="alert">{problem && <p class="problem"><Icon name="alert" /><span>{sentence(problem)}</span></p>}</div>
 				<div class="buttons">
 					<button type="button" class="plain" onClick={() => box.current?.close()}>Cancel</button>

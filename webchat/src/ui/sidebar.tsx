@@ -2,14 +2,16 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import * as agents from '../core/agents';
-import { open, signOut } from '../core/auth';
+import { may, open, signOut } from '../core/auth';
 import * as chat from '../core/chat';
+import { page, path, type PageName } from '../core/route';
 import { found, query, sessions, titleOf } from '../core/sessions';
 import { link } from '../core/socket';
 import type { Agent, SessionItem } from '../core/types';
 import { Avatar } from './avatar';
 import { clock, dayOf } from './format';
 import { Icon, Mark, type IconName } from './icons';
+import { PAGE_NAMES } from './pages';
 import { drawer, focus, making, narrow, nextTheme, theme } from './view';
 
 function closeDrawer() {
@@ -63,7 +65,7 @@ function Picker() {
 							</li>
 						))}
 					</ul>
-					<button type="button" class="row" onClick={() => { close(); making.value = true; }}><Icon name="plus" /><span>New agent</span></button>
+					{may('admin') && <button type="button" class="row" onClick={() => { close(); making.value = true; }}><Icon name="plus" /><span>New agent</span></button>}
 				</div>
 			)}
 		</div>
@@ -73,7 +75,7 @@ function Picker() {
 // --- conversations ----------------------------------------------------------------
 
 function Row({ s }: { s: SessionItem }) {
-	const now = s.session_id === chat.sessionId.value;
+	const now = s.session_id === chat.sessionId.value && page.value === 'chat';
 	return (
 		<li>
 			<button type="button" class="row session" aria-current={now ? 'page' : undefined} onClick={() => {
@@ -109,6 +111,22 @@ function Sessions() {
 	);
 }
 
+// --- other pages ---------------------------------------------------------------------
+
+const PAGE_ICONS: Record<PageName, IconName> = { agents: 'people', sessions: 'chats' };
+
+function Pages() {
+	return (
+		<nav class="pages" aria-label="Pages">
+			{(Object.keys(PAGE_NAMES) as PageName[]).map((p) => (
+				<a key={p} class="row" href={`#/${p}`} aria-current={page.value === p ? (path.value.length > 1 ? 'true' : 'page') : undefined} onClick={() => { drawer.value = false; }}>
+					<Icon name={PAGE_ICONS[p]} /><span>{PAGE_NAMES[p]}</span>
+				</a>
+			))}
+		</nav>
+	);
+}
+
 // --- the foot -----------------------------------------------------------------------
 
 const LINK_TEXT = { connecting: 'Connecting…', online: 'Connected', stream: 'Connected, without live channel', offline: 'Offline' };
@@ -118,7 +136,7 @@ function Foot() {
 	const [icon, name] = THEMES[theme.value]!;
 	return (
 		<footer>
-			<p class={`link is-${link.value}`} role="status"><span class="dot" aria-hidden="true" />{chat.agentId.value ? LINK_TEXT[link.value] : ''}</p>
+			<p class={`link is-${link.value}`} role="status"><span class="dot" aria-hidden="true" />{!chat.agentId.value ? '' : may('user') ? LINK_TEXT[link.value] : 'Reading along'}</p>
 			<button type="button" class="quiet square" title={`Now: ${name}`} aria-label={`Colours: ${name}. Change`} onClick={nextTheme}><Icon name={icon} /></button>
 			{!open.value && <button type="button" class="quiet square" title="Sign out" aria-label="Sign out" onClick={signOut}><Icon name="leave" /></button>}
 		</footer>
@@ -133,14 +151,15 @@ export function Sidebar() {
 				<button type="button" class="quiet square only-narrow" aria-label="Close the menu" onClick={() => { drawer.value = false; focus('menu'); }}><Icon name="cross" /></button>
 			</div>
 			<Picker />
-			<button type="button" class="row new" disabled={!chat.agentId.value} onClick={() => { closeDrawer(); void agents.newChat().then(() => focus('box')); }}>
+			{may('user') && <button type="button" class="row new" disabled={!chat.agentId.value} onClick={() => { closeDrawer(); void agents.newChat().then(() => focus('box')); }}>
 				<Icon name="plus" /><span>New chat</span>
-			</button>
+			</button>}
 			<div class="search">
 				<Icon name="search" />
 				<input id="search" type="search" placeholder="Search conversations" aria-label="Search conversations" value={query.value} onInput={(e) => { query.value = e.currentTarget.value; }} />
 			</div>
 			<Sessions />
+			<Pages />
 			<Foot />
 		</aside>
 	);
