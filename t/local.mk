@@ -53,6 +53,7 @@ check_PROGRAMS += t/agent/tools
 check_PROGRAMS += t/svc/config
 check_PROGRAMS += t/svc/vault
 check_PROGRAMS += t/llm/decode
+check_PROGRAMS += t/llm/anthropic
 check_PROGRAMS += t/base/uhttp
 
 # tests in the source tree, programs in the build tree

@@ -13,6 +13,7 @@
 #include "lib/base/util.h"
 #include "lib/llm/errors.h"
 #include "lib/llm/pause.h"
+#include "lib/llm/translate.h"
 
 enum {
 	TRIES = 4,                      /* of one call, each healed of one thing */
@@ -124,9 +125,8 @@ out_url(struct outgoing *o, const char *fmt, ...)
 	return ERR_INVALID;
 }
 
-/* For another attempt; what was learnt stays. */
-static void
-out_clear(struct outgoing *o)
+void
+out_done(struct outgoing *o)
 {
 	for (unsigned i = 0; i < o->n_headers; i++) {
 		zero_bytes((char *)(uintptr_t)o->headers[i], strlen(o->headers[i]));
@@ -211,7 +211,8 @@ attempt(const struct driver *drv, struct outgoing *o, const struct llm_sink *sin
 		return driver_blame(rq, a, e, "out of memory");
 	}
 	e = http_do(&call, &h);
-	a->retry_after_s = h.retry_after_s;
+	if (h.retry_after_s >= 0)
+		a->retry_after_s = h.retry_after_s;
 	e = judge(&d, e, &h);
 	*refusal = h.body;
 	intake_free(&d);
@@ -223,7 +224,7 @@ prepare(const struct driver *drv, struct outgoing *o, struct llm_answer *a)
 {
 	enum err e;
 
-	out_clear(o);
+	out_done(o);
 	e = drv->prepare(o, a);
 	if (e == ERR_OK && o->body.failed)
 		e = ERR_NOMEM;
@@ -245,13 +246,12 @@ may_heal(const struct llm_answer *a, enum err e, unsigned try)
 	return e == ERR_UPSTREAM && !a->any_output && try < TRIES && a->error != LLM_CONTEXT_OVERFLOW && a->http_status >= 400;
 }
 
-enum err
-driver_http(const struct driver *drv, const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a)
+static enum err
+attempts(const struct driver *drv, const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a)
 {
 	struct outgoing o = { .rq = rq };
 	enum err e;
 
-	*a = (struct llm_answer){ .retry_after_s = -1 };
 	for (unsigned try = 1; ; try++) {
 		SCOPED_BUF refusal = BUF_INIT(0);
 
@@ -269,6 +269,22 @@ driver_http(const struct driver *drv, const struct llm_request *rq, const struct
 			break;
 		}
 	}
-	out_clear(&o);
+	out_done(&o);
+	return e;
+}
+
+enum err
+driver_http(const struct driver *drv, const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a)
+{
+	struct translated t;
+	const char *why = "out of memory";
+	enum err e;
+
+	*a = (struct llm_answer){ .retry_after_s = -1 };
+	if (rq->raw_messages == NULL || drv->takes_openai)
+		return attempts(drv, rq, sink, a);
+	e = translate_openai(rq, drv->takes_image_urls, &t, &why);
+	e = e == ERR_OK ? attempts(drv, &t.rq, sink, a) : driver_blame(rq, a, e, why);
+	translated_done(&t);
 	return e;
 }

@@ -54,6 +54,8 @@ enum err out_bearer(struct outgoing *, const char *key) MUST_CHECK;     /* "Auth
 size_t out_base(const struct outgoing *, const char **ret);
 /* Into url. INVALID: too long. */
 enum err out_url(struct outgoing *, const char *fmt, ...) PRINTF(2, 3) MUST_CHECK;
+/* Free url, headers (wiped) and body; what was learnt stays, for another attempt. */
+void out_done(struct outgoing *);
 /* No control characters in it? */
 bool is_header_text(const char *);
 
@@ -169,5 +171,5 @@ enum err driver_http(const struct driver *, const struct llm_request *, const st
 /* The call itself failed: blame the answer for it. */
 enum err driver_blame(const struct llm_request *, struct llm_answer *, enum err, const char *why) MUST_CHECK;
 
-extern const struct driver offline_driver, ollama_driver, openai_driver;
+extern const struct driver anthropic_driver, offline_driver, ollama_driver, openai_driver;
 #endif

@@ -34,6 +34,11 @@ struct llm_request {
 	struct json_object *raw_messages;       /* gateway: OpenAI messages passed on as they are, instead of messages */
 	struct json_object *raw_tools;          /* gateway: OpenAI tools passed on */
 	struct json_object *extra;              /* further body members (extra_params, response_format, tool_choice …), or NULL */
+	struct json_object *response_format;    /* {type: json} or {type: json_schema, name, schema, strict}; NULL: text */
+	int64_t thinking_budget;                /* tokens of thinking wished for; 0: none */
+	const char *cache_strategy;             /* "disabled", "system_only", "system_and_N"; NULL: system_and_3 */
+	bool cache_hour;                        /* what is cached is kept for an hour */
+	struct json_object *settings;           /* the configuration's section for this format ([azure_openai] …), or NULL */
 	int64_t max_tokens;                     /* 0: leave out */
 	double temperature; bool has_temperature;
 	bool stream;                            /* ask for a stream (deltas go to the sink) */

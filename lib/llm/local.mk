@@ -1,5 +1,7 @@
 noinst_LIBRARIES += libllm.a
 libllm_a_SOURCES = \
+	lib/llm/anthropic.c \
+	lib/llm/anthropic_decode.c \
 	lib/llm/blocks.c \
 	lib/llm/driver.c \
 	lib/llm/errors.c \
@@ -11,4 +13,6 @@ libllm_a_SOURCES = \
 	lib/llm/openai_request.c \
 	lib/llm/schema.c \
 	lib/llm/sse.c \
-	lib/llm/text.c
+	lib/llm/text.c \
+	lib/llm/translate.c \
+	lib/llm/wishes.c
