@@ -53,6 +53,8 @@ check_PROGRAMS += t/agent/tools
 check_PROGRAMS += t/svc/config
 check_PROGRAMS += t/svc/vault
 check_PROGRAMS += t/llm/decode
+check_PROGRAMS += t/llm/gemini
+check_PROGRAMS += t/llm/ollama
 check_PROGRAMS += t/llm/anthropic
 check_PROGRAMS += t/base/uhttp
 

@@ -125,6 +125,32 @@ out_url(struct outgoing *o, const char *fmt, ...)
 	return ERR_INVALID;
 }
 
+enum err
+out_model(struct outgoing *o, const char *model)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	size_t n = 0;
+
+	for (const char *p = model; *p != '\0'; p++) {
+		unsigned char ch = (unsigned char)*p;
+
+		if (n + 4 > sizeof(o->model))
+			break;
+		if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || strchr("-_.~@", ch) != NULL) {
+			o->model[n++] = (char)ch;
+		} else {
+			o->model[n++] = '%';
+			o->model[n++] = hex[ch >> 4];
+			o->model[n++] = hex[ch & 15];
+		}
+	}
+	o->model[n] = '\0';
+	if (n > 0 && n + 4 <= sizeof(o->model) && strspn(o->model, ".") != n)
+		return ERR_OK;
+	o->why = "its name is none that an address can hold";
+	return ERR_INVALID;
+}
+
 void
 out_done(struct outgoing *o)
 {
@@ -185,6 +211,8 @@ judge(struct intake *d, enum err e, struct http_answer *h)
 		if (d->driver->rescue != NULL && d->driver->rescue(d, (int)h->status, body) == ERR_OK)
 			return ERR_OK;
 		llm_blame_body(a, d->rq, (int)h->status, body, h->body.len);
+		if (a->retry_after_s < 0 && d->driver->busy_wait_s > 0 && (h->status == 429 || h->status == 503))
+			a->retry_after_s = d->driver->busy_wait_s;
 		return ERR_UPSTREAM;
 	}
 	if (e == ERR_OK || ((e == ERR_UPSTREAM || e == ERR_TIMEOUT) && d->finish[0] != '\0'))

@@ -24,7 +24,7 @@ enum {
 
 /* What this provider and model turned out not to take. */
 struct quirks {
-	bool no_temperature, completion_tokens, old_tokens, no_stream_options, no_tools;
+	bool no_temperature, completion_tokens, old_tokens, no_stream_options, no_tools, no_thinking;
 	int64_t max_tokens;             /* its limit; 0: none known */
 	unsigned renewed;               /* credentials that were fetched anew for this call */
 };
@@ -34,6 +34,7 @@ struct outgoing {
 	struct quirks quirks;
 	bool recalled;                  /* quirks hold what earlier calls learnt */
 	char url[2048];
+	char model[512];                /* as out_model() wrote it */
 	const char *headers[LLM_HEADERS + 1];
 	unsigned n_headers;
 	struct buf body;
@@ -54,6 +55,8 @@ enum err out_bearer(struct outgoing *, const char *key) MUST_CHECK;     /* "Auth
 size_t out_base(const struct outgoing *, const char **ret);
 /* Into url. INVALID: too long. */
 enum err out_url(struct outgoing *, const char *fmt, ...) PRINTF(2, 3) MUST_CHECK;
+/* The name of a model as one segment of a path, into o->model. INVALID: it can be none. */
+enum err out_model(struct outgoing *, const char *model) MUST_CHECK;
 /* Free url, headers (wiped) and body; what was learnt stays, for another attempt. */
 void out_done(struct outgoing *);
 /* No control characters in it? */
@@ -112,9 +115,9 @@ struct part *intake_find(struct intake *, int64_t index);
 struct part *intake_newest(struct intake *, enum part_kind);
 /* Add to what a part says; a NULL part or a value that is no string adds nothing. */
 void intake_say(struct intake *, struct part *, struct json_object *string);
-/* A call's id and name, as far as they are known: once both are, the sink is told. id NULL: one is made, with that prefix. */
+/* A call's id and name, as far as they are known: once both are, the sink is told. */
 void intake_call(struct intake *, struct part *, struct json_object *id, struct json_object *name);
-void intake_own_id(struct part *, const char *prefix);
+void intake_own_id(struct part *, const char *prefix, bool dashes);     /* a new UUID behind it */
 /* A fragment of the arguments: a string as it is, an object as JSON. */
 void intake_args(struct intake *, struct part *, struct json_object *args);
 /* The call has all its arguments. Calls that nobody ended end with the answer. */
@@ -148,6 +151,7 @@ struct driver {
 	bool takes_openai;              /* raw_messages and raw_tools go out as they are */
 	bool takes_image_urls;
 	bool needs_url;                 /* a base_url must be known */
+	unsigned busy_wait_s;           /* what a 429 or 503 without Retry-After means; 0: nothing */
 	const struct stop_word *stops;  /* ended by a NULL word */
 	/*
 	 * Write url, headers and body. INVALID: o->why says what is wrong with the request. FORBIDDEN: with
@@ -171,5 +175,5 @@ enum err driver_http(const struct driver *, const struct llm_request *, const st
 /* The call itself failed: blame the answer for it. */
 enum err driver_blame(const struct llm_request *, struct llm_answer *, enum err, const char *why) MUST_CHECK;
 
-extern const struct driver anthropic_driver, offline_driver, ollama_driver, openai_driver;
+extern const struct driver anthropic_driver, gemini_driver, offline_driver, ollama_driver, openai_driver;
 #endif

@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -271,11 +272,25 @@ text_of(struct json_object *o, const char *key, char *space, size_t cap)
 	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : NULL;
 }
 
+/* "details":[{"@type":"…RetryInfo","retryDelay":"23s"}]; -1: none. */
+static int64_t
+google_delay_s(struct json_object *details)
+{
+	for (size_t i = 0, n = details != NULL ? json_object_array_length(details) : 0; i < n; i++) {
+		const char *s = js_str(json_object_array_get_idx(details, i), "retryDelay");
+
+		if (s != NULL && s[0] >= '0' && s[0] <= '9')
+			return (int64_t)strtoul(s, NULL, 10) + (strchr(s, '.') != NULL);
+	}
+	return -1;
+}
+
 void
 llm_blame_json(struct llm_answer *a, const struct llm_request *rq, int status, struct json_object *error)
 {
 	char number[2][24];
 	const char *code = NULL, *type = NULL, *text = NULL;
+	char google[1024];
 	enum llm_error e;
 
 	if (json_object_is_type(error, json_type_object)) {
@@ -284,6 +299,13 @@ llm_blame_json(struct llm_answer *a, const struct llm_request *rq, int status, s
 		text = js_str(error, "message");
 		if (text == NULL)
 			text = js_str(error, "detail");
+		if (js_str(error, "status") != NULL && text != NULL) {  /* Google's word for it */
+			type = js_str(error, "status");
+			snprintf(google, sizeof(google), "%.60s: %.900s", type, text);
+			text = google;
+		}
+		if (a->retry_after_s < 0)
+			a->retry_after_s = google_delay_s(js_arr(error, "details"));
 	} else if (json_object_is_type(error, json_type_string)) {
 		text = json_object_get_string(error);
 	} else if (error != NULL) {
@@ -298,6 +320,8 @@ llm_blame_json(struct llm_answer *a, const struct llm_request *rq, int status, s
 	e = llm_classify(status, code, text);
 	if (e == LLM_FORMAT || e == LLM_UPSTREAM || e == LLM_RATE_LIMITED)
 		e = llm_classify(status, type, text);
+	if (status == 429 && type != NULL && strcmp(type, "RESOURCE_EXHAUSTED") == 0)
+		e = LLM_RATE_LIMITED;           /* a quota by the minute speaks of billing too */
 	llm_blame(a, rq, e, status, text != NULL ? text : code);
 }
 

@@ -165,13 +165,18 @@ word_of(struct json_object *v)
 }
 
 void
-intake_own_id(struct part *p, const char *prefix)
+intake_own_id(struct part *p, const char *prefix, bool dashes)
 {
 	char id[37];
+	size_t n = 0;
 
 	if (p == NULL || p->id != NULL)
 		return;
 	uuid4(id);
+	for (size_t i = 0; id[i] != '\0'; i++)
+		if (dashes || id[i] != '-')
+			id[n++] = id[i];
+	id[n] = '\0';
 	p->id = malloc(strlen(prefix) + sizeof(id));
 	if (p->id != NULL)
 		snprintf(p->id, strlen(prefix) + sizeof(id), "%s%s", prefix, id);
@@ -409,6 +414,10 @@ read_whole(struct intake *d)
 	size_t used;
 	bool good;
 
+	if (d->driver->framing == FRAMES_LINES) {       /* one value, or several although none was wanted by itself */
+		(void)on_event(d, "", d->whole.p, d->whole.len);
+		return d->usable;
+	}
 	o = parse(d, d->whole.p, d->whole.len, &used);
 	good = o != NULL;
 	if (good && d->driver->frame(d, "", o, true) && !d->failed)

@@ -31,7 +31,7 @@ llm_answer_done(struct llm_answer *a)
 	a->content = NULL;
 }
 
-static const struct driver *const drivers[] = { &openai_driver, &anthropic_driver, &ollama_driver, &offline_driver };
+static const struct driver *const drivers[] = { &openai_driver, &anthropic_driver, &gemini_driver, &ollama_driver, &offline_driver };
 
 static const struct driver *
 driver_of(const char *format)

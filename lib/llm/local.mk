@@ -5,9 +5,12 @@ libllm_a_SOURCES = \
 	lib/llm/blocks.c \
 	lib/llm/driver.c \
 	lib/llm/errors.c \
+	lib/llm/gemini.c \
+	lib/llm/gemini_decode.c \
 	lib/llm/intake.c \
 	lib/llm/llm.c \
 	lib/llm/offline.c \
+	lib/llm/ollama.c \
 	lib/llm/openai.c \
 	lib/llm/openai_decode.c \
 	lib/llm/openai_request.c \

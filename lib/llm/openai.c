@@ -146,7 +146,6 @@ prepare(struct outgoing *o, struct llm_answer *a)
 {
 	const char *base;
 	size_t n = out_base(o, &base);
-	bool ollama;
 	enum err e;
 
 	(void)a;
@@ -154,8 +153,7 @@ prepare(struct outgoing *o, struct llm_answer *a)
 		o->why = "its base_url is missing or too long";
 		return ERR_INVALID;
 	}
-	ollama = strcmp(o->rq->format, "ollama") == 0 && (n < 3 || memcmp(base + n - 3, "/v1", 3) != 0);
-	e = out_url(o, "%.*s%s/chat/completions", (int)n, base, ollama ? "/v1" : "");
+	e = out_url(o, "%.*s/chat/completions", (int)n, base);
 	if (e == ERR_OK)
 		e = out_bearer(o, o->rq->api_key);
 	if (e == ERR_OK)
@@ -165,10 +163,5 @@ prepare(struct outgoing *o, struct llm_answer *a)
 
 const struct driver openai_driver = {
 	.format = "openai", .framing = FRAMES_SSE, .takes_openai = true, .needs_url = true, .stops = oa_stops,
-	.prepare = prepare, .begin = oa_begin, .frame = oa_frame, .heal = oa_heal, .learn = oa_learn,
-};
-
-const struct driver ollama_driver = {
-	.format = "ollama", .framing = FRAMES_SSE, .takes_openai = true, .needs_url = true, .stops = oa_stops,
 	.prepare = prepare, .begin = oa_begin, .frame = oa_frame, .heal = oa_heal, .learn = oa_learn,
 };

@@ -59,8 +59,11 @@ serve(int fd, const struct seen *rq, void *arg)
 	snprintf(last_body, sizeof(last_body), "%s", rq->body);
 	snprintf(last_head, sizeof(last_head), "%s", rq->head);
 	pthread_mutex_unlock(&last_lock);
-	if (strncmp(p, "hello/", 6) == 0 || strncmp(p, "v1/", 3) == 0)
+	if (strncmp(p, "hello/", 6) == 0)
 		return hello(fd);
+	if (strncmp(p, "api/", 4) == 0)
+		return httpd_answer(fd, 200, "Content-Type: application/x-ndjson\r\n",
+		    "{\"message\":{\"content\":\"Hel\"}}\n{\"message\":{\"content\":\"lo\"},\"done\":true}\n");
 	if (strncmp(p, "whole/", 6) == 0)
 		return httpd_answer(fd, 200, "Content-Type: application/json\r\n",
 		    "{\"choices\":[{\"message\":{\"content\":\"whole\"},\"finish_reason\":\"stop\"}]}");
@@ -179,11 +182,11 @@ answers(void)
 	llm_answer_done(&a);
 	prepare(&rq, "");
 	rq.format = "ollama";
-	is_int(call(&rq, 0), ERR_OK, "Ollama's address without /v1");
-	ok(strstr(last_head, "POST /v1/chat/completions ") != NULL, "gets it");
+	is_int(call(&rq, 0), ERR_OK, "Ollama is spoken to");
+	ok(strstr(last_head, "POST /api/chat ") != NULL, "in its own language");
 	llm_answer_done(&a);
 	prepare(&rq, "x");
-	rq.format = "gemini";
+	rq.format = "telepathy";
 	is_int(call(&rq, 3), ERR_UPSTREAM, "another wire format");
 	is_str(a.why, "provider test's wire format is not available in this version", "says so");
 	llm_answer_done(&a);

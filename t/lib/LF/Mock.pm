@@ -1,5 +1,5 @@
 package LF::Mock;
-# An upstream for tests: speaks OpenAI's chat completions on a free loopback
+# An upstream for tests: speaks OpenAI's chat completions, and Ollama's chat, on a free loopback
 # port, says what a script tells it, and writes down what it was asked.
 #
 #   my $up  = LF->mock(answers => [ { text => 'one' }, { status => 429 } ], default => { text => 'more' });
@@ -71,7 +71,7 @@ sub requests {
     return [@$all];
 }
 
-sub chats { my ($self) = @_; return [ grep { $_->{path} =~ m{/chat/completions} } @{ $self->requests } ] }
+sub chats { my ($self) = @_; return [ grep { $_->{path} =~ m{/chat(?:/completions)?$} } @{ $self->requests } ] }
 
 # Wait until that many chats came.
 sub wait_chats {
@@ -171,7 +171,7 @@ sub one {
     my ($self, $c, $alive) = @_;
     my $rq = $self->take($c, $alive) or return 0;
     my $a = $self->called_for($rq);
-    $rq->{sequence} = 1 if !$a && $rq->{path} =~ m{/chat/completions$};
+    $rq->{sequence} = 1 if !$a && $rq->{path} =~ m{/chat(?:/completions)?$};
     my $n = $self->note($rq);
     if ($rq->{path} =~ m{/models$}) {
         return reply($c, 200, { object => 'list', data => [ { id => 'mock-model', object => 'model', owned_by => 'mock' } ] });
@@ -180,7 +180,7 @@ sub one {
         reply($c, 200, { models => [ map { { name => $_ } } @{ $self->{script}{tags} } ] });
         return 0;
     }
-    if ($rq->{path} !~ m{/chat/completions$}) {
+    if ($rq->{path} !~ m{/chat/completions$|^/api/chat$}) {
         return reply($c, 404, { error => { message => 'unknown path', type => 'invalid_request_error' } });
     }
     my $ask = eval { $JSON->decode($rq->{body}) } // {};
@@ -189,6 +189,7 @@ sub one {
     if ($a->{hang}) { pause(3600, $c); return 0 }
     return reply($c, $a->{status}, $a->{body} // { error => { message => "scripted $a->{status}", type => 'mock_error' } },
         $a->{headers}) if $a->{status};
+    return lines($c, $a, $ask) if $rq->{path} eq '/api/chat';
     return $ask->{stream} ? events($c, $a, $ask) : whole($c, $a, $ask);
 }
 
@@ -250,6 +251,30 @@ sub whole {
     send_all($c, "HTTP/1.1 200 Mock\r\nContent-Type: application/json\r\nContent-Length: " . length($text) . "\r\n\r\n"
         . substr $text, 0, $a->{cut});
     return 0;
+}
+
+# Ollama's own way: JSON lines.
+sub lines {
+    my ($c, $a, $ask) = @_;
+    my %usage = %{ usage($a) };
+    my @m = map { { content => $_ } } $ask->{stream} ? parts($a->{text} // '', $a->{chunks} // 5) : $a->{text} // '';
+    push @m, { content => '', tool_calls => [ map { { function => { name => $_->{name}, arguments => $_->{arguments} // {} } } } @{ $a->{tool_calls} } ] }
+        if $a->{tool_calls};
+    my $last = $ask->{stream} ? { content => '' } : { map { %$_ } @m };
+    my $end = { model => $ask->{model}, message => { role => 'assistant', %$last }, done => JSON::PP::true, done_reason => finish($a) eq 'length' ? 'length' : 'stop',
+        prompt_eval_count => $usage{prompt_tokens}, eval_count => $usage{completion_tokens} };
+    return reply($c, 200, $JSON->encode($end) . "\n") if !$ask->{stream};
+    send_all($c, "HTTP/1.1 200 Mock\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n");
+    my $sent = 0;
+    for my $m (@m) {
+        return 0 if defined $a->{cut} && $sent++ >= $a->{cut};
+        pause($a->{chunk_delay}, $c);
+        chunk($c, $JSON->encode({ model => $ask->{model}, message => { role => 'assistant', %$m }, done => JSON::PP::false }) . "\n");
+    }
+    return 0 if defined $a->{cut};
+    chunk($c, $JSON->encode($end) . "\n");
+    send_all($c, "0\r\n\r\n");
+    return 1;
 }
 
 sub parts {
