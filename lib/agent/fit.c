@@ -8,9 +8,8 @@
 
 #include "lib/agent/message.h"
 #include "lib/agent/tokens.h"
-#include "lib/svc/catalog.h"
 
-enum { CHARS_PER_TOKEN = 2, EXCESS_MIN = 200, WINDOW_UNKNOWN = 8192 };
+enum { CHARS_PER_TOKEN = 2, EXCESS_MIN = 200 };
 
 struct result {
 	size_t at, block, n, chars, may;
@@ -137,24 +136,6 @@ apply(struct ctx *c, const struct history *h, const struct results *r)
 			return NULL;
 	}
 	return out != NULL ? out : h;
-}
-
-/* --- the window ------------------------------------------------------------------------------- */
-
-int64_t
-fit_window(struct json_object *mm, const char *provider, const char *model, const char **source)
-{
-	const struct model *known;
-
-	*source = "manifest";
-	if (js_i64(mm, "context_window", 0) > 0)
-		return js_i64(mm, "context_window", 0);
-	known = catalog_model(provider, model);
-	*source = "catalog";
-	if (known != NULL && known->context_window > 0)
-		return known->context_window;
-	*source = "fallback";
-	return WINDOW_UNKNOWN;
 }
 
 /* --- rules ---------------------------------------------------------------------------------- */

@@ -12,6 +12,8 @@ libagent_a_SOURCES = \
 	lib/agent/prompt.c \
 	lib/agent/prompt_files.c \
 	lib/agent/repair.c \
+	lib/agent/repair_look.c \
+	lib/agent/repair_merge.c \
 	lib/agent/sandbox.c \
 	lib/agent/squeeze.c \
 	lib/agent/taint.c \
@@ -26,6 +28,7 @@ libagent_a_SOURCES = \
 	lib/agent/tools/system.c \
 	lib/agent/tools/web.c \
 	lib/agent/trim.c \
+	lib/agent/window.c \
 	lib/agent/workspace.c
 
 # embedded

@@ -1,7 +1,7 @@
 /*
  * Session repair.
  *
- * First a look (is_sound) without any allocation: nearly always nothing is
+ * First a look (repair_look.c) without any allocation: nearly always nothing is
  * wrong. Otherwise all results are collected, each is given to the call it
  * belongs to, and the history is written anew: every assistant message with calls
  * is followed by one user message with exactly their results. The difficult thing:
@@ -13,136 +13,7 @@
 #include <string.h>
 
 #include "lib/agent/clean.h"
-#include "lib/agent/message.h"
-#include "lib/agent/repair.h"
-#include "lib/agent/tokens.h"
-
-enum { USES_MAX = 512 /* in one message */ };
-
-/* A tool_result block and whose answer it is. */
-struct result {
-	struct json_object *block;
-	const char *id;
-	size_t at;              /* index of its message */
-	bool in_assistant;
-	int use;                /* index into uses, -1: orphan */
-};
-
-struct use {
-	const char *id, *name;
-	size_t at;
-	int best;               /* index into results, -1: none */
-};
-
-struct work {
-	struct ctx *c;
-	const struct history *in;
-	struct history out;
-	struct use *uses, **by_id;      /* by place; by id, then place */
-	struct result *results;
-	size_t n_uses, n_results;
-	struct repair_stats st;
-	bool failed;
-};
-
-static const char *
-result_text(const struct json_object *block, size_t *n)
-{
-	struct json_object *v = js_get(block, "content");
-
-	if (!json_object_is_type(v, json_type_string))
-		return NULL;
-	*n = (size_t)json_object_get_string_len(v);
-	return json_object_get_string(v);
-}
-
-/* --- is anything wrong? ------------------------------------------------------ */
-
-static bool
-block_sound(const struct json_object *b)
-{
-	size_t n;
-	const char *s;
-
-	if (block_is_empty(b))
-		return false;
-	if (!block_is(b, "tool_result"))
-		return true;
-	s = result_text(b, &n);
-	return s == NULL || result_is_clean(s, n);
-}
-
-/* How many blocks of a type; ids of others do not matter here. */
-static size_t
-count_blocks(const struct message *m, const char *type)
-{
-	size_t k = 0;
-
-	for (size_t i = 0, n = message_blocks(m); i < n; i++)
-		k += block_is(message_block(m, i), type);
-	return k;
-}
-
-static size_t
-count_id(const struct message *m, const char *type, const char *member, const char *id)
-{
-	size_t k = 0;
-
-	for (size_t i = 0, n = message_blocks(m); i < n; i++)
-		k += block_is(message_block(m, i), type) &&
-		    strcmp(js_str_or(message_block(m, i), member, ""), id) == 0;
-	return k;
-}
-
-/* Are the calls of one message answered, one by one, by the next, and by nothing else? */
-static bool
-answered(const struct message *m, const struct message *next)
-{
-	size_t uses = count_blocks(m, "tool_use");
-
-	if (uses > USES_MAX || uses != (next != NULL && next->role == BY_USER ? count_blocks(next, "tool_result") : 0))
-		return false;
-	for (size_t i = 0, n = message_blocks(m); i < n; i++) {
-		const struct json_object *b = message_block(m, i);
-		const char *id = js_str_or(b, "id", "");
-
-		if (block_is(b, "tool_use") && (count_id(m, "tool_use", "id", id) != 1 ||
-		    count_id(next, "tool_result", "tool_use_id", id) != 1))
-			return false;
-	}
-	return true;
-}
-
-static bool
-may_merge(const struct message *a, const struct message *b)
-{
-	return a->role == b->role && a->role != BY_SYSTEM && !message_has_tools(a) && !message_has_tools(b);
-}
-
-static bool
-is_sound(const struct history *h)
-{
-	const struct message *prev = NULL;
-
-	for (size_t i = 0; i < h->n; i++) {
-		const struct message *m = &h->v[i], *next = i + 1 < h->n ? m + 1 : NULL;
-
-		if (message_is_empty(m) || (prev != NULL && may_merge(prev, m)))
-			return false;
-		for (size_t k = 0, nb = message_blocks(m); k < nb; k++)
-			if (!block_sound(message_block(m, k)))
-				return false;
-		if (m->role == BY_ASSISTANT) {
-			if (message_has(m, "tool_result") || !answered(m, next))
-				return false;
-		} else if (message_has(m, "tool_use") || (message_has(m, "tool_result") &&
-		    (m->role != BY_USER || prev == NULL || !message_has_tool_use(prev)))) {
-			return false;
-		}
-		prev = m;
-	}
-	return true;
-}
+#include "lib/agent/repair_parts.h"
 
 /* --- putting right ------------------------------------------------------------ */
 
@@ -259,52 +130,6 @@ match(struct work *w)
 	}
 }
 
-static void
-add(struct work *w, struct json_object *array, struct json_object *o)
-{
-	if (o != NULL && array != NULL && json_object_array_add(array, o) == 0)
-		return;
-	json_object_put(o);
-	w->failed = true;
-}
-
-/* Set a member; value is taken over, and o may be NULL. */
-static void
-set(struct work *w, struct json_object *o, const char *key, struct json_object *value)
-{
-	if (o != NULL && value != NULL && json_object_object_add(o, key, value) == 0)
-		return;
-	json_object_put(value);
-	w->failed = true;
-}
-
-static struct json_object *
-new_array(struct work *w)
-{
-	struct json_object *a = json_object_new_array();
-
-	if (a == NULL)
-		w->failed = true;
-	return a;
-}
-
-static void
-put(struct work *w, struct history *to, struct message m)
-{
-	w->failed |= !history_add(w->c, to, m);
-}
-
-/* A message like m of these blocks. Takes content over. */
-static struct message
-with_blocks(struct work *w, const struct message *m, struct json_object *content)
-{
-	struct message ret = { .role = m->role, .pinned = m->pinned, .blocks = json_keep(w->c, content) };
-
-	w->failed |= ret.blocks == NULL;
-	ret.n = 2 * (size_t)tokens_of_message(&ret);    /* about as long as it was in the store */
-	return ret;
-}
-
 /* A block like b with another text. Takes text over. */
 static struct json_object *
 with_text(struct work *w, struct json_object *b, struct json_object *text)
@@ -313,8 +138,8 @@ with_text(struct work *w, struct json_object *b, struct json_object *text)
 
 	json_object_object_foreach(b, k, v)
 		if (strcmp(k, "content") != 0 && v != NULL)
-			set(w, o, k, json_object_get(v));
-	set(w, o, "content", text);
+			repair_set(w, o, k, json_object_get(v));
+	repair_set(w, o, "content", text);
 	return o;
 }
 
@@ -325,7 +150,7 @@ cleaned(struct work *w, struct json_object *b)
 	SCOPED_BUF t = BUF_INIT(RESULT_TEXT_MAX + 4096);
 	struct json_object *o;
 	size_t n = 0;
-	const char *s = result_text(b, &n);
+	const char *s = repair_text(b, &n);
 
 	if (s == NULL || result_is_clean(s, n))
 		return json_object_get(b);
@@ -341,12 +166,12 @@ synthetic(struct work *w, const struct use *u)
 {
 	struct json_object *o = json_object_new_object();
 
-	set(w, o, "type", json_object_new_string("tool_result"));
-	set(w, o, "tool_use_id", json_object_new_string(u->id));
-	set(w, o, "tool_name", json_object_new_string(u->name));
-	set(w, o, "content", json_object_new_string("This call was interrupted; its outcome is unknown."));
-	set(w, o, "is_error", json_object_new_boolean(true));
-	set(w, o, "status", json_object_new_string("error"));
+	repair_set(w, o, "type", json_object_new_string("tool_result"));
+	repair_set(w, o, "tool_use_id", json_object_new_string(u->id));
+	repair_set(w, o, "tool_name", json_object_new_string(u->name));
+	repair_set(w, o, "content", json_object_new_string("This call was interrupted; its outcome is unknown."));
+	repair_set(w, o, "is_error", json_object_new_boolean(true));
+	repair_set(w, o, "status", json_object_new_string("error"));
 	return o;
 }
 
@@ -382,7 +207,7 @@ copy_blocks(struct work *w, const struct message *m, struct json_object *to)
 		if (is_use && (uses >= USES_MAX || count_in(to, "tool_use", js_str(b, "id")) > 0))
 			continue;
 		uses += is_use;
-		add(w, to, json_object_get(b));
+		repair_add(w, to, json_object_get(b));
 	}
 }
 
@@ -413,7 +238,7 @@ emit_results(struct work *w, size_t from, size_t to)
 {
 	size_t n = w->in->n, at = w->uses[from].at, next = at + 1;
 	const struct message *m, answer = { .role = BY_USER };
-	struct json_object *content = new_array(w);
+	struct json_object *content = repair_array(w);
 	bool has_next, takes = false;
 
 	while (next < n && w->in->v[next].role == BY_SYSTEM)
@@ -425,12 +250,12 @@ emit_results(struct work *w, size_t from, size_t to)
 
 		account(w, u, next, has_next);
 		takes |= u->best >= 0 && w->results[u->best].at == next;
-		add(w, content, u->best >= 0 ? cleaned(w, w->results[u->best].block) : synthetic(w, u));
+		repair_add(w, content, u->best >= 0 ? cleaned(w, w->results[u->best].block) : synthetic(w, u));
 	}
 	takes = takes && has_next && next == at + 1;
 	if (takes && content != NULL)
 		copy_blocks(w, m, content);
-	put(w, &w->out, with_blocks(w, takes ? m : &answer, content));
+	repair_put(w, &w->out, repair_message(w, takes ? m : &answer, content));
 	return takes;
 }
 
@@ -445,10 +270,10 @@ emit_rest(struct work *w, const struct message *m)
 			w->st.empty++;
 			return false;
 		}
-		put(w, &w->out, *m);
+		repair_put(w, &w->out, *m);
 		return true;
 	}
-	content = new_array(w);
+	content = repair_array(w);
 	if (content == NULL)
 		return false;
 	copy_blocks(w, m, content);
@@ -459,9 +284,9 @@ emit_rest(struct work *w, const struct message *m)
 	}
 	if (json_object_array_length(content) == message_blocks(m)) {
 		json_object_put(content);
-		put(w, &w->out, *m);
+		repair_put(w, &w->out, *m);
 	} else {
-		put(w, &w->out, with_blocks(w, m, content));
+		repair_put(w, &w->out, repair_message(w, m, content));
 	}
 	return true;
 }
@@ -484,108 +309,6 @@ rebuild(struct work *w)
 	}
 }
 
-/* --- merging -------------------------------------------------------------------- */
-
-static void
-put_at(struct work *w, struct json_object *array, size_t i, struct json_object *o)
-{
-	if (o != NULL && json_object_array_put_idx(array, i, o) == 0)
-		return;
-	json_object_put(o);
-	w->failed = true;
-}
-
-static void
-add_text(struct work *w, struct json_object *array, const char *s, size_t n)
-{
-	size_t len = json_object_array_length(array);
-	struct json_object *last = len > 0 ? json_object_array_get_idx(array, len - 1) : NULL;
-	SCOPED_BUF t = BUF_INIT(64 << 20);
-	struct json_object *o = json_object_new_object();
-
-	if (last != NULL && block_is(last, "text") && js_get(last, "provider_metadata") == NULL) {
-		buf_printf(&t, "%s\n\n", js_str_or(last, "text", ""));
-		len--;
-	}
-	buf_add(&t, s, n);
-	set(w, o, "type", json_object_new_string("text"));
-	set(w, o, "text", json_object_new_string_len(t.p != NULL ? t.p : "", (int)t.len));
-	w->failed |= t.failed;
-	put_at(w, array, len, o);
-}
-
-static void
-add_content(struct work *w, struct json_object *array, const struct message *m)
-{
-	if (m->text != NULL) {
-		size_t n;
-		const char *text = json_text(w->c, m->text, m->n, &n);
-
-		w->failed |= text == NULL;
-		if (text != NULL)
-			add_text(w, array, text, n);
-		return;
-	}
-	for (size_t i = 0, n = message_blocks(m); i < n; i++) {
-		struct json_object *b = message_block(m, i), *t = js_get(b, "text");
-
-		if (block_is(b, "text") && js_get(b, "provider_metadata") == NULL)
-			add_text(w, array, json_object_get_string(t), (size_t)json_object_get_string_len(t));
-		else
-			add(w, array, json_object_get(b));
-	}
-}
-
-/* Two texts as one, an empty line between them: still JSON text. */
-static void
-join_texts(struct work *w, struct message *a, const struct message *b)
-{
-	static const char gap[] = "\\n\\n";
-	size_t n = a->n - 1 + 4 + b->n - 1;
-	char *s = ctx_alloc(w->c, n + 1);
-
-	if (s == NULL) {
-		w->failed = true;
-		return;
-	}
-	memcpy(s, a->text, a->n - 1);
-	memcpy(s + a->n - 1, gap, 4);
-	memcpy(s + a->n + 3, b->text + 1, b->n - 1);
-	a->text = s;
-	a->n = n;
-}
-
-/* Put b at the end of a. */
-static void
-merge(struct work *w, struct message *a, const struct message *b)
-{
-	struct json_object *content;
-
-	if (a->text != NULL && b->text != NULL) {
-		join_texts(w, a, b);
-	} else if ((content = new_array(w)) != NULL) {
-		add_content(w, content, a);
-		add_content(w, content, b);
-		*a = with_blocks(w, a, content);
-	}
-	a->pinned |= b->pinned;
-}
-
-static void
-merge_neighbours(struct work *w, struct history *to)
-{
-	for (size_t i = 0; i < w->out.n && !w->failed; i++) {
-		const struct message *m = &w->out.v[i];
-
-		if (to->n > 0 && may_merge(&to->v[to->n - 1], m)) {
-			w->st.merged++;
-			merge(w, &to->v[to->n - 1], m);
-		} else {
-			put(w, to, *m);
-		}
-	}
-}
-
 const struct history *
 session_repair(struct ctx *c, const struct history *h, struct repair_stats *stats)
 {
@@ -594,14 +317,14 @@ session_repair(struct ctx *c, const struct history *h, struct repair_stats *stat
 
 	if (stats != NULL)
 		*stats = (struct repair_stats){ 0 };
-	if (is_sound(h))
+	if (repair_is_sound(h))
 		return h;
 	ret = ctx_alloc(c, sizeof(*ret));
 	if (ret == NULL || !collect(&w))
 		return NULL;
 	match(&w);
 	rebuild(&w);
-	merge_neighbours(&w, ret);
+	repair_merge(&w, ret);
 	if (stats != NULL)
 		*stats = w.st;
 	return w.failed ? NULL : ret;

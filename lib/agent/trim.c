@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/agent/fit.h"
+#include "lib/agent/message.h"
 #include "lib/agent/prompt.h"
 #include "lib/agent/repair.h"
 
@@ -103,6 +104,27 @@ cut_at(struct ctx *c, const struct history *h, size_t from)
 	return ret;
 }
 
+/* What the user said last beside answers to calls, when all else goes. */
+static const struct history *
+last_words(struct ctx *c, const struct history *h)
+{
+	struct history *ret = ctx_alloc(c, sizeof(*ret));
+
+	for (size_t i = h->n; ret != NULL && i > 0; i--) {
+		const struct message *m = &h->v[i - 1];
+		struct message only = { .role = BY_USER, .pinned = m->pinned, .n = m->n };
+
+		if (!message_has(m, "text") || (only.blocks = json_keep(c, json_object_new_array())) == NULL)
+			continue;
+		for (size_t k = 0; k < message_blocks(m); k++)
+			if (!block_is(message_block(m, k), "tool_result") && !block_is(message_block(m, k), "thinking"))
+				json_object_array_add(only.blocks, json_object_get(message_block(m, k)));
+		if (m->role == BY_USER && !message_is_empty(&only))
+			return history_add(c, ret, only) ? ret : NULL;
+	}
+	return ret;
+}
+
 /* From the first user message that is no answer to a tool call. */
 static const struct history *
 start_with_user(struct ctx *c, const struct history *h)
@@ -114,6 +136,8 @@ start_with_user(struct ctx *c, const struct history *h)
 		i++;
 	if (i == 0)
 		return h;
+	if (i == h->n)
+		return last_words(c, h);
 	ret = ctx_alloc(c, sizeof(*ret));
 	if (ret != NULL)
 		*ret = (struct history){ h->v + i, h->n - i, h->n - i };
@@ -126,13 +150,15 @@ history_for_model(struct ctx *c, const struct history *h, unsigned max)
 	size_t cut;
 
 	h = without_system(c, h);
+	h = h != NULL ? session_repair(c, h, NULL) : NULL;      /* a cut falls at messages that stay */
 	if (h == NULL)
 		return NULL;
 	max = max == 0 ? HISTORY_DEFAULT : max < HISTORY_MIN ? HISTORY_MIN : max > HISTORY_MAX ? HISTORY_MAX : max;
 	cut = h->n > max ? find_cut(h, max) : 0;
-	if (cut > 0)
+	if (cut > 0) {
 		h = cut_at(c, h, cut);
-	h = h != NULL ? session_repair(c, h, NULL) : NULL;
+		h = h != NULL ? session_repair(c, h, NULL) : NULL;
+	}
 	return h != NULL ? start_with_user(c, h) : NULL;
 }
 

@@ -1,13 +1,15 @@
 /*
- * Fuzz: histories. Whatever JSON comes, its repair must leave nothing to repair.
- * sources: lib/base/*.c lib/svc/conversation.c lib/agent/repair.c lib/agent/message.c lib/agent/clean.c lib/agent/trim.c
+ * Fuzz: histories. Whatever JSON comes, its repair must leave nothing to repair, and what providers accept.
+ * sources: lib/base/*.c lib/svc/conversation.c lib/agent/repair.c lib/agent/repair_look.c lib/agent/repair_merge.c lib/agent/tokens.c lib/agent/message.c lib/agent/clean.c lib/agent/trim.c lib/agent/fit.c lib/agent/squeeze.c
  */
 #include <stdlib.h>
 
+#include "lib/agent/fit.h"
 #include "lib/agent/prompt.h"
 #include "lib/agent/repair.h"
 #include "lib/base/arena.h"
 #include "t/history.h"
+#include "t/valid.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -26,7 +28,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		h = history_for_model(&c, in, 4);
 		if (h == NULL || session_repair(&c, h, NULL) != h)
 			abort();
-		if (h->n > 0 && !message_is_question(&h->v[0]))
+		if (valid_why_not(h) != NULL || (h->n > 0 && !message_is_question(&h->v[0])))
+			abort();
+		h = fit_tail(&c, h, 3, "[notice]");
+		if (h == NULL || valid_why_not(h) != NULL)
+			abort();
+		h = fit_guard(&c, h, 512);
+		if (h == NULL || fit_guard(&c, h, 512) != h || valid_why_not(h) != NULL)
 			abort();
 	}
 	arena_free(c.arena);
