@@ -20,6 +20,7 @@ check_PROGRAMS += t/svc/config_edit
 check_PROGRAMS += t/svc/budget
 check_PROGRAMS += t/svc/kv
 check_PROGRAMS += t/svc/usage
+check_PROGRAMS += t/base/cron
 check_PROGRAMS += t/base/gcra
 check_PROGRAMS += t/base/jw
 check_PROGRAMS += t/base/memory

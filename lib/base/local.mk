@@ -5,6 +5,7 @@ libbase_a_SOURCES = \
 	lib/base/arena.c \
 	lib/base/buf.c \
 	lib/base/clock.c \
+	lib/base/cron.c \
 	lib/base/crypto.c \
 	lib/base/ctx.c \
 	lib/base/gcra.c \
@@ -17,4 +18,5 @@ libbase_a_SOURCES = \
 	lib/base/path.c \
 	lib/base/secret.c \
 	lib/base/shm.c \
-	lib/base/uhttp.c
+	lib/base/uhttp.c \
+	lib/base/zone.c
