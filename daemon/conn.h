@@ -52,7 +52,7 @@ struct job {
 	char rid[37];
 };
 
-enum source_kind { SRC_CONN, SRC_FRONT, SRC_CONTROL, SRC_SIGNAL, SRC_WAL };
+enum source_kind { SRC_CONN, SRC_FRONT, SRC_CONTROL, SRC_SIGNAL, SRC_WAL, SRC_ALARM };
 
 /* What an lws handle stands for; its opaque pointer. */
 struct source {
@@ -95,6 +95,9 @@ struct lws_context *loop_context(void);
 struct lws *loop_watch(struct source *, enum source_kind, int fd);      /* wake on readable; takes the fd */
 bool loop_stopping(void);
 void loop_wake(void);                           /* any thread: look at the woken ones */
+
+/* alarm.c */
+void alarm_fired(void);
 
 /* loop_write.c */
 /* From outside the connection's own callbacks: close it at the next round. */

@@ -2,6 +2,8 @@
 # tests link the parts.
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
+	daemon/alarm.c \
+	daemon/background.c \
 	daemon/compact.c \
 	daemon/conf.c \
 	daemon/dbpool.c \
@@ -9,6 +11,7 @@ libdaemon_a_SOURCES = \
 	daemon/job.c \
 	daemon/keep.c \
 	daemon/keys.c \
+	daemon/lanes.c \
 	daemon/live.c \
 	daemon/live/agent_files.c \
 	daemon/live/agents.c \
@@ -32,6 +35,7 @@ libdaemon_a_SOURCES = \
 	daemon/model_route.c \
 	daemon/queue.c \
 	daemon/running.c \
+	daemon/schedule.c \
 	daemon/spawn.c \
 	daemon/summary.c \
 	daemon/threads.c \

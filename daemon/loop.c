@@ -247,6 +247,9 @@ source_ready(struct source *s)
 	case SRC_WAL:
 		wal_touched();
 		break;
+	case SRC_ALARM:
+		alarm_fired();
+		break;
 	case SRC_CONN:
 		break;
 	}

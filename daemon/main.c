@@ -18,11 +18,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "daemon/alarm.h"
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
 #include "daemon/keep.h"
 #include "daemon/keys.h"
 #include "daemon/loop.h"
+#include "daemon/schedule.h"
 #include "daemon/threads.h"
 #include "daemon/turn.h"
 #include "db/db.h"
@@ -191,7 +193,9 @@ boot_turns(void)
 	uuid4(c.rid);
 	if (good) {
 		job_db_acquire(&c);
-		good = turns_boot(&c) == ERR_OK;
+		good = schedule_boot(&c) == ERR_OK;
+		job_db_acquire(&c);
+		good = good && turns_boot(&c) == ERR_OK;
 		job_db_release(&c);
 		if (!good)
 			(void)give_up("turns", c.fault.msg != NULL ? c.fault.msg : "?");
@@ -251,6 +255,7 @@ on_signal(int signo)
 	switch (signo) {
 	case SIGHUP:
 		reload();
+		alarms_all();
 		break;
 	case SIGUSR1:
 		reopen_log();
@@ -354,11 +359,12 @@ main(int argc, char **argv)
 	http_init();
 	http_on_wait(threads_rest);
 	routes_init();
-	if (loop_open(&o) != ERR_OK)
+	if (loop_open(&o) != ERR_OK || !alarms_open())
 		return give_up("loop", "libwebsockets does not start");
 	if (!boot_turns())
 		return 1;
 	keep_start();
+	schedule_start();
 	say_ready();
 	return take_apart(loop_run());
 }

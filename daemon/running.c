@@ -156,6 +156,8 @@ turns_cancel(const char *agent_id, const char *session_id, int why)
 		n++;
 	}
 	pthread_mutex_unlock(&lock);
+	if (n > 0)
+		lanes_look();
 	return n;
 }
 
@@ -177,6 +179,18 @@ turns_busy(const char *agent_id)
 	busy = busy_locked(agent_id);
 	pthread_mutex_unlock(&lock);
 	return busy;
+}
+
+unsigned
+turns_count(const char *agent_id)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&lock);
+	for (const struct running *r = all; r != NULL; r = r->next)
+		n += strcmp(r->agent_id, agent_id) == 0;
+	pthread_mutex_unlock(&lock);
+	return n;
 }
 
 bool

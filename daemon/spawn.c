@@ -11,6 +11,7 @@
 
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
+#include "daemon/schedule.h"
 #include "daemon/turn.h"
 #include "daemon/ws_chat.h"
 #include "db/db.h"
@@ -24,6 +25,14 @@ static void
 set_text(struct json_object *o, const char *key, const char *v)
 {
 	json_object_object_add(o, key, json_object_new_string(v));
+}
+
+/* Whoever shows them, and who acts by itself. */
+static void
+agents_changed(void)
+{
+	ws_agents_changed();
+	schedule_look();
 }
 
 static enum err
@@ -72,7 +81,7 @@ agent_spawn(struct ctx *c, const struct spawn *s, char ret_id[static 37], const 
 		ignore_err(agent_remove(c, ret_id, true, &was));        /* the first fault is the one to tell */
 		c->fault = f;
 	} else {
-		ws_agents_changed();
+		agents_changed();
 	}
 	return e;
 }
@@ -93,7 +102,7 @@ agent_update(struct ctx *c, const struct agent *a, struct json_object *m)
 		e = agent_store(c, a->id, toml, m);
 	if (e != ERR_OK)
 		return e;
-	ws_agents_changed();
+	agents_changed();
 	dir = manifest_workspace(c, m, a->id);
 	if (dir == NULL || workspace_save_manifest(c, dir, toml) != ERR_OK)
 		log_line(LOG_WARN, "rid=%s agent=%s what=\"agent.toml could not be written\"", c->rid, a->id);
@@ -154,7 +163,7 @@ agent_end(struct ctx *c, const char *id, bool purge, bool *ret_was)
 	/* first the row: whatever runs for it can write nothing any more */
 	if ((e = agent_remove(c, id, purge, ret_was)) != ERR_OK)
 		return e;
-	ws_agents_changed();
+	agents_changed();
 	hub_closed(id);
 	if (turns_cancel(id, NULL, CANCEL_USER) > 0) {
 		job_db_release(c);

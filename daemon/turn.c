@@ -72,6 +72,7 @@ ask_json(struct turn *t)
 	if (a->has_temperature)
 		jw_f64(w, "temperature", a->temperature);
 	jw_i64(w, "depth", a->depth);
+	jw_i64(w, "lane", a->lane);
 	jw_str(w, "channel", a->channel);
 	jw_end(w);
 	s = b.failed ? NULL : ctx_strndup(t->c, b.p, b.len);
@@ -224,7 +225,9 @@ insert_row(struct turn *t, const char *state)
 	};
 	enum err e = row.input == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_insert(t->c, &row);
 
-	return e == ERR_CONFLICT || e == ERR_DB ? agent_gone(t, e) : e;
+	if (e == ERR_CONFLICT || e == ERR_DB)
+		return agent_gone(t, e);
+	return e == ERR_OK && t->ask->claim != NULL ? t->ask->claim(t->c, t->ask->claim_arg) : e;
 }
 
 static enum err

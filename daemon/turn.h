@@ -8,6 +8,7 @@
  */
 #ifndef LF_TURN_H
 #define LF_TURN_H
+#include "daemon/lanes.h"
 #include "lib/base/json.h"
 #include "lib/llm/llm.h"
 #include "lib/net/http.h"
@@ -44,7 +45,7 @@ struct turn_ask {
 	const char *session_id;         /* canonical UUID, or NULL: the agent's current one */
 	const char *text;               /* the question */
 	struct json_object *blocks;     /* content blocks instead of text, or NULL */
-	const char *origin;             /* api stream ws openai agent */
+	const char *origin;             /* api stream ws openai agent autonomous */
 	const char *channel;            /* for the ledger */
 	const char *sender_id, *sender_name;
 	const struct agent *agent;      /* if the caller has it already */
@@ -59,6 +60,10 @@ struct turn_ask {
 	unsigned depth;                 /* of nested agent calls */
 	int64_t deadline_us;            /* of the monotonic clock: ends with TIMEOUT then; 0: none */
 	const char *const *chain;       /* agents that wait for this one, NULL-ended; NULL: none */
+	enum lane lane;                 /* whose permit is held for it; LANE_NONE: somebody waits */
+	/* What it is the answer to, done with in the transaction that accepts it; an error refuses it. NULL: nothing. */
+	enum err (*claim)(struct ctx *, void *arg);
+	void *claim_arg;
 	struct turn_sink sink;
 	struct cancel *cancel;          /* the caller's; never NULL */
 };
@@ -88,6 +93,8 @@ enum err turn_run(struct ctx *, const struct turn_ask *, struct turn_answer *ret
 /* Cancel what runs or waits for the agent (session NULL: all). How many there were. */
 unsigned turns_cancel(const char *agent_id, const char *session_id, int why);
 bool turns_busy(const char *agent_id);
+/* How many run or wait for the agent. */
+unsigned turns_count(const char *agent_id);
 /* Wait until nothing runs for the agent, at most that long. */
 bool turns_wait_idle(const char *agent_id, unsigned timeout_ms);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/alarm.h"
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
@@ -26,6 +27,12 @@ struct left {
 	char id[37];
 };
 
+static enum lane
+lane_known(int64_t n)
+{
+	return n > LANE_NONE && n < LANE_MODEL ? (enum lane)n : LANE_NONE;
+}
+
 static struct turn_ask
 ask_of(struct ctx *c, const struct turn_row *row, struct cancel *cancel)
 {
@@ -38,7 +45,7 @@ ask_of(struct ctx *c, const struct turn_row *row, struct cancel *cancel)
 		.ephemeral = !keep && has_text, .incognito = !has_text, .max_tokens = js_i64(in, "max_tokens", 0),
 		.has_temperature = js_get(in, "temperature") != NULL, .temperature = js_f64(in, "temperature", 0),
 		.extra = js_obj(in, "extra"), .outer_tools = js_arr(in, "outer_tools"),
-		.depth = (unsigned)js_i64(in, "depth", 0), .cancel = cancel,
+		.depth = (unsigned)js_i64(in, "depth", 0), .lane = lane_known(js_i64(in, "lane", 0)), .cancel = cancel,
 	};
 }
 
@@ -60,8 +67,13 @@ take_up(struct ctx *c, struct left *l)
 
 	if (e == ERR_OK) {
 		ask = ask_of(c, &row, &l->cancel);
+		job_db_release(c);
+		if (!lane_take(ask.lane, c->cfg, &l->cancel, 0))
+			return;                 /* going down: the next start takes it up */
+		job_db_acquire(c);
 		e = worth_it(&row, &ask) ? turn_take_up(c, &row, &ask, &a)
 		    : turn_end(c, row.id, turns_epoch(), "failed", NULL, "interrupted", "The server was interrupted");
+		lane_give(ask.lane);
 	}
 	log_line(e == ERR_OK ? LOG_INFO : LOG_WARN, "turn=%s resumed=%s", l->id, e == ERR_OK ? "yes" : err_code(e));
 }
@@ -141,6 +153,8 @@ turns_boot(struct ctx *c)
 void
 turns_shutdown(void)
 {
+	alarms_stop();
 	(void)turns_cancel(NULL, NULL, CANCEL_SHUTDOWN);
+	lanes_stop();
 	hub_closed(NULL);
 }

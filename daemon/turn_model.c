@@ -240,7 +240,13 @@ try_route(struct turn *t, const struct llm_sink *sink)
 	t->head.open = false;
 	t->heard = 0;
 	job_db_release(t->c);
+	if (t->ask->lane != LANE_NONE && !lane_take(LANE_MODEL, t->c->cfg, t->ask->cancel, t->ask->deadline_us)) {
+		t->answer.error = cancelled(t->ask->cancel) ? LLM_CANCELLED : LLM_TIMEOUT;
+		return ERR_TIMEOUT;
+	}
 	e = llm_call(&rq, sink, retries, &t->answer);
+	if (t->ask->lane != LANE_NONE)
+		lane_give(LANE_MODEL);
 	count_call(clock_mono_us() - since);
 	turn_owe(t, e, since);
 	if (e != ERR_OK && t->answer.error != LLM_CANCELLED)

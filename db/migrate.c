@@ -17,6 +17,7 @@ EMBED(migration_0001, "db/migrations/0001_base.sql");
 EMBED(migration_0002, "db/migrations/0002_login.sql");
 EMBED(migration_0003, "db/migrations/0003_sessions.sql");
 EMBED(migration_0004, "db/migrations/0004_usage.sql");
+EMBED(migration_0005, "db/migrations/0005_loops.sql");
 
 static const struct {
 	const char *name;
@@ -26,6 +27,7 @@ static const struct {
 	{ "0002_login", migration_0002 },
 	{ "0003_sessions", migration_0003 },
 	{ "0004_usage", migration_0004 },
+	{ "0005_loops", migration_0005 },
 };
 
 int

@@ -5,6 +5,7 @@
 
 #include "daemon/live/agents.h"
 #include "daemon/running.h"
+#include "daemon/schedule.h"
 #include "daemon/spawn.h"
 #include "daemon/turn.h"
 #include "lib/agent/manifest.h"
@@ -34,7 +35,10 @@ agent_enable(struct ctx *c, const struct agent *a, bool on)
 		if (e == ERR_OK)
 			e = agent_update(c, a, m);
 	}
-	return e == ERR_OK ? agent_set_state(c, a->id, on ? "Running" : "Suspended") : e;
+	if (e == ERR_OK)
+		e = agent_set_state(c, a->id, on ? "Running" : "Suspended");
+	schedule_look();
+	return e;
 }
 
 static struct reply

@@ -13,6 +13,7 @@
 #include "lib/agent/manifest.h"
 #include "lib/agent/manifest_keys.h"
 #include "lib/svc/config.h"
+#include "lib/svc/schedule.h"
 #include "lib/toml/toml.h"
 
 enum { PATH_CAP = 300 };
@@ -379,6 +380,8 @@ check_rules(struct reading *r, struct json_object *o)
 		return refuse(r, "workspace", "a directory inside the workspaces, without .., is expected");
 	if (js_obj(o, "response_format") != NULL && js_str(js_obj(o, "response_format"), "type") == NULL)
 		return refuse(r, "response_format", "type is expected");
+	if ((why = plan_fault(o)) != NULL)
+		return refuse(r, strncmp(why, "quiet_hours", 11) == 0 ? "autonomous.quiet_hours" : "schedule", why);
 	return check_injections(r, js_arr(o, "context_injection"));
 }
 

@@ -197,6 +197,9 @@ bool cors_allowed(const struct config *, const char *origin);
 /* RATE_LIMITED when the peer's bucket is empty. */
 enum err limit_check(struct ctx *, const char *peer, unsigned cost) MUST_CHECK;
 /* May this caller touch an agent of that author? Else the agent does not exist for them. */
+/* Who a [[users]] entry is when it has proved itself. */
+struct config_user;
+void caller_of_user(struct caller *, const struct config_user *);
 bool caller_owns(const struct caller *, const char *author);
 
 /* --- idempotency (a row with RT_IDEMPOTENT) -------------------------------- */

@@ -177,8 +177,8 @@ be_root(struct caller *w)
 	memcpy(w->user_id, ROOT_ID, sizeof(ROOT_ID));
 }
 
-static void
-be_user(struct caller *w, const struct config_user *u)
+void
+caller_of_user(struct caller *w, const struct config_user *u)
 {
 	w->role = role_of(u->role);
 	w->name = u->name;
@@ -231,7 +231,7 @@ check_token(struct ctx *c, const char *token, const char *peer, struct caller *w
 	}
 	for (size_t i = 0; i < cfg->n_users; i++)
 		if (fits(c, &p, cfg->users[i].key_hash, (uint32_t)i + 1, peer, &busy)) {
-			be_user(w, &cfg->users[i]);
+			caller_of_user(w, &cfg->users[i]);
 			zero_bytes(&p, sizeof(p));
 			return ERR_OK;
 		}

@@ -9,6 +9,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/agent_identity.h"
 #include "lib/svc/history.h"
+#include "lib/svc/schedule.h"
 
 static const char *
 object_text(struct ctx *c, struct json_object *o)
@@ -81,6 +82,8 @@ agent_insert(struct ctx *c, const struct agent_new *a, char ret_id[static 37])
 		e = insert_row(c, a, ret_id, session_id);
 	if (e == ERR_OK)
 		e = session_create(c, ret_id, session_id, NULL, session_id);
+	if (e == ERR_OK)
+		e = schedule_sync(c, ret_id, a->manifest, js_bool(a->manifest, "enabled", true));
 	if (e == ERR_OK && a->parent_id == NULL)
 		e = agent_identity_record(c, a->name, ret_id);
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
@@ -111,6 +114,8 @@ agent_store(struct ctx *c, const char *id, const char *toml, struct json_object 
 		e = update_row(c, id, toml, m);
 	if (e == ERR_OK)
 		e = agent_identity_move(c, id, js_str_or(m, "name", "unnamed"));
+	if (e == ERR_OK)
+		e = schedule_sync(c, id, m, js_bool(m, "enabled", true));
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }
 

@@ -148,6 +148,9 @@ load_turns(const struct json_object *raw, struct config *cfg)
 	cfg->tool_timeout_s = number(raw, "tool_timeout_secs", 120);
 	cfg->tool_timeouts = js_obj(raw, "tool_timeouts");
 	cfg->max_agent_call_depth = number(raw, "max_agent_call_depth", 5);
+	cfg->max_rate_limits = number(js_obj(raw, "background"), "max_consecutive_rate_limits", 5);
+	cfg->heartbeat_interval_s = number(js_obj(raw, "heartbeat"), "check_interval_secs", 30);
+	cfg->heartbeat_timeout_s = number(js_obj(raw, "heartbeat"), "default_timeout_secs", 60);
 	cfg->on_disconnect_cancel = strcmp(js_str_or(turn, "on_disconnect", "finish"), "cancel") == 0;
 	cfg->turn_threads = number(turn, "max_threads", 1024);
 	cfg->ssrf_allowed_hosts = js_arr(fetch, "ssrf_allowed_hosts");

@@ -72,6 +72,8 @@ struct config {
 
 	/* turns */
 	unsigned agent_max_iterations, max_history_messages, tool_timeout_s, max_agent_call_depth;
+	unsigned max_rate_limits;               /* [background]: slots in a row; 0: no bound */
+	unsigned heartbeat_interval_s, heartbeat_timeout_s;
 	bool on_disconnect_cancel;              /* [turn] on_disconnect = "cancel" */
 	struct json_object *tool_timeouts;      /* tool or pattern → seconds, or NULL */
 	unsigned turn_threads;

@@ -22,6 +22,7 @@ libsvc_a_SOURCES = \
 	lib/svc/metrics.c \
 	lib/svc/price.c \
 	lib/svc/run_paths.c \
+	lib/svc/schedule.c \
 	lib/svc/series.c \
 	lib/svc/session_admin.c \
 	lib/svc/session_compact.c \

@@ -22,6 +22,9 @@ static const struct {
 	{ "librefang_agent_loop_exits_total", "counter", "How turns ended.", { "agent", "reason" } },
 	{ "librefang_llm_provider_errors_total", "counter", "Model calls that failed.", { "provider", "status" } },
 	{ "librefang_budget_refused_total", "counter", "Calls that a budget refused.", { "scope", "window" } },
+	{ "librefang_queue_wait_seconds", "histogram", "How long work in the background waited for its lane.", { "lane" } },
+	{ "librefang_agent_ticks_total", "counter", "Times that agents were due to act by themselves.", { "agent", "outcome" } },
+	{ "librefang_agent_heartbeat_total", "counter", "Agents that fell silent, and that were heard of again.", { "agent", "outcome" } },
 };
 
 static uint32_t
@@ -99,7 +102,7 @@ series_write(struct buf *out)
 
 			if (atomic_load(&s->kind) != k + 1)
 				continue;
-			if (k == SERIES_TOOL_SECONDS)
+			if (kinds[k].type[0] == 'h')
 				metric_histogram(out, kinds[k].name, s->labels, s->lat, atomic_load(&s->sum_us));
 			else
 				buf_printf(out, "%s{%s} %" PRIu64 "\n", kinds[k].name, s->labels, atomic_load(&s->n));

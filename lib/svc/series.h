@@ -12,6 +12,9 @@ enum series {
 	SERIES_LOOP_EXIT,       /* agent, reason */
 	SERIES_PROVIDER_ERROR,  /* provider, status */
 	SERIES_BUDGET_REFUSED,  /* scope, window */
+	SERIES_QUEUE_WAIT,      /* lane; a histogram */
+	SERIES_TICK,            /* agent, outcome */
+	SERIES_HEARTBEAT,       /* agent, outcome */
 	SERIES_COUNT
 };
 

@@ -1,0 +1,22 @@
+/*
+ * Work that nobody asked for: its context, and who it is done for.
+ */
+#ifndef LF_BACKGROUND_H
+#define LF_BACKGROUND_H
+#include "daemon/conf.h"
+#include "lib/base/base.h"
+
+struct background {
+	struct ctx c;
+	struct conf *conf;
+};
+
+/* Memory, configuration and a database connection. false: no memory; nothing is held. */
+bool background_begin(struct background *);
+void background_end(struct background *);
+/*
+ * An agent that acts by itself sees what its author would: a [[users]] entry below admin binds it to that user's agents. NULL: the
+ * system itself.
+ */
+const struct caller *background_caller(struct ctx *, const char *author);
+#endif
