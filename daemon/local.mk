@@ -53,6 +53,7 @@ libdaemon_a_SOURCES = \
 	daemon/turn_tools.c \
 	daemon/ws_chat.c \
 	daemon/ws_command.c \
+	daemon/ws_frame.c \
 	daemon/ws_turn.c
 
 bin_PROGRAMS += librefangd

@@ -5,6 +5,7 @@
  * through by one thread at a time; pings and commands do not wait for a turn.
  */
 #include "daemon/ws_chat.h"
+#include "daemon/ws_frame.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,17 +282,9 @@ ws_agents_changed(void)
 static void
 one_message(struct ws_session *s, struct ctx *c, const char *text)
 {
-	struct json_object *frame = NULL, *inner = NULL;
-	const char *content = text;
+	struct json_object *frame;
+	const char *content = ws_frame_content(c, text, &frame);
 
-	if (json_read(c, text, strlen(text), &frame) == ERR_OK && json_object_is_type(frame, json_type_object)) {
-		content = js_str(frame, "content");
-		if (content != NULL && content[0] == '{' && json_read(c, content, strlen(content), &inner) == ERR_OK &&
-		    js_str(inner, "content") != NULL)
-			content = js_str(inner, "content");
-	} else {
-		frame = NULL;
-	}
 	if (content == NULL)
 		ws_error(s, NULL, "Missing or empty 'content' field", js_str(frame, "message_id"));
 	else
@@ -387,35 +380,21 @@ over_rate(struct ws_session *s)
 	return false;
 }
 
-/* What kind of frame: looked at with a throw-away context, so the loop keeps nothing. */
+/* Looked at with a throw-away context, so the loop keeps nothing. */
 static void
-sort_frame(struct ws_session *s, struct ctx *c, const char *text, size_t n)
+take_frame(struct ws_session *s, struct ctx *c, const char *text, size_t n)
 {
-	struct json_object *f = NULL;
-	const char *type, *content;
+	struct ws_frame f;
 
-	if (json_read(c, text, n, &f) != ERR_OK || !json_object_is_type(f, json_type_object)) {
-		type = "message";       /* a text that is no frame is what one says */
-		content = text;
-	} else {
-		type = js_str_or(f, "type", "message");
-		content = js_str_or(f, "content", "");
-	}
-	if (strcmp(type, "ping") == 0) {
+	ws_frame_sort(c, text, n, ws_is_command, &f);
+	if (f.kind == WS_PING)
 		(void)live_ws_text(s->live, "{\"type\":\"pong\"}", 15);
-	} else if (strcmp(type, "command") == 0) {
-		const char *line = ctx_printf(c, "%s %s", js_str_or(f, "command", ""), js_str_or(f, "args", ""));
-
-		if (line == NULL || !on_thread(s, do_command, line))
-			ws_error(s, NULL, "The server is busy. Try again in a moment.", NULL);
-	} else if (strcmp(type, "message") != 0) {
-		ws_error(s, NULL, ctx_printf(c, "Unknown message type: %.*s", (int)utf8_cut(type, strlen(type), 64), type), NULL);
-	} else if (content[0] == '/' && ws_is_command(content + 1, strcspn(content + 1, " \n"))) {
-		if (!on_thread(s, do_command, content + 1))
-			ws_error(s, NULL, "The server is busy. Try again in a moment.", NULL);
-	} else {
+	else if (f.kind == WS_MESSAGE)
 		line_up(s, text, n);
-	}
+	else if (f.kind == WS_UNKNOWN)
+		ws_error(s, NULL, ctx_printf(c, "Unknown message type: %s", f.line != NULL ? f.line : ""), NULL);
+	else if (f.line == NULL || !on_thread(s, do_command, f.line))
+		ws_error(s, NULL, "The server is busy. Try again in a moment.", NULL);
 }
 
 void
@@ -435,7 +414,7 @@ ws_on_text(struct ws_session *s, char *text, size_t n)
 	else if (!utf8_ok(text, n) || memchr(text, '\0', n) != NULL)
 		ws_error(s, NULL, "The message is not UTF-8 text", NULL);
 	else
-		sort_frame(s, &c, text, n);
+		take_frame(s, &c, text, n);
 	arena_free(c.arena);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/ws_chat.h"
+#include "daemon/ws_frame.h"
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
 
@@ -205,27 +206,6 @@ send_failure(struct out *o, struct ctx *c)
 	ws_error(o->s, code, text, o->message_id);
 }
 
-/* Control characters out, blanks around it away. NULL: nothing is left. */
-static char *
-sanitised(struct ctx *c, const char *raw)
-{
-	char *s = ctx_strdup(c, raw), *to = s;
-	size_t n;
-
-	for (const char *p = s; p != NULL && *p != '\0'; p++)
-		if ((unsigned char)*p >= 0x20 || *p == '\n' || *p == '\t')
-			if (*p != 0x7f)
-				*to++ = *p;
-	if (s == NULL)
-		return NULL;
-	*to = '\0';
-	s += strspn(s, " \t\n");
-	for (n = strlen(s); n > 0 && strchr(" \t\n", s[n - 1]) != NULL; n--)
-		;
-	s[n] = '\0';
-	return n > 0 ? s : NULL;
-}
-
 static void
 on_quiet(void *arg)
 {
@@ -249,7 +229,7 @@ ws_turn(struct ws_session *s, struct ctx *c, struct json_object *frame, const ch
 		.debounce_ms = c->cfg->ws_debounce_ms, .debounce_chars = c->cfg->ws_debounce_chars,
 	};
 	struct cancel *k = ctx_alloc(c, sizeof(*k));
-	const char *text = sanitised(c, raw), *id = js_str(frame, "message_id");
+	const char *text = ws_frame_clean(c, raw), *id = js_str(frame, "message_id");
 	struct turn_ask ask = {
 		.agent_id = s->agent_id, .session_id = s->pinned[0] != '\0' ? s->pinned : NULL, .text = text,
 		.origin = "ws", .channel = "webui", .cancel = k,

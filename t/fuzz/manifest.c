@@ -1,0 +1,33 @@
+/*
+ * Fuzz: agent.toml, as people write it. What is taken is written as TOML that is taken again and means
+ * the same; what is refused says why.
+ * sources: lib/base/*.c lib/toml/*.c lib/toml/*.cc lib/agent/manifest*.c
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/agent/manifest.h"
+#include "lib/base/arena.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+#define MUST(x) do { if (!(x)) abort(); } while (0)
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	struct ctx c = { .arena = arena_new(4096) };
+	struct json_object *m = NULL, *again = NULL;
+	char *toml;
+
+	if (manifest_parse(&c, (const char *)data, n, &m) != ERR_OK) {
+		MUST(c.fault.msg != NULL && c.fault.msg[0] != '\0');
+	} else {
+		toml = manifest_to_toml(&c, m);
+		MUST(toml != NULL);
+		MUST(manifest_parse(&c, toml, strlen(toml), &again) == ERR_OK);
+		MUST(json_object_equal(m, again));
+	}
+	arena_free(c.arena);
+	return 0;
+}
