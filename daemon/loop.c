@@ -428,7 +428,7 @@ loop_open(const struct loop_options *o)
 	    !watch_or_close(&loop.signals, SRC_SIGNAL, o->signal_fd))
 		return ERR_UNAVAILABLE;
 	if (o->wal_path != NULL)
-		wal_start(o->wal_path, o->on_wal);
+		wal_start(o->wal_path, o->on_wal, o->wal_bytes);
 	return ERR_OK;
 }
 

@@ -16,7 +16,8 @@ struct loop_options {
 	int signal_fd;                  /* signalfd of what on_signal wants; -1: none */
 	void (*on_signal)(int signo);
 	const char *wal_path;           /* watched for growth; NULL: not */
-	void (*on_wal)(bool long_one);  /* fold it back; called on a thread of the pool */
+	void (*on_wal)(bool quiet);     /* fold it back; called on a thread of the pool */
+	int64_t (*wal_bytes)(void);     /* how much of it is in use; never while it is folded */
 };
 
 /* Errors: UNAVAILABLE (libwebsockets will not start), NOMEM. */

@@ -2,8 +2,8 @@
  * Keeping the write-ahead log short without looking at it all the time.
  *
  * While nobody writes, a one-shot watch sleeps on the file. The first write
- * wakes us; then we look five times a second, fold when the log is long, and
- * fold once more and go back to sleep when it has been quiet for a second. Folding runs on a thread.
+ * wakes us; then we look five times a second (or more, while it grows fast), fold when the log is long, and
+ * fold once more, cut its file and go back to sleep when it has been quiet for five looks. Folding runs on a thread.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,18 +14,19 @@
 #include "daemon/conn.h"
 #include "daemon/threads.h"
 
-enum { LOOK_US = 200000, QUIET_LOOKS = 5, LONG_BYTES = 8 << 20, TOO_LONG_BYTES = 16 << 20 };
+enum { LOOK_US = 200000, SOON_US = 50000, QUIET_LOOKS = 5, LONG_BYTES = 8 << 20 };
 
 static struct {
 	char path[4096 + 64];
 	struct source watch;
-	void (*fold)(bool);
+	void (*fold)(bool quiet);
+	int64_t (*bytes)(void);
 	lws_sorted_usec_list_t timer;
 	struct timespec changed;
 	off_t size;
 	unsigned quiet;
 	_Atomic bool folding;
-	bool too_long;
+	bool cut;
 } wal;
 
 /* false: no file yet, or no inotify: look again later. */
@@ -40,16 +41,16 @@ static void
 fold_job(void *unused)
 {
 	(void)unused;
-	wal.fold(wal.too_long);
+	wal.fold(wal.cut);
 	atomic_store(&wal.folding, false);
 }
 
 static void
-fold(bool too_long)
+fold(bool quiet)
 {
 	if (atomic_exchange(&wal.folding, true))
 		return;
-	wal.too_long = too_long;
+	wal.cut = quiet;
 	if (threads_run_now(fold_job, NULL) != 0)
 		atomic_store(&wal.folding, false);      /* busy: at the next look */
 }
@@ -69,20 +70,27 @@ changed_since_last_look(void)
 	return changed;
 }
 
+/* Not while it is folded, when the one connection for this is in use. */
+static bool
+grown_long(void)
+{
+	return wal.size > LONG_BYTES && !atomic_load(&wal.folding) && wal.bytes() > LONG_BYTES;
+}
+
 static void
 look(lws_sorted_usec_list_t *sul)
 {
 	wal.quiet = changed_since_last_look() ? 0 : wal.quiet + 1;
 	if (wal.quiet >= QUIET_LOOKS) {
 		if (wal.quiet == QUIET_LOOKS)
-			fold(false);
+			fold(true);
 		if (!sleep_on_it())
 			lws_sul_schedule(loop_context(), 0, sul, look, QUIET_LOOKS * LOOK_US);
 		return;
 	}
-	if (wal.quiet == 0 && wal.size > LONG_BYTES)
-		fold(wal.size > TOO_LONG_BYTES);
-	lws_sul_schedule(loop_context(), 0, sul, look, LOOK_US);
+	if (wal.quiet == 0 && grown_long())
+		fold(false);
+	lws_sul_schedule(loop_context(), 0, sul, look, wal.size > LONG_BYTES ? SOON_US : LOOK_US);
 }
 
 void
@@ -98,12 +106,13 @@ wal_touched(void)
 }
 
 void
-wal_start(const char *path, void (*fold_back)(bool))
+wal_start(const char *path, void (*fold_back)(bool), int64_t (*bytes)(void))
 {
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 
 	snprintf(wal.path, sizeof(wal.path), "%s", path);
 	wal.fold = fold_back;
+	wal.bytes = bytes;
 	if (fd >= 0)
 		(void)loop_watch(&wal.watch, SRC_WAL, fd);      /* without it the first look still comes */
 	lws_sul_schedule(loop_context(), 0, &wal.timer, look, LOOK_US);

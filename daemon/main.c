@@ -208,10 +208,16 @@ boot_turns(void)
 /* --- while it runs --------------------------------------------------------------------------- */
 
 static void
-fold_wal(bool long_one)
+fold_wal(bool quiet)
 {
-	db_checkpoint(self.db, long_one);
+	db_checkpoint(self.db, quiet);
 	malloc_trim(256 * 1024);
+}
+
+static int64_t
+wal_bytes(void)
+{
+	return db_log_bytes(self.db);
 }
 
 /* A crowd has gone. What it has left lies in pieces between what stays, which only this returns. */
@@ -338,7 +344,7 @@ static const char help[] =
 int
 main(int argc, char **argv)
 {
-	struct loop_options o = { .on_signal = on_signal, .on_wal = fold_wal, .wal_path = self.wal };
+	struct loop_options o = { .on_signal = on_signal, .on_wal = fold_wal, .wal_bytes = wal_bytes, .wal_path = self.wal };
 
 	if (asked_only(argc, argv, "librefangd " LF_VERSION, help))
 		return 0;

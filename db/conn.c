@@ -16,7 +16,11 @@
 #include "db/db_internal.h"
 #include "lib/base/util.h"
 
-enum { BUSY_US = 5 * 1000 * 1000 };
+enum {
+	BUSY_US = 5 * 1000 * 1000,
+	RESTART_US = 100 * 1000,        /* how long writers may wait for readers, so that the log starts anew */
+	FRAME_BYTES = 4096 + 24,        /* of the log: a page and its head */
+};
 
 enum err
 db_err(int rc)
@@ -45,7 +49,7 @@ wait_for_lock(void *arg, int times)
 
 	if (times == 0)
 		db->busy_since_us = now;
-	if (now - db->busy_since_us > BUSY_US)
+	if (now - db->busy_since_us > db->wait_us)
 		return 0;
 	nanosleep(&(struct timespec){ 0, (us > 500 ? 500 : us) * 1000 }, NULL);
 	return 1;
@@ -100,6 +104,7 @@ db_open(struct db **ret, const char *path, bool create)
 		free(db);
 		return ERR_NOT_FOUND;
 	}
+	db->wait_us = BUSY_US;
 	db->rc = sqlite3_open_v2(path, &db->h,
 	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0), NULL);
 	if (db->rc == SQLITE_OK) {
@@ -135,39 +140,53 @@ db_error(struct db *db)
 	return db == NULL ? "no connection" : sqlite3_errmsg(db->h);
 }
 
-void
-db_checkpoint(struct db *db, bool truncate)
+/* The log's index in shared memory, as the engine documents it: the fifth word is the last frame's number. */
+int64_t
+db_log_bytes(struct db *db)
 {
-	/* busy readers leave a part for next time */
-	(void)sqlite3_wal_checkpoint_v2(db->h, NULL,
-	    truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	enum { INDEX_BYTES = 32768, LAST_FRAME = 4 };
+	sqlite3_file *f = NULL;
+	void volatile *at = NULL;
+
+	if (sqlite3_file_control(db->h, "main", SQLITE_FCNTL_FILE_POINTER, &f) != SQLITE_OK || f == NULL ||
+	    f->pMethods == NULL || f->pMethods->iVersion < 2 ||
+	    f->pMethods->xShmMap(f, 0, INDEX_BYTES, 0, &at) != SQLITE_OK || at == NULL)
+		return 0;
+	return (int64_t)((uint32_t volatile *)at)[LAST_FRAME] * FRAME_BYTES;
 }
 
 /*
- * Writers of one process stand in line here, where they are woken, instead
- * of at the engine's lock, where they must look again and again.
+ * What can be folded while others write comes first and without a lock. Writers that never pause keep the log from
+ * starting anew by themselves: they wait for the small rest of it, and for no long sync.
  */
-static pthread_mutex_t writer = PTHREAD_MUTEX_INITIALIZER;
+void
+db_checkpoint(struct db *db, bool quiet)
+{
+	pthread_mutex_t *line;
+	int all = 0, folded = 0;
+
+	/* busy readers leave a part for next time */
+	(void)sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE, &all, &folded);
+	if ((!quiet && db_log_bytes(db) <= (int64_t)folded * FRAME_BYTES) || (line = line_enter(BUSY_US)) == NULL)
+		return;
+	db->wait_us = RESTART_US;
+	(void)sqlite3_wal_checkpoint_v2(db->h, NULL, quiet ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART,
+	    NULL, NULL);
+	db->wait_us = BUSY_US;
+	line_leave(&line);
+}
+
 static struct db *writer_db;
 
 void
 db_set_writer(struct db *db)
 {
-	pthread_mutex_lock(&writer);
+	pthread_mutex_t *line = line_enter(BUSY_US);
+
 	if (db != NULL)
 		(void)sqlite3_exec(db->h, "PRAGMA cache_size = -4096", NULL, NULL, NULL);
 	writer_db = db;
-	pthread_mutex_unlock(&writer);
-}
-
-static bool
-writer_enter(void)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += BUSY_US / 1000000;
-	return pthread_mutex_clocklock(&writer, CLOCK_MONOTONIC, &until) == 0;
+	line_leave(&line);
 }
 
 /* Back to the caller's own connection. No statement of the writer's may be in use any more. */
@@ -176,7 +195,7 @@ leave(struct tx *tx)
 {
 	tx->open = false;
 	tx->c->db = tx->own;
-	pthread_mutex_unlock(&writer);
+	line_leave(&tx->db->line);
 }
 
 static enum err
@@ -198,14 +217,20 @@ rollback(struct db *db)
 enum err
 tx_begin(struct ctx *c, struct tx *tx)
 {
+	pthread_mutex_t *line = line_enter(BUSY_US);
 	enum err e;
 
 	*tx = (struct tx){ 0 };
-	if (!writer_enter()) {
+	if (line == NULL) {
 		c->fault = (struct fault){ .err = ERR_BUSY, .msg = "Service unavailable", .retry_after_s = 1 };
 		return ERR_BUSY;
 	}
 	*tx = (struct tx){ .c = c, .db = writer_db != NULL ? writer_db : c->db, .own = c->db };
+	if (tx->db == NULL) {
+		line_leave(&line);
+		return fail_db(c, db_prepare(NULL, ""));
+	}
+	tx->db->line = line;
 	c->db = tx->db;
 	if ((e = run(c, SQL("BEGIN IMMEDIATE"))) != ERR_OK)
 		leave(tx);

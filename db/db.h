@@ -21,8 +21,9 @@ void db_close(struct db *);
 enum err db_migrate(struct db *, char *err, size_t cap) MUST_CHECK;
 int db_schema_version(struct db *);             /* -1: none yet */
 int db_newest_version(void);
-/* Fold the WAL back; called by the daemon when it is idle or the WAL is long. */
-void db_checkpoint(struct db *, bool truncate);
+/* Fold the log back; called by the daemon when the log is long. quiet: nobody writes now, its file is cut too. */
+void db_checkpoint(struct db *, bool quiet);
+int64_t db_log_bytes(struct db *);              /* of the log in use; its file may be longer. Any thread. */
 const char *db_error(struct db *);              /* the engine's words, for the log only */
 
 /*

@@ -1,6 +1,7 @@
 /* What the files of db/ share: the connection and the statement. */
 #ifndef LF_DB_INTERNAL_H
 #define LF_DB_INTERNAL_H
+#include <pthread.h>
 #include <sqlite3.h>
 
 #include "db/db.h"
@@ -15,15 +16,22 @@ struct stmt {
 	int next_param;
 	bool busy;                      /* borrowed */
 	bool loose;                     /* not in the table: finalised when done */
+	bool writes;
+	pthread_mutex_t *line;          /* while it writes outside of a transaction */
 	struct { const char *name; int at; } names[STMT_NAMES];
 };
 
 struct db {
 	sqlite3 *h;
 	int rc;                         /* of the last thing that was no statement */
-	int64_t busy_since_us;
+	int64_t busy_since_us, wait_us;
+	pthread_mutex_t *line;          /* while it is in a transaction that writes */
 	struct stmt *table[DB_STMTS];   /* open addressing by literal address */
 };
+
+/* A place in the writers' line; NULL: not in that time. Left by the thread that entered. */
+pthread_mutex_t *line_enter(int64_t wait_us);
+void line_leave(pthread_mutex_t **);            /* NULL is fine, and is left behind */
 
 /* Engine result to ours. */
 enum err db_err(int rc);

@@ -3,6 +3,7 @@ libdb_a_SOURCES = \
 	db/backup.c \
 	db/conn.c \
 	db/flush.c \
+	db/line.c \
 	db/mark.c \
 	db/migrate.c \
 	db/stmt.c

@@ -10,6 +10,13 @@
 
 static struct stmt nowhere = { .rc = SQLITE_NOMEM, .busy = true };
 
+static void
+prepare(struct stmt *st)
+{
+	st->rc = sqlite3_prepare_v3(st->db->h, st->sql, -1, st->loose ? 0 : SQLITE_PREPARE_PERSISTENT, &st->s, NULL);
+	st->writes = st->s != NULL && !sqlite3_stmt_readonly(st->s);
+}
+
 static struct stmt *
 stmt_new(struct db *db, const char *sql, bool loose)
 {
@@ -20,7 +27,7 @@ stmt_new(struct db *db, const char *sql, bool loose)
 	st->db = db;
 	st->sql = sql;
 	st->loose = loose;
-	st->rc = sqlite3_prepare_v3(db->h, sql, -1, loose ? 0 : SQLITE_PREPARE_PERSISTENT, &st->s, NULL);
+	prepare(st);
 	return st;
 }
 
@@ -43,7 +50,7 @@ db_prepare(struct db *db, const char *sql)
 	else if (st == NULL)
 		st = db->table[at] = stmt_new(db, sql, false);
 	else if (st->s == NULL)
-		st->rc = sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &st->s, NULL);
+		prepare(st);
 	if (st == NULL)
 		return &nowhere;
 	st->busy = true;
@@ -62,6 +69,7 @@ db_stmt_done(struct stmt **stp)
 		return;
 	if (st->loose) {
 		sqlite3_finalize(st->s);
+		line_leave(&st->line);
 		free(st);
 		return;
 	}
@@ -69,6 +77,7 @@ db_stmt_done(struct stmt **stp)
 		sqlite3_reset(st->s);
 		sqlite3_clear_bindings(st->s);
 	}
+	line_leave(&st->line);
 	st->busy = false;
 }
 
@@ -115,12 +124,26 @@ bind_null(struct stmt *st)
 		st->rc = sqlite3_bind_null(st->s, st->next_param++);
 }
 
+/* A statement that is a transaction by itself stands in line like the others. */
+static bool
+may_write(struct stmt *st)
+{
+	if (!st->writes || st->db->line != NULL || st->line != NULL)
+		return true;
+	st->line = line_enter(st->db->wait_us);
+	if (st->line == NULL)
+		st->rc = SQLITE_BUSY;
+	return st->line != NULL;
+}
+
 bool
 db_step(struct stmt *st)
 {
-	if (st->s == NULL || (st->rc != SQLITE_OK && st->rc != SQLITE_ROW))
+	if (st->s == NULL || (st->rc != SQLITE_OK && st->rc != SQLITE_ROW) || !may_write(st))
 		return false;
 	st->rc = sqlite3_step(st->s);
+	if (st->rc != SQLITE_ROW)
+		line_leave(&st->line);
 	return st->rc == SQLITE_ROW;
 }
 

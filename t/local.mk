@@ -47,6 +47,7 @@ check_PROGRAMS += t/agent/repair
 check_PROGRAMS += t/agent/repair_random
 check_PROGRAMS += t/agent/html
 check_PROGRAMS += t/agent/taint
+check_PROGRAMS += t/db/line
 check_PROGRAMS += t/db/sql
 check_PROGRAMS += t/agent/manifest
 check_PROGRAMS += t/svc/run_paths

@@ -26,6 +26,20 @@ is_ours(int fd)
 	return fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 077) == 0;
 }
 
+static bool
+make_line(pthread_mutex_t *m)
+{
+	pthread_mutexattr_t a;
+	bool good = pthread_mutexattr_init(&a) == 0;
+
+	if (!good)
+		return false;
+	good = pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED) == 0 &&
+	    pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST) == 0 && pthread_mutex_init(m, &a) == 0;
+	pthread_mutexattr_destroy(&a);
+	return good;
+}
+
 enum err
 shm_open_segment(const char *name, bool create, struct shm **ret)
 {
@@ -43,6 +57,10 @@ shm_open_segment(const char *name, bool create, struct shm **ret)
 	if (m == MAP_FAILED)
 		return ERR_IO;
 	if (create) {
+		if (!make_line(&m->writers)) {
+			munmap(m, sizeof(*m));
+			return ERR_IO;
+		}
 		random_bytes(m->boot_key, sizeof(m->boot_key));
 		atomic_store(&m->started_ms, clock_ms());
 		atomic_store(&m->version, SHM_VERSION);

@@ -1,10 +1,11 @@
 /*
  * The shared-memory segment: hot state that all processes of one home see.
- * Atomics only; a process may die at any point without leaving it broken.
+ * Atomics only, and a robust mutex; a process may die at any point without leaving it broken.
  * Created by the supervisor, opened by pool and daemon.
  */
 #ifndef LF_SHM_H
 #define LF_SHM_H
+#include <pthread.h>
 #include <stdatomic.h>
 #include "lib/base/base.h"
 
@@ -42,6 +43,7 @@ struct shm {
 	_Atomic uint64_t vault_key[4];
 	_Atomic uint32_t vault_key_known;
 	_Atomic uint32_t argon_busy;
+	pthread_mutex_t writers;                /* their line (db/line.c); robust, shared by processes */
 	_Atomic uint32_t logouts;
 	struct { _Atomic uint64_t mac[4]; _Atomic uint32_t generation, user; } verified[SHM_AUTH_SLOTS];
 	struct { _Atomic uint64_t key; _Atomic int64_t since_ms; _Atomic uint32_t n; } authfail[SHM_AUTH_SLOTS];
