@@ -314,6 +314,8 @@ body_limit(struct site *s)
 	if (config_load(snap.p, snap.len, &cfg) != ERR_OK)
 		return complain(EXIT_FAILED, "the configuration could not be read");
 	s->v.max_body_bytes = cfg->max_body_bytes;
+	if (s->server != NGINX && cfg->max_upload_bytes > cfg->max_body_bytes)
+		s->v.max_body_bytes = cfg->max_upload_bytes;    /* one limit for all: the daemon says the smaller one */
 	config_free(cfg);
 	return EXIT_GOOD;
 }

@@ -31,14 +31,14 @@ literal(struct buf *out, char ch)
 	buf_ch(out, ch);
 }
 
-/* "/api/agents/{id}/message" → "/api(/v1)?/agents/[^/?]+/message" */
+/* "/api/agents/{id}/message" → "/api(?:/v1)?/agents/[^/?]+/message" */
 static void
 row_regex(struct buf *out, const struct route *r)
 {
 	const char *p = r->path;
 
 	if (strncmp(p, "/api/", 5) == 0 && (r->flags & RT_NO_ALIAS) == 0) {
-		buf_str(out, "/api(/v1)?/");
+		buf_str(out, "/api(?:/v1)?/");
 		p += 5;
 	}
 	while (*p != '\0') {
@@ -81,6 +81,19 @@ conf_live_rows(struct buf *out, enum verb verb, const struct conf_row_style *st)
 	}
 	if (open)
 		buf_str(out, st->after);
+}
+
+/* Rows whose body is a file, when it has a length. */
+static void
+upload_rows(struct buf *out)
+{
+	for (size_t i = 0; i < n_routes; i++) {
+		if ((routes[i].flags & RT_UPLOAD) == 0)
+			continue;
+		buf_printf(out, "\t\t\"~^[0-9]+:%s:", verb_names[routes[i].verb]);
+		row_regex(out, &routes[i]);
+		buf_str(out, "(\\?|$)\" 1;\n");
+	}
 }
 
 static const struct conf_row_style in_map = { "\t\t\"~^", ":(", ")(\\?|$)\" 1;\n" };
@@ -178,6 +191,8 @@ put_word(struct buf *out, const char *word, size_t n, const struct nginx_vars *v
 	else if (IS("LIVE"))
 		for (enum verb verb = 0; verb < VERB_COUNT; verb++)
 			conf_live_rows(out, verb, &in_map);
+	else if (IS("UPLOADS"))
+		upload_rows(out);
 	else if (IS("LISTEN"))
 		for (size_t i = 0; i < v->n_listen; i++)
 			buf_printf(out, "\t\tlisten %s backlog=4096 default_server;\n", v->listen[i]);

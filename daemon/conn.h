@@ -31,6 +31,7 @@ struct live {
 	bool begun, ended, gone;
 	bool too_slow;
 	bool sse, ws, last;             /* event stream; WebSocket; the connection ends with the answer */
+	struct feed *feed;              /* the body as it comes; NULL: it came before the job */
 	/* the loop's own */
 	struct conn *conn;              /* NULL: the connection has ended */
 	struct ws_session *session;
@@ -60,7 +61,8 @@ struct source {
 	struct lws *wsi;
 };
 
-enum phase { AT_REST, IN_BODY, IN_JOB, AS_WS };
+/* IN_FEED: a body comes while its job runs; so is the connection read, which it is not in IN_JOB. */
+enum phase { AT_REST, IN_BODY, IN_FEED, IN_JOB, AS_WS };
 
 struct conn {
 	struct source src;              /* first */
@@ -68,12 +70,15 @@ struct conn {
 	enum phase phase;
 	bool control, raw, adopting, closing, draining;
 	bool may_read;                  /* while its job runs: only to hear that it takes more */
+	bool fed_up;                    /* IN_FEED: not read until the job has taken what lies there */
+	bool answered_early;            /* IN_FEED: the rest of the body is thrown away */
 	lws_sorted_usec_list_t slow;
 	bool looked, early;             /* whether the next request came before the answer */
 	int64_t try_us;                 /* how long the last wait for a try to write was */
 	struct live *live;
 	struct job *job;                /* while its body comes in */
 	size_t body_left;
+	size_t thrown;                  /* of the body, after an early answer */
 	unsigned body_ends;             /* times that the library has said so */
 	unsigned poll_changes;          /* what the connection waits for has changed so often */
 	struct chunk *out;              /* taken from the queue, being written */
@@ -111,6 +116,8 @@ void streams_stop(void);
 int http_begin(struct conn *);
 int http_body(struct conn *, const char *, size_t);
 int http_body_end(struct conn *);
+/* IN_FEED: read on, if the job has room. */
+void http_feed_on(struct conn *);
 int http_unknown_method(struct conn *, const char *, size_t);
 struct job *job_from(struct conn *, const char *method, const char *text, size_t n);
 void job_free(struct job *);
@@ -139,6 +146,15 @@ struct live *live_new(void);
 void live_wake(struct live *);                  /* with l->mu */
 void live_finish(struct live *, const struct request *, struct ctx *, const struct reply *);
 void live_cut(struct live *);                   /* the connection has ended */
+
+/* feed.c. The loop's end: feed_open() false: no memory. put: false: no memory; *ret_full: enough for now. */
+bool feed_open(struct live *);
+bool feed_put(struct live *, const void *, size_t, bool *ret_full);
+void feed_end(struct live *);
+bool feed_wants(struct live *);
+void feed_cut(struct live *);                   /* with l->mu: the client is gone */
+bool feed_close(struct live *);                 /* with l->mu: nobody reads any more. false: not all had come */
+void feed_free(struct feed *);
 
 /* job.c */
 void job_run(void *job);

@@ -3,6 +3,7 @@
  */
 #include "daemon/keep.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 
 #include "daemon/conf.h"
@@ -13,6 +14,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
 #include "lib/svc/budget.h"
+#include "lib/svc/upload.h"
 
 enum { FIRST_S = 60, HOUR_S = 3600 };
 
@@ -32,6 +34,33 @@ trim_once(struct ctx *c, bool *more)
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }
 
+/* boot: whoever wrote one then is no more. */
+static void
+sweep_uploads(struct ctx *c, bool boot)
+{
+	int64_t n = 0;
+	enum err e;
+
+	job_db_acquire(c);
+	e = uploads_sweep(c, boot, &n);
+	job_db_release(c);
+	if (e != ERR_OK || n > 0)
+		log_line(e == ERR_OK ? LOG_INFO : LOG_WARN, "what=uploads_swept err=%s files=%" PRId64, err_code(e), n);
+}
+
+static void
+after_boot(void *arg)
+{
+	struct conf *k = conf_hold();
+	struct ctx c = { .arena = arena_new(4096), .cfg = conf_of(k), .now_ms = clock_ms() };
+
+	(void)arg;
+	if (c.arena != NULL)
+		sweep_uploads(&c, true);
+	arena_free(c.arena);
+	conf_drop(k);
+}
+
 static void
 tidy(void *arg)
 {
@@ -45,6 +74,8 @@ tidy(void *arg)
 		e = trim_once(&c, &more);
 	if (e != ERR_OK)
 		log_line(LOG_WARN, "what=tidy err=%s", err_code(e));
+	if (c.arena != NULL)
+		sweep_uploads(&c, false);
 	arena_free(c.arena);
 	conf_drop(k);
 }
@@ -60,6 +91,8 @@ on_time(lws_sorted_usec_list_t *sul)
 void
 keep_start(void)
 {
+	if (threads_run_now(after_boot, NULL) != 0)
+		log_line(LOG_WARN, "what=after_boot err=busy");
 	lws_sul_schedule(loop_context(), 0, &timer, on_time, (lws_usec_t)FIRST_S * LWS_US_PER_SEC);
 }
 

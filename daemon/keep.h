@@ -1,5 +1,5 @@
 /*
- * What the house needs once an hour: old rows of the ledger go, and what nobody came back for.
+ * What the house needs once an hour: old rows of the ledger go, uploads of yesterday, and what nobody came back for.
  */
 #ifndef LF_KEEP_H
 #define LF_KEEP_H

@@ -38,6 +38,7 @@ live_drop(struct live *l)
 	if (l == NULL || atomic_fetch_sub(&l->holds, 1) != 1)
 		return;
 	queue_done(&l->q);
+	feed_free(l->feed);
 	pthread_mutex_destroy(&l->mu);
 	free(l->slot_peer);
 	free(l);
@@ -151,6 +152,9 @@ live_finish(struct live *l, const struct request *rq, struct ctx *c, const struc
 	SCOPED_BUF b = BUF_INIT(65536 + JOINED_BODY_MAX);
 	bool bodiless = r->status == 204 || r->status == 304;
 
+	pthread_mutex_lock(&l->mu);
+	l->last |= !feed_close(l);
+	pthread_mutex_unlock(&l->mu);
 	if (!l->begun) {
 		head_text(&b, c, rq, r, l->last);
 		if (!bodiless)
@@ -197,6 +201,7 @@ live_cut(struct live *l)
 {
 	pthread_mutex_lock(&l->mu);
 	l->gone = true;
+	feed_cut(l);
 	if (l->cancel != NULL)
 		cancel_now(l->cancel, l->why);
 	pthread_mutex_unlock(&l->mu);

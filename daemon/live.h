@@ -19,6 +19,11 @@ bool live_send(struct live *, const void *, size_t);
 /* The stream is whole. The handler then returns reply_streamed(c). */
 void live_end(struct live *);
 bool live_gone(struct live *);
+/*
+ * The body of a row with RT_UPLOAD, as it comes: waits for at least one byte. 0: it is whole; -1: the client is
+ * gone. No database connection may be held meanwhile.
+ */
+ssize_t live_read(struct live *, void *, size_t);
 /* When the client goes away, cancel k with that reason; NULL: forget. */
 void live_on_gone(struct live *, struct cancel *k, int why);
 

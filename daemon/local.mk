@@ -7,6 +7,7 @@ libdaemon_a_SOURCES = \
 	daemon/compact.c \
 	daemon/conf.c \
 	daemon/dbpool.c \
+	daemon/feed.c \
 	daemon/hub.c \
 	daemon/job.c \
 	daemon/keep.c \
@@ -25,6 +26,7 @@ libdaemon_a_SOURCES = \
 	daemon/live/session_context.c \
 	daemon/live/sessions.c \
 	daemon/live/system.c \
+	daemon/live/uploads.c \
 	daemon/live/vault.c \
 	daemon/loop.c \
 	daemon/loop_http.c \
@@ -43,6 +45,7 @@ libdaemon_a_SOURCES = \
 	daemon/turn_boot.c \
 	daemon/turn_budget.c \
 	daemon/turn_end.c \
+	daemon/turn_files.c \
 	daemon/turn_fit.c \
 	daemon/turn_fold.c \
 	daemon/turn_history.c \

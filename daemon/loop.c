@@ -116,6 +116,8 @@ serve_woken(void)
 		pthread_mutex_lock(&l->mu);
 		l->woken = false;
 		pthread_mutex_unlock(&l->mu);
+		if (k != NULL)
+			http_feed_on(k);
 		if (k != NULL && conn_pump(k, false) != 0)
 			conn_close_soon(k);
 		live_drop(l);

@@ -18,6 +18,7 @@
 enum {
 	BODY_ROOM = 65536,              /* made at once; more only as bytes come */
 	DRAINED_MAX = 64 << 20,
+	BODY_PAUSE_S = 60,
 };
 
 /* Where header texts come from: the library's tables, or (unknown method) the bytes themselves. */
@@ -92,6 +93,7 @@ fill_headers(struct headers *o, const struct heads *h)
 	o->x_api_key = head(h, -1, "x-api-key:");
 	o->content_type = head(h, WSI_TOKEN_HTTP_CONTENT_TYPE, "content-type:");
 	o->accept = head(h, WSI_TOKEN_HTTP_ACCEPT, "accept:");
+	o->x_filename = head(h, -1, "x-filename:");
 	o->idempotency_key = head(h, -1, "idempotency-key:");
 	o->if_none_match = head(h, WSI_TOKEN_HTTP_IF_NONE_MATCH, "if-none-match:");
 	o->accept_encoding = head(h, WSI_TOKEN_HTTP_ACCEPT_ENCODING, "accept-encoding:");
@@ -266,6 +268,88 @@ start(struct conn *k, struct job *j)
 		refuse(k, j, ERR_UNAVAILABLE, 0, "all threads are busy");
 }
 
+/* --- bodies that are read as they come ----------------------------------------------- */
+
+/* Only paths that end so are looked up here: dispatch does it again. */
+static bool
+streams_body(struct job *j)
+{
+	struct match m;
+	struct ctx c;
+
+	if (strcmp(j->rq.method, "POST") != 0 || strstr(j->rq.target, "/upload") == NULL)
+		return false;
+	ctx_for(&c, j);
+	route_match(&c, j->rq.method, j->rq.target, &m);
+	return m.route != NULL && (m.route->flags & RT_UPLOAD) != 0;
+}
+
+/* The job begins with the head; the connection goes on being read. */
+static void
+start_fed(struct conn *k, struct job *j, size_t n)
+{
+	if (loop_stopping() || !feed_open(j->live)) {
+		j->live->last = true;
+		refuse(k, j, ERR_UNAVAILABLE, 0, loop_stopping() ? "going down" : "out of memory");
+		return;
+	}
+	j->rq.body = "";
+	j->rq.body_bytes = k->body_left = n;
+	k->live = live_hold(j->live);
+	k->live->conn = k;
+	k->phase = IN_FEED;
+	k->fed_up = k->answered_early = false;
+	k->thrown = 0;
+	if (threads_run(job_run, j) != 0) {
+		j->live->last = true;
+		refuse(k, j, ERR_UNAVAILABLE, 0, "all threads are busy");
+	}
+}
+
+static int
+feed_piece(struct conn *k, const char *p, size_t n)
+{
+	bool full = false;
+
+	if (n > k->body_left)
+		return -1;
+	k->body_left -= n;
+	k->thrown += k->answered_early ? n : 0;
+	if (k->thrown > DRAINED_MAX)
+		return -1;
+	if (!feed_put(k->live, p, n, &full))
+		return -1;
+	if (full && k->body_left > 0) {
+		k->fed_up = true;
+		lws_rx_flow_control(k->src.wsi, 0);
+		lws_set_timeout(k->src.wsi, NO_PENDING_TIMEOUT, 0);
+	}
+	return 0;
+}
+
+/* -1: it was answered before, and the connection ends. */
+static int
+feed_whole(struct conn *k)
+{
+	feed_end(k->live);
+	if (k->answered_early)
+		return -1;
+	k->phase = IN_JOB;
+	lws_rx_flow_control(k->src.wsi, 0);
+	lws_set_timeout(k->src.wsi, NO_PENDING_TIMEOUT, 0);
+	return 0;
+}
+
+void
+http_feed_on(struct conn *k)
+{
+	if (k->phase != IN_FEED || !k->fed_up || !feed_wants(k->live))
+		return;
+	k->fed_up = false;
+	lws_set_timeout(k->src.wsi, PENDING_TIMEOUT_HTTP_CONTENT, BODY_PAUSE_S);
+	lws_rx_flow_control(k->src.wsi, 1 | LWS_RXFLOW_REASON_FLAG_PROCESS_NOW);
+}
+
 /* --- what the library tells ------------------------------------------------------ */
 
 /* The body's length as the headers say it. -1: they do not make sense. */
@@ -311,6 +395,8 @@ http_begin(struct conn *k)
 	} else if (j->rq.target == NULL) {
 		j->live->last = true;
 		refuse(k, j, ERR_BAD_REQUEST, 0, "This socket is for the front server");
+	} else if (n > 0 && streams_body(j)) {
+		start_fed(k, j, (size_t)n);
 	} else if ((uint64_t)n > j->body.max) {
 		k->draining = !k->control && n <= DRAINED_MAX;
 		j->live->last = !k->draining;
@@ -330,6 +416,8 @@ http_begin(struct conn *k)
 int
 http_body(struct conn *k, const char *p, size_t n)
 {
+	if (k->phase == IN_FEED)
+		return feed_piece(k, p, n);
 	if (k->phase != IN_BODY || n > k->body_left)
 		return 0;       /* answered already: it is thrown away */
 	k->body_left -= n;
@@ -342,6 +430,8 @@ http_body_end(struct conn *k)
 {
 	if (k->phase == IN_BODY)
 		start(k, k->job);
+	else if (k->phase == IN_FEED && feed_whole(k) != 0)
+		return -1;
 	return k->body_ends++ == 0 ? 0 : -1;    /* it says so for ever when more than the body was read */
 }
 

@@ -311,6 +311,8 @@ conn_pump(struct conn *k, bool inside)
 	}
 	if (ended && k->phase == IN_JOB)
 		return answered(k);
+	if (ended && k->phase == IN_FEED)
+		k->answered_early = true;       /* closing now could take the answer with it: the other end closes, or the body ends */
 	if (k->may_read && k->phase == IN_JOB) {
 		lws_rx_flow_control(k->src.wsi, 0);
 		lws_sul_cancel(&k->slow);

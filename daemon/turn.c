@@ -60,8 +60,8 @@ ask_json(struct turn *t)
 	jw_object(w, NULL);
 	if (t->record) {
 		jw_str(w, "text", a->text);
-		if (a->blocks != NULL)
-			jw_json(w, "blocks", a->blocks);
+		if (t->blocks != NULL)
+			jw_json(w, "blocks", t->blocks);
 		if (a->outer_tools != NULL)
 			jw_json(w, "outer_tools", a->outer_tools);
 		if (a->extra != NULL)
@@ -88,8 +88,8 @@ user_content(struct turn *t, size_t *n)
 	struct jw w = JW_INIT(&b);
 	char *s;
 
-	if (a->blocks != NULL)
-		jw_json(&w, NULL, a->blocks);
+	if (t->blocks != NULL)
+		jw_json(&w, NULL, t->blocks);
 	else if (a->sender_name != NULL && a->sender_name[0] != '\0')
 		jw_str(&w, NULL, ctx_printf(t->c, "[%s]: %s", a->sender_name, a->text));
 	else
@@ -421,6 +421,7 @@ turn_new(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 		return NULL;
 	t->c = c;
 	t->ask = ask;
+	t->blocks = ask->blocks;
 	t->out = out;
 	t->epoch = epoch;
 	t->said.max = SAID_MAX;
@@ -541,7 +542,7 @@ turn_run(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 	if (t == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	uuid7(t->id);
-	if ((e = prepare(t)) != ERR_OK || suspended(t))
+	if ((e = prepare(t)) != ERR_OK || suspended(t) || (e = turn_files(t)) != ERR_OK)
 		return e;
 	e = enter(t);
 	if (shm != NULL)

@@ -45,6 +45,7 @@ struct turn_ask {
 	const char *session_id;         /* canonical UUID, or NULL: the agent's current one */
 	const char *text;               /* the question */
 	struct json_object *blocks;     /* content blocks instead of text, or NULL */
+	struct json_object *attachments;        /* array of {file_id}: uploads that go with the text, or NULL */
 	const char *origin;             /* api stream ws openai agent autonomous */
 	const char *channel;            /* for the ledger */
 	const char *sender_id, *sender_name;
@@ -74,6 +75,7 @@ struct turn_answer {
 	const char *thinking;           /* or NULL */
 	bool silent;
 	bool cancelled;
+	bool unseen_pictures;           /* the model was told of them in words only */
 	enum llm_stop stop;
 	struct json_object *outer_calls;        /* array of tool_use blocks that the caller must answer, or NULL */
 	struct json_object *traces;     /* array of DecisionTrace, or NULL */

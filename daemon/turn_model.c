@@ -11,6 +11,7 @@
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
 #include "daemon/turn_state.h"
+#include "lib/agent/pictures.h"
 #include "lib/agent/tool.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
@@ -214,6 +215,20 @@ extra_of(struct turn *t)
 	return all;
 }
 
+/* The history as this model takes it. */
+static const struct history *
+history_shown(struct turn *t)
+{
+	const struct history *h = turn_wire(t);
+	const struct model *m = catalog_model(t->route.provider, t->route.model);
+	bool blind = m != NULL && !m->supports_vision, any = false;
+
+	if (h != NULL)
+		h = history_pictures(t->c, h, blind, &any);
+	t->out->unseen_pictures = any && blind;
+	return h;
+}
+
 static enum err
 try_route(struct turn *t, const struct llm_sink *sink)
 {
@@ -222,7 +237,7 @@ try_route(struct turn *t, const struct llm_sink *sink)
 	struct llm_request rq = {
 		.provider = t->route.provider, .model = t->route.model, .format = t->route.format,
 		.base_url = t->route.base_url, .api_key = t->route.api_key, .system = t->system,
-		.messages = turn_wire(t), .tools = t->tools,
+		.messages = history_shown(t), .tools = t->tools,
 		.tools_last = t->tools != NULL && tools_last(t->tools), .extra = extra_of(t),
 		.max_tokens = t->max_tokens, .stream = t->ask->sink.on != NULL || (t->keep && hub_watched(t->session_id)),
 		.has_temperature = true,

@@ -44,6 +44,7 @@ struct turn {
 	struct model_route *routes;     /* the ways it may go, best first */
 	size_t n_routes, route_at;
 	const char *own_model;          /* of the session: "model" or "provider/model"; NULL: the agent's */
+	struct json_object *blocks;     /* the question, if it is more than a text; NULL */
 	const char *workspace;
 	const char *system;             /* the prompt */
 	struct history history;         /* grows as the turn goes */
@@ -112,6 +113,10 @@ int64_t turn_window(struct turn *);
 int64_t turn_tokens(struct turn *);
 /* The history as it may go to the model; NULL: out of memory. */
 const struct history *turn_wire(struct turn *);
+
+/* --- turn_files.c --- */
+/* Attachments and pictures of the question become t->blocks. FORBIDDEN upload_access_denied. */
+enum err turn_files(struct turn *) MUST_CHECK;
 
 /* --- turn_end.c --- */
 enum err turn_finish(struct turn *) MUST_CHECK;

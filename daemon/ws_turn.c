@@ -186,6 +186,15 @@ send_answer(struct out *o, struct ctx *c, const struct turn_answer *a)
 }
 
 static void
+warn_blind(struct out *o, struct ctx *c, const struct turn_answer *a)
+{
+	struct jw w = open_frame(o, "command_result");
+
+	jw_str(&w, "message", ctx_printf(c, "The model %s cannot see pictures: it was only told that there are some.", a->model));
+	send_frame(o, &w);
+}
+
+static void
 send_failure(struct out *o, struct ctx *c)
 {
 	const struct fault *f = &c->fault;
@@ -248,7 +257,10 @@ ws_turn(struct ws_session *s, struct ctx *c, struct json_object *frame, const ch
 	}
 	set_cancel(s, k);
 	typing(&o, "start", NULL);
+	ask.attachments = js_arr(frame, "attachments");
 	if (turn_run(c, &ask, &a) == ERR_OK) {
+		if (ask.attachments != NULL && a.unseen_pictures)
+			warn_blind(&o, c, &a);
 		stop_typing(&o);
 		send_answer(&o, c, &a);
 	} else {

@@ -18,6 +18,7 @@ EMBED(migration_0002, "db/migrations/0002_login.sql");
 EMBED(migration_0003, "db/migrations/0003_sessions.sql");
 EMBED(migration_0004, "db/migrations/0004_usage.sql");
 EMBED(migration_0005, "db/migrations/0005_loops.sql");
+EMBED(migration_0006, "db/migrations/0006_uploads.sql");
 
 static const struct {
 	const char *name;
@@ -28,6 +29,7 @@ static const struct {
 	{ "0003_sessions", migration_0003 },
 	{ "0004_usage", migration_0004 },
 	{ "0005_loops", migration_0005 },
+	{ "0006_uploads", migration_0006 },
 };
 
 int

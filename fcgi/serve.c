@@ -5,8 +5,10 @@
  * Everything made on the way lives in the job's arena, which is emptied
  * before the next request, so a worker's memory does not grow.
  */
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "db/db.h"
 #include "fcgi/worker.h"
@@ -227,6 +229,22 @@ answer(struct worker *w, struct backend *b, const struct params *p, struct reque
 
 /* --- the answer ------------------------------------------------------------- */
 
+/* The client sees the rest missing when the file breaks off. */
+static bool
+send_file(struct backend *b, const struct reply_file *f)
+{
+	char part[65536];
+
+	for (uint64_t at = f->from, end = f->from + f->n; at < end;) {
+		ssize_t n = pread(f->fd, part, end - at < sizeof(part) ? (size_t)(end - at) : sizeof(part), (off_t)at);
+
+		if (n <= 0 || !b->write(b, part, (size_t)n))
+			return false;
+		at += (uint64_t)n;
+	}
+	return true;
+}
+
 static bool
 send_reply(struct worker *w, struct backend *b, const struct request *rq, const struct reply *r)
 {
@@ -239,10 +257,12 @@ send_reply(struct worker *w, struct backend *b, const struct request *rq, const 
 	buf_printf(&w->out, "Status: %d %s\r\n", r->status, status_phrase(r->status));
 	reply_headers(&w->c, rq, r, &w->out);
 	if (!empty)
-		buf_printf(&w->out, "Content-Length: %zu\r\n", r->body_bytes);
+		buf_printf(&w->out, "Content-Length: %" PRIu64 "\r\n", r->file != NULL ? r->file->n : r->body_bytes);
 	buf_add(&w->out, "\r\n", 2);
 	if (w->out.failed || !b->write(b, w->out.p, w->out.len))
 		return false;
+	if (r->file != NULL && !empty && !head)
+		return send_file(b, r->file);
 	return empty || head || r->body_bytes == 0 || b->write(b, r->body, r->body_bytes);
 }
 

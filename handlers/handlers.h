@@ -50,6 +50,8 @@ HANDLER(sessions_export);
 HANDLER(sessions_import);
 HANDLER(sessions_clean);
 
+HANDLER(uploads_show);
+
 HANDLER(memory_kv_list);
 HANDLER(memory_kv_show);
 HANDLER(memory_kv_store);

@@ -11,7 +11,8 @@ libhandlers_a_SOURCES = \
 	handlers/providers.c \
 	handlers/sessions.c \
 	handlers/system.c \
-	handlers/tools.c
+	handlers/tools.c \
+	handlers/uploads.c
 
 # embedded
 handlers/openapi_text.$(OBJEXT): openapi.json

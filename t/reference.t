@@ -23,7 +23,7 @@ sub shell {
     my ($line, %more) = @_;
     my $file = $api->{dir} . '/line.sh';
     open my $fh, '>', $file or die "$file: $!";
-    print $fh "set -e\n", ($head =~ s/^(BASE|LOGIN|SESSION)=.*\n//mgr), "curl() { command curl -sS -w '\\n%{http_code}' \"\$@\"; }\n$line\n";
+    print $fh "set -e\n", ($head =~ s/^(BASE|LOGIN|SESSION|UPLOAD)=.*\n//mgr), "curl() { command curl -sS -w '\\n%{http_code}' \"\$@\"; }\n$line\n";
     close $fh or die "$file: $!";
     local %ENV = (%env, %more);
     local $?;
@@ -40,6 +40,7 @@ for my $row (sort { ($a =~ /shutdown/) <=> ($b =~ /shutdown/) || $a cmp $b } key
         my ($link) = ($api->command('login'))[1] =~ /#link=(\w+)/;
         $more{LOGIN} = $api->call(POST => '/api/auth/link', { token => $link }, 200, { Authorization => undef })->{token};
     }
+    if ($row =~ m{/uploads/}) { $more{UPLOAD} = $api->call(POST => "/api/agents/$agent/upload", 'x', 201, { 'Content-Type' => 'text/plain' })->{file_id} }
     if ($row =~ m{/files/}) { $api->put("/api/agents/$agent/files/SOUL.md", { content => 'x' }, 200) }
     if ($row =~ m{kv/\{key\}}) { $api->put("/api/memory/agents/$agent/kv/colour", { value => 'red' }, 200) }
     if ($row =~ m{/api/vault}) { $api->put('/api/vault/SEARCH_API_KEY', { value => 'x' }, 200) }

@@ -39,7 +39,7 @@ sub sample { my ($s) = @_; $s = schema($s); my $t = ref $s->{type} ? $s->{type}[
 sub place {
     my ($path, %by) = @_;
     my %in = (id => $path =~ m{/models/} ? 'gpt-4o' : $path =~ m{^/api/(?:v1/)?sessions/} ? $session : $ada, session_id => $session, key => 'kept',
-        filename => 'SOUL.md', label => 'none',
+        filename => 'SOUL.md', label => 'none', file_id => '99999999-9999-4999-8999-999999999999',
         name => $path =~ /tools/ ? 'file_read' : 'openai', %by);
     return $path =~ s/\{(\w+)\*?\}/$in{$1} \/\/ 'x'/ger;
 }

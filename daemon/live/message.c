@@ -87,7 +87,7 @@ ask_from(struct ctx *c, const struct request *rq, struct turn_ask *ask, struct c
 		.agent_id = id, .agent = a, .session_id = in->session_id != NULL ? session : NULL, .text = in->message,
 		.channel = channel_of(c, in->channel_type), .sender_id = in->sender_id,
 		.sender_name = in->sender_id == NULL ? NULL : in->sender_name != NULL ? in->sender_name : in->sender_id,
-		.ephemeral = in->ephemeral, .incognito = in->incognito, .cancel = k,
+		.attachments = in->attachments, .ephemeral = in->ephemeral, .incognito = in->incognito, .cancel = k,
 	};
 	if (strncmp(ask->text, "/btw ", 5) == 0) {
 		ask->text += 5;

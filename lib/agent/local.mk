@@ -9,6 +9,8 @@ libagent_a_SOURCES = \
 	lib/agent/manifest_keys.c \
 	lib/agent/manifest_write.c \
 	lib/agent/message.c \
+	lib/agent/pictures.c \
+	lib/agent/program.c \
 	lib/agent/prompt.c \
 	lib/agent/prompt_files.c \
 	lib/agent/repair.c \

@@ -26,6 +26,7 @@ enum route_flags {
 	RT_NO_ALIAS = 16,       /* no /api/v1 twin */
 	RT_STREAM = 32,         /* may answer with an event stream */
 	RT_SOCKET = 64,         /* WebSocket upgrade */
+	RT_UPLOAD = 256,        /* LIVE: the body is a file; read with live_read(), rq->body_bytes is what was declared */
 	RT_OWN_USER = 128,      /* a user below admin may call it on agents of their own */
 };
 
@@ -64,7 +65,7 @@ struct path_arg {
 struct headers {
 	const char *host, *origin, *authorization, *x_api_key, *content_type, *accept,
 	    *idempotency_key, *if_none_match, *accept_encoding, *ws_protocol, *fetch_site,
-	    *acr_method, *last_event_id,
+	    *acr_method, *last_event_id, *x_filename, *range, *if_range,
 	    *x_forwarded_for, *forwarded, *x_real_ip, *cf_connecting_ip;     /* peer_resolve() alone believes them */
 };
 
@@ -109,6 +110,9 @@ enum err session_id_of(struct ctx *, const char *text, char ret[static 37]) MUST
  * What goes back. Made only by the functions below, so that no path can
  * forget to answer. body points into the job's memory.
  */
+/* So many bytes of an open file. The descriptor lives as long as the job. */
+struct reply_file { int fd; uint64_t from, n; };
+
 struct reply {
 	int status;
 	const char *media;              /* NULL: application/json (or none for 204/304) */
@@ -116,6 +120,8 @@ struct reply {
 	size_t body_bytes;
 	const char *etag;               /* with it: Cache-Control private, no-cache */
 	const char *allow;              /* 405 */
+	const struct reply_file *file;  /* the body instead of body: sent in pieces, never whole in memory (pool) */
+	const char *extra_headers;      /* whole lines, each ended by CRLF, or NULL */
 	const char *encoding;           /* Content-Encoding */
 	unsigned retry_after_s;
 	const char *set_cookie;

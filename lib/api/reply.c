@@ -246,6 +246,8 @@ reply_headers(struct ctx *c, const struct request *rq, const struct reply *r, st
 		buf_printf(out, "Allow: %s\r\n", r->allow);
 	if (r->retry_after_s != 0)
 		buf_printf(out, "Retry-After: %u\r\n", r->retry_after_s);
+	if (r->extra_headers != NULL)
+		buf_str(out, r->extra_headers);
 	if (r->set_cookie != NULL)
 		buf_printf(out, "Set-Cookie: %s\r\n", r->set_cookie);
 	if (r->www_auth)

@@ -138,7 +138,7 @@ extern const struct schema status_only, status_message, nothing;
 extern const struct schema health, health_detail, readiness, system_state, version_info, api_versions,
     metrics_text, openapi_document;
 extern const struct schema agent_page, agent_detail, agent_made, agent_patched, agent_killed,
-    message_response, agent_events, agent_socket, session_history, session_list, session_made,
+    message_response, agent_events, agent_socket, session_history, session_list, session_made, upload_made, upload_bytes,
     session_reset, model_set, mode_set;
 extern const struct schema bulk_made, bulk_done, agent_updated, agent_settled, agent_configured, agent_cloned, agent_tools,
     assigned_skills, skills_set, assigned_servers, servers_set, assigned_channels, channels_set, agent_files,

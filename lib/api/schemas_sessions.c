@@ -30,6 +30,17 @@ static const struct field session_made_fields[] = {
 };
 const struct schema session_made = { .name = "SessionMade", .fields = session_made_fields };
 
+static const struct field upload_made_fields[] = {
+	R_(UUID, "file_id"),
+	R_(STRING, "filename"),
+	R_(STRING, "content_type"),
+	R_(INT, "size"),
+	R_OPT(STRING, "transcription"),
+	F_END
+};
+const struct schema upload_made = { .name = "UploadMade", .fields = upload_made_fields, .status = 201 };
+const struct schema upload_bytes = { .name = "UploadBytes", .flags = SF_TEXT, .media = "*/*" };
+
 static const struct field session_reset_fields[] = {
 	R_(STRING, "status"),
 	R_(STRING, "message"),
@@ -67,10 +78,18 @@ static const struct field history_tool_fields[] = {
 };
 static const struct schema history_tool = { .name = "HistoryTool", .fields = history_tool_fields };
 
+static const struct field history_image_fields[] = {
+	R_(UUID, "file_id", .doc = "at /api/uploads/{file_id}"),
+	R_(STRING, "filename"),
+	F_END
+};
+static const struct schema history_image = { .name = "HistoryImage", .fields = history_image_fields };
+
 static const struct field history_message_fields[] = {
 	R_(STRING, "role", .values = words_role),
 	R_(STRING, "content"),
 	R_OPT(ARRAY, "tools", .of = &history_tool),
+	R_OPT(ARRAY, "images", .of = &history_image),
 	R_OPT(STRING, "thinking"),
 	R_OPT(TIME, "timestamp"),
 	F_END

@@ -115,6 +115,8 @@ load_limits(const struct json_object *raw, struct config *cfg)
 	cfg->ws_debounce_ms = number(o, "ws_debounce_ms", 100);
 	cfg->ws_debounce_chars = number(o, "ws_debounce_chars", 200);
 	cfg->max_body_bytes = number64(raw, "max_request_body_bytes", 8388608);
+	cfg->max_upload_bytes = number64(raw, "max_upload_size_bytes", 10485760);
+	cfg->max_uploads = number(raw, "max_concurrent_uploads", 8);
 }
 
 static void

@@ -56,6 +56,7 @@ struct config {
 	uint64_t api_requests_per_minute; unsigned retry_after_s;
 	unsigned max_ws_per_ip, ws_messages_per_minute, ws_idle_s, ws_debounce_ms, ws_debounce_chars;
 	size_t max_body_bytes;
+	uint64_t max_upload_bytes; unsigned max_uploads;        /* of one file; at once */
 
 	/* models */
 	const char *provider, *model;           /* resolved default: "offline"/"offline" at worst */

@@ -20,6 +20,7 @@ libsvc_a_SOURCES = \
 	lib/svc/login_link.c \
 	lib/svc/kv.c \
 	lib/svc/metrics.c \
+	lib/svc/picture_keep.c \
 	lib/svc/price.c \
 	lib/svc/run_paths.c \
 	lib/svc/schedule.c \
@@ -32,6 +33,8 @@ libsvc_a_SOURCES = \
 	lib/svc/system.c \
 	lib/svc/toolcat.c \
 	lib/svc/turn_store.c \
+	lib/svc/upload.c \
+	lib/svc/upload_sweep.c \
 	lib/svc/usage.c \
 	lib/svc/usage_show.c \
 	lib/svc/vault.c

@@ -188,7 +188,7 @@ session_write_raw(struct ctx *c, const struct session *s, struct jw *w)
 	jw_str(w, "model_override", s->model_override);
 	jw_array(w, "messages");
 	if (e == ERR_OK)
-		e = session_write_messages(c, s->id, w);
+		e = session_write_messages(c, s->id, false, w);
 	jw_end(w);
 	jw_end(w);
 	return e;
@@ -228,7 +228,11 @@ static enum err
 drop(struct ctx *c, const char *id)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM session WHERE id = ?"));
+	SCOPED_STMT pictures = db_prepare(c->db, SQL("DELETE FROM upload WHERE session_id = ?"));
 
+	bind_text(pictures, id);        /* another session may get the id */
+	if (db_exec(pictures) != ERR_OK)
+		return fail_db(c, pictures);
 	bind_text(st, id);
 	return one_row(c, st);
 }

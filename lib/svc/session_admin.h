@@ -31,8 +31,8 @@ enum err session_remove(struct ctx *, const char *id) MUST_CHECK;
  */
 enum err sessions_cleanup(struct ctx *, int64_t days, int64_t most, int64_t *ret) MUST_CHECK;
 
-/* The messages as {role, content, pinned, timestamp}, into the open array. */
-enum err session_write_messages(struct ctx *, const char *id, struct jw *) MUST_CHECK;
+/* The messages as {role, content, pinned, timestamp}, into the open array; whole: with the bytes of their pictures. */
+enum err session_write_messages(struct ctx *, const char *id, bool whole, struct jw *) MUST_CHECK;
 /* A SessionExport. */
 enum err session_write_export(struct ctx *, const struct agent *, const struct session *, struct jw *) MUST_CHECK;
 /* From one: a new session of the agent. BAD_REQUEST: it is none, or another agent's. */

@@ -8,18 +8,37 @@
 
 #include "db/db.h"
 #include "lib/base/util.h"
+#include "lib/svc/picture_keep.h"
 #include "lib/svc/session_admin.h"
 
 enum { FORMAT = 1 };
 
-enum err
-session_write_messages(struct ctx *c, const char *id, struct jw *w)
+/* Elsewhere nobody has the files: pictures go along. */
+static enum err
+write_whole(struct ctx *c, struct jw *w, const char *content, size_t n)
 {
+	struct json_object *blocks;
+	enum err e;
+
+	if (memmem(content, n, "\"image_file\"", 12) == NULL) {
+		jw_raw(w, "content", content, n);
+		return ERR_OK;
+	}
+	e = pictures_inline(c, json_stored(c, content), &blocks);
+	jw_json(w, "content", blocks);
+	return e;
+}
+
+enum err
+session_write_messages(struct ctx *c, const char *id, bool whole, struct jw *w)
+{
+	enum err e = ERR_OK;
+
 	SCOPED_STMT st = db_prepare(c->db,
 	    SQL("SELECT role, content, pinned, created_ms FROM message WHERE session_id = ? ORDER BY seq"));
 
 	bind_text(st, id);
-	while (db_step(st)) {
+	while (e == ERR_OK && db_step(st)) {
 		const char *s;
 		size_t n;
 
@@ -27,11 +46,16 @@ session_write_messages(struct ctx *c, const char *id, struct jw *w)
 		s = col_peek(st, "role", &n);
 		jw_strn(w, "role", s, n);
 		s = col_peek(st, "content", &n);
-		jw_raw(w, "content", s, n);
+		if (whole)
+			e = write_whole(c, w, s, n);
+		else
+			jw_raw(w, "content", s, n);
 		jw_bool(w, "pinned", col_i64(st, "pinned") != 0);
 		jw_time(w, "timestamp", col_i64(st, "created_ms"));
 		jw_end(w);
 	}
+	if (e != ERR_OK)
+		return e;
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
@@ -59,7 +83,7 @@ session_write_export(struct ctx *c, const struct agent *a, const struct session 
 	jw_str(w, "agent_id", a->id);
 	jw_str(w, "session_id", s->id);
 	jw_array(w, "messages");
-	e = session_write_messages(c, s->id, w);
+	e = session_write_messages(c, s->id, true, w);
 	jw_end(w);
 	jw_i64(w, "context_window_tokens", (bytes + 3) / 4);
 	jw_str(w, "label", s->label);
@@ -134,9 +158,13 @@ insert(struct ctx *c, const char *session_id, int64_t seq, struct json_object *m
 	SCOPED_STMT sum = db_prepare(c->db, SQL("UPDATE session SET message_count = ?, bytes = bytes + ? WHERE id = ?"));
 	SCOPED_BUF b = BUF_INIT(64 << 20);
 	struct jw w = JW_INIT(&b);
+	struct json_object *content;
 	const char *at = js_str(m, "timestamp");
+	enum err e = pictures_keep(c, session_id, js_get(m, "content"), true, &content);
 
-	jw_json(&w, NULL, js_get(m, "content"));
+	if (e != ERR_OK)
+		return e;
+	jw_json(&w, NULL, content);
 	if (b.failed)
 		return fail(c, ERR_NOMEM, "out of memory");
 	bind_text(st, session_id);

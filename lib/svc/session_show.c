@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "db/db.h"
+#include "lib/svc/upload.h"
 
 enum { RESULT_MAX = 102400, MESSAGES_MAX = 20000 };
 
@@ -137,6 +138,38 @@ collect(struct json_object *content, struct buf *text, struct buf *thinking)
 	return tools;
 }
 
+static size_t
+count_images(struct json_object *content)
+{
+	size_t all = 0, n = json_object_is_type(content, json_type_array) ? json_object_array_length(content) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		all += is_a(json_object_array_get_idx(content, i), "image_file");
+	return all;
+}
+
+/* Pictures of the message: uploads that its session keeps. */
+static void
+write_images(struct jw *w, struct json_object *content)
+{
+	char id[37];
+
+	if (count_images(content) == 0)
+		return;
+	jw_array(w, "images");
+	for (size_t i = 0, n = json_object_array_length(content); i < n; i++) {
+		struct json_object *block = json_object_array_get_idx(content, i);
+
+		if (!is_a(block, "image_file") || !upload_id_of(js_str_or(block, "path", ""), id))
+			continue;
+		jw_object(w, NULL);
+		jw_str(w, "file_id", id);
+		jw_str(w, "filename", js_str_or(block, "filename", "image"));
+		jw_end(w);
+	}
+	jw_end(w);
+}
+
 static void
 write_tool(struct jw *w, const struct history *h, const struct json_object *call)
 {
@@ -195,6 +228,7 @@ write_line(struct jw *w, const struct history *h, const struct line *l, struct b
 	jw_strn(w, "content", text->len > 0 ? text->p : "", text->len);
 	if (tools > 0)
 		write_tools(w, h, l->content);
+	write_images(w, l->content);
 	if (thinking->len > 0)
 		jw_strn(w, "thinking", thinking->p, thinking->len);
 	if (l->created_ms != 0)

@@ -11,6 +11,7 @@ struct example {
 	const char *body;               /* JSON without single quotes */
 	const char *quoted;             /* or: for between double quotes, with variables */
 	const char *key;                /* instead of $KEY */
+	const char *words;              /* further words for curl */
 };
 const struct example *example_of(const struct route *);
 /* The row's path with words for its arguments. */

@@ -224,6 +224,16 @@ parameters(struct jw *w, const struct route *r)
 		field_schema(w, "schema", f, true);
 		jw_end(w);
 	}
+	if ((r->flags & RT_UPLOAD) != 0) {
+		jw_object(w, NULL);
+		jw_str(w, "name", "X-Filename");
+		jw_str(w, "in", "header");
+		jw_bool(w, "required", false);
+		jw_object(w, "schema");
+		jw_str(w, "type", "string");
+		jw_end(w);
+		jw_end(w);
+	}
 	if ((r->flags & RT_IDEMPOTENT) != 0) {
 		jw_object(w, NULL);
 		jw_str(w, "name", "Idempotency-Key");
@@ -235,6 +245,43 @@ parameters(struct jw *w, const struct route *r)
 		jw_end(w);
 		jw_end(w);
 	}
+	jw_end(w);
+}
+
+static void
+binary(struct jw *w, const char *key)
+{
+	jw_object(w, key);
+	jw_str(w, "type", "string");
+	jw_str(w, "format", "binary");
+	jw_end(w);
+}
+
+/* The file itself, or a form with it. */
+static void
+upload_body(struct jw *w)
+{
+	jw_object(w, "requestBody");
+	jw_bool(w, "required", true);
+	jw_object(w, "content");
+	jw_object(w, "*/*");
+	binary(w, "schema");
+	jw_end(w);
+	jw_object(w, "multipart/form-data");
+	jw_object(w, "schema");
+	jw_str(w, "type", "object");
+	jw_object(w, "properties");
+	binary(w, "file");
+	jw_object(w, "filename");
+	jw_str(w, "type", "string");
+	jw_end(w);
+	jw_end(w);
+	jw_array(w, "required");
+	jw_str(w, NULL, "file");
+	jw_end(w);
+	jw_end(w);
+	jw_end(w);
+	jw_end(w);
 	jw_end(w);
 }
 
@@ -329,6 +376,8 @@ operation(struct jw *w, const struct route *r, bool alias)
 	jw_str(w, NULL, r->group);
 	jw_end(w);
 	parameters(w, r);
+	if ((r->flags & RT_UPLOAD) != 0)
+		upload_body(w);
 	if (r->body != NULL) {
 		jw_object(w, "requestBody");
 		jw_bool(w, "required", (r->flags & RT_OPTIONAL_BODY) == 0);

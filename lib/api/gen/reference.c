@@ -59,6 +59,8 @@ curl_line(struct buf *out, const struct route *r)
 		buf_str(out, " -N");
 	if (r->role != PUBLIC)
 		buf_printf(out, " -H \"Authorization: Bearer %s\"", x->key != NULL ? x->key : "$KEY");
+	if (x->words != NULL)
+		buf_printf(out, " %s", x->words);
 	if (r->body != NULL)
 		buf_str(out, " -H 'Content-Type: application/json' -d ");
 	if (x->quoted != NULL)
@@ -82,7 +84,8 @@ gen_reference(struct buf *out)
 	    "LINK=$(librefang login | sed -n 's/.*#link=//p')       # works once\n"
 	    "LOGIN=                                                 # the session that /api/auth/link gives\n"
 	    "SECRET=...                                             # what nobody may read\n"
-	    "SESSION=                                               # an id from /api/agents/{id}/sessions\n```\n");
+	    "SESSION=                                               # an id from /api/agents/{id}/sessions\n"
+	    "UPLOAD=                                                # a file_id from /api/agents/{id}/upload\n```\n");
 	for (size_t i = 0; i < n_routes; i++) {
 		const struct route *r = &routes[i];
 

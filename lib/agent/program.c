@@ -1,0 +1,152 @@
+/*
+ * One program, its input a file, its output a pipe. It is a process group of its own, which is killed
+ * whole; and it dies with the thread that waits for it.
+ *
+ * Between fork and exec only calls that are safe there: other threads may have held any lock.
+ */
+#include "lib/agent/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/util.h"
+#include "lib/net/http.h"
+
+enum { LOOK_MS = 100, CPU_S = 20, MEMORY_BYTES = 1 << 30, FILES = 64 };
+
+const char *
+program_find(struct ctx *c, const char *name)
+{
+	const char *p = getenv("PATH");
+
+	for (size_t n; p != NULL && *p != '\0'; p += n + (p[n] == ':')) {
+		const char *path;
+
+		n = strcspn(p, ":");
+		path = *p == '/' ? ctx_printf(c, "%.*s/%s", (int)n, p, name) : NULL;
+		if (path != NULL && access(path, X_OK) == 0)
+			return path;
+	}
+	return NULL;
+}
+
+static void
+limit(int what, rlim_t n)
+{
+	struct rlimit r = { n, n };
+
+	(void)setrlimit(what, &r);      /* one that is lower already stays */
+}
+
+static void
+child(const char *path, char *const argv[], int in, int out)
+{
+	char lang[] = "LC_ALL=C.UTF-8", where[] = "PATH=/usr/bin:/bin", *const env[] = { lang, where, NULL };
+	sigset_t none;
+	int null = open("/dev/null", O_WRONLY);
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	limit(RLIMIT_CPU, CPU_S);
+	limit(RLIMIT_AS, MEMORY_BYTES);
+	limit(RLIMIT_FSIZE, 0);
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_NOFILE, FILES);
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(null, 2) < 0 || close_range(3, ~0U, 0) != 0)
+		_exit(127);
+	execve(path, argv, env);
+	_exit(127);
+}
+
+/* Read until its end, the deadline, or as much as is wanted. */
+static enum err
+gather(struct ctx *c, int fd, int64_t until_us, struct cancel *k, struct buf *out, bool *cut)
+{
+	char part[16384];
+
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		ssize_t n;
+
+		if (k != NULL && cancelled(k))
+			return fail(c, ERR_CANCELLED, "Cancelled");
+		if (clock_mono_us() >= until_us)
+			return fail(c, ERR_TIMEOUT, "The program was not done in time");
+		if (poll(&p, 1, LOOK_MS) <= 0)
+			continue;
+		n = read(fd, part, sizeof(part));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? ERR_OK : fail(c, ERR_UPSTREAM, "The program's output cannot be read");
+		if ((size_t)n > out->max - out->len) {
+			buf_add(out, part, out->max - out->len);
+			*cut = true;
+			return ERR_OK;
+		}
+		buf_add(out, part, (size_t)n);
+		if (out->failed)
+			return fail(c, ERR_NOMEM, "out of memory");
+	}
+}
+
+/* It has closed its output; soon it should be gone. */
+static bool
+wait_end(pid_t pid, int64_t until_us)
+{
+	siginfo_t si = { 0 };
+
+	while (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT | WNOHANG) == 0 && si.si_pid == 0) {
+		if (clock_mono_us() >= until_us)
+			return false;
+		(void)poll(NULL, 0, LOOK_MS / 10);
+	}
+	return true;
+}
+
+enum err
+program_output(struct ctx *c, const char *path, char *const argv[], int input_fd, unsigned timeout_ms, struct cancel *k,
+    struct buf *out, bool *ret_cut)
+{
+	int64_t until = clock_mono_us() + (int64_t)timeout_ms * 1000;
+	SCOPED_FD from = -1;
+	SCOPED_FD to = -1;
+	int ends[2], status = 0;
+	enum err e;
+	pid_t pid;
+
+	*ret_cut = false;
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return fail(c, ERR_UNAVAILABLE, "no pipe for a program");
+	from = ends[0];
+	to = ends[1];
+	pid = fork();
+	if (pid == 0)
+		child(path, argv, input_fd, to);
+	if (pid < 0)
+		return fail(c, ERR_UNAVAILABLE, "no process for a program");
+	(void)setpgid(pid, pid);
+	scoped_fd_close(&to);
+	to = -1;
+	e = gather(c, from, until, k, out, ret_cut);
+	if (e == ERR_OK && !*ret_cut && !wait_end(pid, until))
+		e = fail(c, ERR_TIMEOUT, "The program was not done in time");
+	(void)kill(-pid, SIGKILL);      /* also what it may have left behind; its id is taken until we have waited */
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (e == ERR_OK && !*ret_cut && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
+		return fail(c, ERR_UPSTREAM, "The program failed");
+	return e;
+}
