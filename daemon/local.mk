@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	daemon/alarm.c \
+	daemon/aliases.c \
 	daemon/background.c \
 	daemon/compact.c \
 	daemon/conf.c \
@@ -19,7 +20,9 @@ libdaemon_a_SOURCES = \
 	daemon/live/agents_bulk.c \
 	daemon/live/agents_settings.c \
 	daemon/live/agents_state.c \
+	daemon/live/catalog.c \
 	daemon/live/message.c \
+	daemon/live/models.c \
 	daemon/live/openai.c \
 	daemon/live/openai_read.c \
 	daemon/live/openai_write.c \

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "daemon/alarm.h"
+#include "daemon/aliases.h"
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
 #include "daemon/keep.h"
@@ -33,6 +34,7 @@
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
 #include "lib/net/http.h"
+#include "lib/svc/catalog.h"
 #include "lib/svc/vault.h"
 #include "version.h"
 
@@ -170,17 +172,31 @@ open_store(void)
 	return true;
 }
 
-/* What others must know of keys that only we can read. */
-static void
-tell_keys(void)
+/*
+ * What others must know of keys and of the catalog, which we alone read from their files.
+ * again: not at the start, where nobody has read anything yet.
+ */
+static bool
+tell(bool again)
 {
+	bool good = false;
+
 	struct conf *k = conf_hold();
 	struct ctx c = { .arena = arena_new(4096), .cfg = conf_of(k), .now_ms = clock_ms() };
 
-	if (c.arena != NULL)
+	if (c.arena != NULL) {
 		keys_publish(&c);
+		job_db_acquire(&c);
+		aliases_take(&c, self.paths.home);
+		good = (again ? catalog_changed(&c) : catalog_load(&c)) == ERR_OK;
+		job_db_release(&c);
+		catalog_leave();                /* the jobs' threads enter it */
+	}
+	if (!good)
+		log_line(LOG_ERROR, "what=catalog why=\"it cannot be read\"");
 	arena_free(c.arena);
 	conf_drop(k);
+	return good;
 }
 
 static bool
@@ -238,7 +254,7 @@ reload(void)
 		log_line(LOG_WARN, "what=reload why=\"the snapshot is no good: the last one stays\"");
 		return;
 	}
-	tell_keys();
+	(void)tell(true);               /* it has said what is wrong; what was known stays */
 	log_line(LOG_INFO, "what=reload generation=%u", atomic_load(&shm->generation));
 }
 
@@ -332,6 +348,7 @@ take_apart(bool clean)
 	db_checkpoint(self.db, true);
 	db_close(self.db);
 	http_done();
+	catalog_done();
 	conf_done();
 	log_line(LOG_INFO, "what=stopped");
 	return 0;
@@ -360,7 +377,8 @@ main(int argc, char **argv)
 		return give_up("sockets", "no front socket");
 	vault_at(self.paths.home);
 	keys_load(&self.paths);
-	tell_keys();
+	if (!tell(false))
+		return 1;
 	threads_on_quiet(give_back);
 	http_init();
 	http_on_wait(threads_rest);

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "lib/base/util.h"
+#include "lib/svc/catalog.h"
 
 enum {
 	AT_ONCE = 8,                    /* jobs at their beginning */
@@ -225,7 +226,9 @@ worker_main(void *arg)
 		void *what = w->arg;
 
 		pthread_mutex_unlock(&pool.mu);
+		catalog_enter();
 		fn(what);
+		catalog_leave();
 		pthread_mutex_lock(&pool.mu);
 		w->fn = NULL;
 		fresh_drop(w);

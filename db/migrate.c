@@ -19,6 +19,7 @@ EMBED(migration_0003, "db/migrations/0003_sessions.sql");
 EMBED(migration_0004, "db/migrations/0004_usage.sql");
 EMBED(migration_0005, "db/migrations/0005_loops.sql");
 EMBED(migration_0006, "db/migrations/0006_uploads.sql");
+EMBED(migration_0007, "db/migrations/0007_catalog.sql");
 
 static const struct {
 	const char *name;
@@ -30,6 +31,7 @@ static const struct {
 	{ "0004_usage", migration_0004 },
 	{ "0005_loops", migration_0005 },
 	{ "0006_uploads", migration_0006 },
+	{ "0007_catalog", migration_0007 },
 };
 
 int

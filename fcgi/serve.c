@@ -14,6 +14,7 @@
 #include "fcgi/worker.h"
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
+#include "lib/svc/catalog.h"
 
 enum { DRAIN_MORE = 1 << 20, BODY_KEEP = 256 * 1024 };
 
@@ -55,6 +56,19 @@ db_refresh(struct worker *w)
 		w->c.db = NULL;
 }
 
+/* Somebody changed what the store says of models and providers. If it cannot be read now, then with the next request. */
+static void
+catalog_refresh(struct worker *w)
+{
+	uint32_t now = catalog_generation();
+
+	if (w->catalog_read && w->catalog == now)
+		return;
+	w->catalog_read = catalog_load(&w->c) == ERR_OK;
+	w->catalog = now;
+	w->c.fault = (struct fault){ 0 };
+}
+
 static bool
 refresh(struct worker *w)
 {
@@ -87,6 +101,7 @@ worker_done(struct worker *w)
 {
 	if (w->c.db != NULL)
 		db_close(w->c.db);
+	catalog_done();
 	config_free(w->cfg);
 	arena_free(w->c.arena);
 	buf_done(&w->out);
@@ -108,6 +123,8 @@ job_begin(struct worker *w, const struct params *p)
 		uuid4(c->rid);
 	w->ready = refresh(w);
 	c->cfg = w->cfg;
+	if (w->ready && c->db != NULL)
+		catalog_refresh(w);
 }
 
 /* The target as the client wrote it; CGI, and FastCGI servers that know no LF_TARGET, may have taken it to pieces. */

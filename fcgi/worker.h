@@ -25,6 +25,7 @@ struct worker {
 	struct run_paths paths;         /* CGI only needs them all */
 	char snapshot[4096], shm_name[64];
 	struct config *cfg;
+	uint32_t catalog; bool catalog_read;    /* the generation of the catalog that was read */
 	uint32_t generation, schema_version;    /* what cfg and the connection belong to */
 	struct buf out;                 /* status and header lines, reused */
 	struct buf body;                /* of the request, reused */

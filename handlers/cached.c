@@ -17,6 +17,7 @@
 #include "db/db.h"
 #include "lib/base/util.h"
 #include "lib/svc/caller.h"
+#include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
 
 enum { BODY_MAX = 16 << 20, WORTH_PACKING = 1024, GZIP = 16, LEVEL = 6 };
@@ -63,9 +64,10 @@ static enum err
 fresh(struct ctx *c, struct cached_body *cb, enum err (*make)(struct ctx *, struct buf *))
 {
 	uint32_t now = c->cfg != NULL ? c->cfg->generation : 0;
+	uint32_t catalog = catalog_generation();
 	enum err e;
 
-	if (cb->made && cb->generation == now)
+	if (cb->made && cb->generation == now && cb->catalog == catalog)
 		return ERR_OK;
 	cb->made = false;
 	buf_done(&cb->text);
@@ -79,6 +81,7 @@ fresh(struct ctx *c, struct cached_body *cb, enum err (*make)(struct ctx *, stru
 	pack(&cb->text, &cb->gz);
 	tag(cb);
 	cb->generation = now;
+	cb->catalog = catalog;
 	cb->made = true;
 	return ERR_OK;
 }

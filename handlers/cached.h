@@ -8,7 +8,7 @@
 
 struct cached_body {
 	bool made;
-	uint32_t generation;            /* of the configuration it was made under */
+	uint32_t generation, catalog;   /* of configuration and catalog it was made under */
 	struct buf text, gz;
 	char etag[24], etag_gz[28];     /* with their quotes */
 };

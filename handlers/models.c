@@ -11,6 +11,7 @@
 #include "lib/api/schemas.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/catalog_data.h"
+#include "lib/svc/catalog_edit.h"
 
 static bool
 wanted(const struct config *cfg, const struct models_query *q, const struct model *m)
@@ -104,6 +105,7 @@ models_show(struct ctx *c, const struct request *rq)
 {
 	const struct path_arg *id = path_arg_n(rq, "id");
 	const struct model *m = strlen(id->value) == id->n ? catalog_model(NULL, id->value) : NULL;
+	const char *key, *settings;
 	struct jw *w;
 
 	if (m == NULL) {
@@ -116,7 +118,43 @@ models_show(struct ctx *c, const struct request *rq)
 		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	catalog_write_model_members(w, c->cfg, m);
-	jw_null(w, "overrides");                /* no setting of ours changes a model */
+	key = ctx_printf(c, "%s:%s", m->provider, m->id);
+	settings = key != NULL ? catalog_override(key) : NULL;
+	if (settings != NULL)
+		jw_raw(w, "overrides", settings, strlen(settings));
+	else
+		jw_null(w, "overrides");
 	jw_end(w);
+	return reply_json(c, 200, w);
+}
+
+struct reply
+models_settings(struct ctx *c, const struct request *rq)
+{
+	const char *settings = catalog_override(path_arg(rq, "key"));
+
+	if (settings == NULL)
+		settings = "{}";
+	return reply_raw(c, 200, NULL, settings, strlen(settings));
+}
+
+struct reply
+catalog_status(struct ctx *c, const struct request *rq)
+{
+	const struct provider *p;
+	const struct model *m;
+	int64_t at = 0;
+	struct jw *w;
+
+	(void)rq;
+	if (catalog_synced(c, &at) != ERR_OK)
+		return reply_fail(c);
+	if ((w = reply_open(c)) != NULL) {
+		jw_object(w, NULL);
+		jw_time(w, "last_sync", at);
+		jw_i64(w, "providers", (int64_t)catalog_providers(&p));
+		jw_i64(w, "models", (int64_t)catalog_models(&m));
+		jw_end(w);
+	}
 	return reply_json(c, 200, w);
 }

@@ -45,6 +45,8 @@ for my $row (sort { ($a =~ /shutdown/) <=> ($b =~ /shutdown/) || $a cmp $b } key
     if ($row =~ m{kv/\{key\}}) { $api->put("/api/memory/agents/$agent/kv/colour", { value => 'red' }, 200) }
     if ($row =~ m{/api/vault}) { $api->put('/api/vault/SEARCH_API_KEY', { value => 'x' }, 200) }
     if ($row =~ m{/api/vault/init}) { unlink $api->home . '/vault.enc' }
+    if ($row eq 'DELETE /api/models/aliases/{alias}') { $api->post('/api/models/aliases', { alias => 'best', model_id => 'gpt-5' }, 201) }
+    if ($row eq 'DELETE /api/models/custom/{id*}') { $api->post('/api/models/custom', { id => 'my-model' }, 201) }
     my ($status, $body) = shell($line{$row}, %more);
     like $status, qr/^20\d$/, $row or diag "$line{$row}\n$body";
 }

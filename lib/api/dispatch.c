@@ -91,6 +91,10 @@ is_json_type(const char *t)
 static enum err
 shape_error(struct ctx *c, const struct route *r, enum err e)
 {
+	if ((r->flags & RT_FIELDS_400) != 0 && e == ERR_INVALID) {
+		c->fault.err = ERR_BAD_REQUEST;
+		return ERR_BAD_REQUEST;
+	}
 	if ((r->flags & RT_SHAPE_400) == 0 || err_status(e) >= 500)
 		return e;
 	return fail_code(c, ERR_BAD_REQUEST, "invalid_json", "Invalid JSON body: %s", c->fault.msg);

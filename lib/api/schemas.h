@@ -36,6 +36,30 @@ extern const struct schema models_query;
 
 /* --- bodies -------------------------------------------------------------------- */
 
+struct alias_request { const char *alias, *model_id; };
+extern const struct schema alias_request;
+
+struct custom_request {
+	const char *id, *provider, *display_name, *modality;
+	int64_t context_window, max_output_tokens;
+	double input_cost_per_m, output_cost_per_m, image_input_cost_per_m, image_output_cost_per_m;
+	bool has_image_input, has_image_output;
+	bool supports_tools, supports_vision, supports_streaming, supports_thinking, has_vision;
+};
+extern const struct schema custom_request;
+
+struct settings_request {
+	const char *model_type, *reasoning_effort;
+	double temperature, top_p, frequency_penalty, presence_penalty;
+	int64_t max_tokens;
+	bool use_max_completion_tokens, no_system_role, force_max_tokens, supports_tools, supports_vision, supports_streaming,
+	    supports_thinking;
+	bool has_temperature, has_top_p, has_frequency_penalty, has_presence_penalty, has_max_tokens,
+	    has_use_max_completion_tokens, has_no_system_role, has_force_max_tokens, has_supports_tools, has_supports_vision,
+	    has_supports_streaming, has_supports_thinking;
+};
+extern const struct schema settings_request;
+
 struct vault_request { const char *value; };
 extern const struct schema vault_request;
 
@@ -150,6 +174,7 @@ extern const struct schema session_page, session_raw, session_labelled, session_
 extern const struct schema login_session, login_ended, who_asks;
 extern const struct schema kv_all, kv_pair, kv_stored;
 extern const struct schema model_list, model_detail, alias_list, provider_list, provider_detail;
+extern const struct schema alias_made, custom_made, model_settings, catalog_state_reply, catalog_updated;
 extern const struct schema vault_listed, vault_made, vault_stored;
 extern const struct schema tool_list, tool_item, openai_model_list, chat_completion;
 

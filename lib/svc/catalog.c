@@ -1,274 +1,33 @@
 /*
- * The catalog: embedded facts, parsed once into tables.
+ * The catalog: facts, read once into tables.
  *
- * The JSON trees are let go after reading; what stays are two arrays, their strings in one
- * arena, and hash tables of model ids, display names and aliases, so that
- * a request looks up and allocates nothing. The one difficult thing is the order of
- * names: several providers may offer the same model id, and the first in
+ * A set of tables is never changed once it is made: who adds a model makes another set
+ * (catalog_build.c), and a job keeps the one that it began with, so that a
+ * pointer into it is good until the job ends. Beside it stand hash tables of model ids, display
+ * names and aliases, so that a request looks up and allocates nothing. The one difficult
+ * thing is the order of names: several providers may offer the same model id, and the first in
  * catalog order wins unless the caller names a provider.
  */
 #include "lib/svc/catalog.h"
 
-#include <math.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "lib/base/arena.h"
-#include "lib/base/embed.h"
-#include "lib/svc/catalog_data.h"
+#include "lib/base/shm.h"
+#include "lib/svc/catalog_set.h"
 
-EMBED(models_json, "share/models.json");
-EMBED(providers_json, "share/providers.json");
-EMBED(aliases_json, "share/aliases.json");
+static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
+static struct catalog_set *base;        /* what is shipped; stays */
+static struct catalog_set *current;     /* NULL: base */
+static _Thread_local struct catalog_set *mine;
 
-enum { SLOTS = 1024 };                  /* power of two, above twice the names of a table */
-
-/* name → position in an array, in order of insertion along a probe. */
-struct index {
-	const char *name[SLOTS];
-	uint16_t at[SLOTS];
-};
-
-static struct arena *keep;              /* lives as long as the process */
-static struct provider *providers;
-static struct model *models;
-static struct catalog_alias *aliases;
-static size_t n_providers, n_models, n_aliases, n_shown_aliases;
-static struct index by_provider, by_provider_alias, by_id, by_display, by_alias;
-
-static unsigned
-slot_of(const char *s)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *s != '\0'; s++) {
-		unsigned char ch = (unsigned char)*s;
-
-		if (ch >= 'A' && ch <= 'Z')
-			ch |= 0x20;
-		h = (h ^ ch) * 16777619u;
-	}
-	return (h ^ h >> 15) & (SLOTS - 1);
-}
+/* --- sets ------------------------------------------------------------------ */
 
 static void
-index_add(struct index *x, const char *name, size_t at)
+load_base(void)
 {
-	unsigned i = slot_of(name);
-
-	for (unsigned tries = 0; x->name[i] != NULL; i = (i + 1) & (SLOTS - 1))
-		if (++tries == SLOTS - 1)
-			abort();                /* the shipped data outgrew the table */
-	x->name[i] = name;
-	x->at[i] = (uint16_t)at;
-}
-
-/* The next match at or behind *i, any letter case; -1: no more. *i starts as slot_of(name). */
-static int
-index_next(const struct index *x, const char *name, unsigned *i)
-{
-	for (; x->name[*i] != NULL; *i = (*i + 1) & (SLOTS - 1)) {
-		unsigned here = *i;
-
-		if (strcasecmp(x->name[here], name) != 0)
-			continue;
-		*i = (here + 1) & (SLOTS - 1);
-		return x->at[here];
-	}
-	return -1;
-}
-
-static int
-index_find(const struct index *x, const char *name)
-{
-	unsigned i = slot_of(name);
-
-	return index_next(x, name, &i);
-}
-
-static void *
-need(void *p)
-{
-	if (p == NULL)
-		abort();                        /* at start, with nothing served yet */
-	return p;
-}
-
-/* A string of the data, kept; NULL when absent. */
-static const char *
-text(const struct json_object *o, const char *key)
-{
-	const char *s = js_str(o, key);
-
-	return s == NULL ? NULL : need(arena_strndup(keep, s, strlen(s)));
-}
-
-static const char *
-text_or(const struct json_object *o, const char *key, const char *dflt)
-{
-	const char *s = text(o, key);
-
-	return s == NULL ? dflt : s;
-}
-
-/* A part of the tree that outlives the tree; NULL when absent. */
-static struct json_object *
-part(const struct json_object *o, const char *key)
-{
-	return json_object_get(js_get(o, key));
-}
-
-static struct json_object *
-parse(struct ctx *c, const char *json)
-{
-	return need(json_stored(c, json));
-}
-
-static void
-read_provider(const struct json_object *o, struct provider *p)
-{
-	*p = (struct provider){
-		.id = text_or(o, "id", ""),
-		.display_name = text_or(o, "display_name", ""),
-		.base_url = text_or(o, "base_url", ""),
-		.api_format = text_or(o, "api_format", "openai"),
-		.api_key_env = text_or(o, "api_key_env", ""),
-		.alt_api_key_env = text(o, "alt_api_key_env"),
-		.driver_base_url = text(o, "driver_base_url"),
-		.key_required = js_bool(o, "key_required", false),
-		.local = js_bool(o, "local", false),
-		.cli = js_bool(o, "cli", false),
-		.hidden = js_bool(o, "hidden", false),
-		.media_capabilities = part(o, "media_capabilities"),
-		.regions = part(o, "regions"),
-	};
-}
-
-static void
-load_providers(struct ctx *c)
-{
-	struct json_object *all = parse(c, providers_json);
-
-	n_providers = json_object_array_length(all);
-	providers = need(arena_alloc(keep, n_providers * sizeof(*providers)));
-	for (size_t i = 0; i < n_providers; i++) {
-		read_provider(json_object_array_get_idx(all, i), &providers[i]);
-		index_add(&by_provider, providers[i].id, i);
-	}
-}
-
-static void
-read_model(const struct json_object *o, struct model *m)
-{
-	*m = (struct model){
-		.id = text_or(o, "id", ""),
-		.display_name = text_or(o, "display_name", ""),
-		.tier = text_or(o, "tier", "custom"),
-		.modality = text_or(o, "modality", "text"),
-		.context_window = js_i64(o, "context_window", 0),
-		.max_output_tokens = js_i64(o, "max_output_tokens", 0),
-		.input_cost_per_m = js_f64(o, "input_cost_per_m", 0),
-		.output_cost_per_m = js_f64(o, "output_cost_per_m", 0),
-		.image_input_cost_per_m = js_f64(o, "image_input_cost_per_m", 0),
-		.image_output_cost_per_m = js_f64(o, "image_output_cost_per_m", 0),
-		.has_image_costs = js_get(o, "image_input_cost_per_m") != NULL,
-		.per_call_cost = js_f64(o, "per_call_cost", 0),
-		.pricing_known = js_bool(o, "pricing_known", true),
-		.supports_tools = js_bool(o, "supports_tools", false),
-		.supports_vision = js_bool(o, "supports_vision", false),
-		.supports_streaming = js_bool(o, "supports_streaming", false),
-		.supports_thinking = js_bool(o, "supports_thinking", false),
-		.aliases = part(o, "aliases"),
-	};
-}
-
-static void
-load_models(struct ctx *c)
-{
-	struct json_object *all = parse(c, models_json);
-
-	n_models = json_object_array_length(all);
-	models = need(arena_alloc(keep, n_models * sizeof(*models)));
-	for (size_t i = 0; i < n_models; i++) {
-		struct json_object *o = json_object_array_get_idx(all, i);
-		struct model *m = &models[i];
-		int p = index_find(&by_provider, js_str_or(o, "provider", ""));
-
-		read_model(o, m);
-		index_add(&by_id, m->id, i);
-		index_add(&by_display, m->display_name, i);
-		if (p >= 0) {
-			m->by = &providers[p];
-			m->provider = m->by->id;
-			providers[p].model_count++;
-		} else {
-			m->provider = text_or(o, "provider", "");
-		}
-	}
-}
-
-static void
-add_alias(const char *alias, struct json_object *target)
-{
-	int at = index_find(&by_id, json_object_get_string(target));
-
-	if (at < 0 || index_find(&by_alias, alias) >= 0)
-		return;                         /* the first definition of a name counts */
-	aliases[n_aliases] = (struct catalog_alias){
-		.alias = need(arena_strndup(keep, alias, strlen(alias))),
-		.model_id = models[at].id,
-	};
-	index_add(&by_alias, aliases[n_aliases].alias, (size_t)at);
-	n_aliases++;
-}
-
-static int
-alias_order(const void *a, const void *b)
-{
-	const struct catalog_alias *x = a, *y = b;
-
-	return strcmp(x->alias, y->alias);
-}
-
-static void
-load_aliases(struct ctx *c)
-{
-	struct json_object *all = parse(c, aliases_json);
-	struct json_object *shown = need(js_obj(all, "aliases"));
-	struct json_object *legacy = need(js_obj(all, "legacy_aliases"));
-	size_t most = (size_t)json_object_object_length(shown) +
-	    (size_t)json_object_object_length(legacy);
-
-	aliases = need(arena_alloc(keep, most * sizeof(*aliases)));
-	json_object_object_foreach(shown, alias, target)
-		add_alias(alias, target);
-	n_shown_aliases = n_aliases;
-	qsort(aliases, n_shown_aliases, sizeof(*aliases), alias_order);
-	json_object_object_foreach(legacy, old, target2)
-		add_alias(old, target2);
-	json_object_object_foreach(need(js_obj(all, "provider_aliases")), name, id) {
-		int p = index_find(&by_provider, json_object_get_string(id));
-
-		if (p >= 0)
-			index_add(&by_provider_alias, need(arena_strndup(keep, name, strlen(name))),
-			    (size_t)p);
-	}
-}
-
-static void
-load_all(void)
-{
-	struct ctx c = { 0 };
-	void (*const steps[])(struct ctx *) = { load_providers, load_models, load_aliases };
-
-	keep = need(arena_new(128 * 1024));
-	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		c.arena = need(arena_new(1024));
-		steps[i](&c);
-		arena_free(c.arena);
-	}
+	base = catalog_shipped();
 }
 
 void
@@ -276,7 +35,85 @@ catalog_init(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	(void)pthread_once(&once, load_all);    /* cannot fail with a control of ours */
+	(void)pthread_once(&once, load_base);   /* cannot fail with a control of ours */
+}
+
+/* The thread's own; else what is shipped, which nobody takes away. */
+static const struct catalog_set *
+set(void)
+{
+	if (mine != NULL)
+		return mine;
+	catalog_init();
+	return base;
+}
+
+static void
+drop(struct catalog_set *s)
+{
+	if (s != NULL && atomic_fetch_sub(&s->holds, 1) == 1)
+		catalog_set_free(s);
+}
+
+void
+catalog_enter(void)
+{
+	catalog_leave();
+	pthread_mutex_lock(&mu);
+	mine = current;
+	if (mine != NULL)
+		atomic_fetch_add(&mine->holds, 1);
+	pthread_mutex_unlock(&mu);
+}
+
+void
+catalog_leave(void)
+{
+	drop(mine);
+	mine = NULL;
+}
+
+enum err
+catalog_load(struct ctx *c)
+{
+	struct catalog_set *fresh = NULL, *old;
+	enum err e;
+
+	catalog_init();
+	e = catalog_build(c, &fresh);
+	if (e != ERR_OK)
+		return e;
+	pthread_mutex_lock(&mu);
+	old = current;
+	current = fresh;
+	pthread_mutex_unlock(&mu);
+	drop(old);
+	catalog_enter();
+	return ERR_OK;
+}
+
+uint32_t
+catalog_generation(void)
+{
+	return shm != NULL ? atomic_load_explicit(&shm->catalog_generation, memory_order_acquire) : 0;
+}
+
+enum err
+catalog_changed(struct ctx *c)
+{
+	enum err e = catalog_load(c);
+
+	if (shm != NULL)
+		atomic_fetch_add(&shm->catalog_generation, 1);
+	return e;
+}
+
+void
+catalog_done(void)
+{
+	catalog_leave();
+	drop(current);
+	current = NULL;
 }
 
 /* --- looking up ------------------------------------------------------------ */
@@ -284,16 +121,16 @@ catalog_init(void)
 const struct provider *
 catalog_provider(const char *id)
 {
+	const struct catalog_set *s = set();
 	unsigned i;
 	int at;
 
-	catalog_init();
 	if (id == NULL)
 		return NULL;
-	i = slot_of(id);
-	while ((at = index_next(&by_provider, id, &i)) >= 0)
-		if (strcmp(providers[at].id, id) == 0)
-			return &providers[at];
+	i = index_start(&s->by_provider, id);
+	while ((at = index_next(&s->by_provider, id, &i)) >= 0)
+		if (strcmp(s->providers[at].id, id) == 0)
+			return &s->providers[at];
 	return NULL;
 }
 
@@ -301,24 +138,33 @@ const struct provider *
 catalog_provider_alias(const char *name)
 {
 	const struct provider *p = catalog_provider(name);
+	const struct catalog_set *s = set();
 	int at;
 
 	if (p != NULL || name == NULL)
 		return p;
-	at = index_find(&by_provider_alias, name);
-	return at < 0 ? NULL : &providers[at];
+	at = index_find(&s->by_provider_alias, name);
+	return at < 0 ? NULL : &s->providers[at];
 }
 
+/* Of equal names one that somebody added comes before what is shipped. */
 static const struct model *
 first_in(const struct index *x, const char *provider, const char *name)
 {
-	unsigned i = slot_of(name);
+	const struct catalog_set *s = set();
+	const struct model *first = NULL;
+	unsigned i = index_start(x, name);
 	int at;
 
-	while ((at = index_next(x, name, &i)) >= 0)
-		if (provider == NULL || strcmp(models[at].provider, provider) == 0)
-			return &models[at];
-	return NULL;
+	while ((at = index_next(x, name, &i)) >= 0) {
+		if (provider != NULL && strcmp(s->models[at].provider, provider) != 0)
+			continue;
+		if (s->models[at].custom)
+			return &s->models[at];
+		if (first == NULL)
+			first = &s->models[at];
+	}
+	return first;
 }
 
 static bool
@@ -338,32 +184,44 @@ has_alias(const struct model *m, const char *name)
 static const struct model *
 within(const char *provider, const char *name)
 {
-	const struct model *m = first_in(&by_id, provider, name);
+	const struct catalog_set *s = set();
+	const struct model *m = first_in(&s->by_id, provider, name);
 	size_t len = strlen(provider);
 	char full[256];
 
 	if (m != NULL)
 		return m;
-	for (size_t i = 0; i < n_models; i++)
-		if (strcmp(models[i].provider, provider) == 0 && has_alias(&models[i], name))
-			return &models[i];
+	for (size_t i = 0; i < s->n_models; i++)
+		if (strcmp(s->models[i].provider, provider) == 0 && has_alias(&s->models[i], name))
+			return &s->models[i];
 	if (strncmp(name, provider, len) == 0 && name[len] == '/')
-		return first_in(&by_id, provider, name + len + 1);
+		return first_in(&s->by_id, provider, name + len + 1);
 	if (len + 1 + strlen(name) >= sizeof(full))
 		return NULL;
 	memcpy(full, provider, len);
 	full[len] = '/';
 	memcpy(full + len + 1, name, strlen(name) + 1);
-	return first_in(&by_id, provider, full);
+	return first_in(&s->by_id, provider, full);
+}
+
+static const struct model *
+by_alias(const char *name)
+{
+	const struct catalog_set *s = set();
+	char folded[CATALOG_NAME_MAX + 1];
+	int at = index_find(&s->by_alias, catalog_fold(name, folded) ? folded : name);
+
+	/* an alias of an alias leads nowhere */
+	return at < 0 ? NULL : first_in(&s->by_id, NULL, s->targets[at]);
 }
 
 const struct model *
 catalog_model(const char *provider, const char *name)
 {
+	const struct catalog_set *s = set();
 	const struct provider *p;
 	const struct model *m;
 
-	catalog_init();
 	if (name == NULL || *name == '\0')
 		return NULL;
 	if (provider != NULL && *provider != '\0') {
@@ -372,46 +230,83 @@ catalog_model(const char *provider, const char *name)
 		if (m != NULL)
 			return m;
 	}
-	m = first_in(&by_id, NULL, name);
+	m = first_in(&s->by_id, NULL, name);
 	if (m == NULL)
-		m = first_in(&by_display, NULL, name);
-	if (m == NULL)
-		m = first_in(&by_alias, NULL, name);
-	return m;
+		m = first_in(&s->by_display, NULL, name);
+	return m != NULL ? m : by_alias(name);
 }
 
 size_t
 catalog_models(const struct model **ret)
 {
-	catalog_init();
-	*ret = models;
-	return n_models;
+	*ret = set()->models;
+	return set()->n_models;
 }
 
 size_t
 catalog_providers(const struct provider **ret)
 {
-	catalog_init();
-	*ret = providers;
-	return n_providers;
+	*ret = set()->providers;
+	return set()->n_providers;
 }
 
 size_t
 catalog_aliases(const struct catalog_alias **ret)
 {
-	catalog_init();
-	*ret = aliases;
-	return n_shown_aliases;
+	*ret = set()->aliases;
+	return set()->n_aliases;
+}
+
+bool
+catalog_alias_known(const char *folded)
+{
+	int at = index_find(&set()->by_alias, folded);
+
+	return at >= 0 && set()->targets[at][0] != '\0';
+}
+
+size_t
+catalog_shipped_models(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set()->n_models; i++)
+		n += !set()->models[i].custom && !set()->models[i].found && strcmp(set()->models[i].provider, "offline") != 0;
+	return n;
+}
+
+const struct provider_state *
+catalog_state(const char *id)
+{
+	static const struct provider_state none = { .discover = -1 };
+	const struct catalog_set *s = set();
+
+	for (size_t i = 0; id != NULL && i < s->n_states; i++)
+		if (strcmp(s->states[i].id, id) == 0)
+			return &s->states[i];
+	return &none;
+}
+
+const char *
+catalog_override(const char *key)
+{
+	const struct catalog_set *s = set();
+
+	for (size_t i = 0; i < s->n_overrides; i++)
+		if (strcasecmp(s->overrides[i].key, key) == 0)
+			return s->overrides[i].json;
+	return NULL;
 }
 
 const char *
 catalog_default_model(const char *provider)
 {
+	const struct catalog_set *s = set();
 	const struct provider *p = catalog_provider_alias(provider);
 	const struct model *first = NULL;
 
-	for (size_t i = 0; p != NULL && i < n_models; i++) {
-		const struct model *m = &models[i];
+	for (size_t i = 0; p != NULL && i < s->n_models; i++) {
+		const struct model *m = &s->models[i];
 
 		if (m->by != p || strcmp(m->modality, "text") != 0)
 			continue;

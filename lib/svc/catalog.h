@@ -1,7 +1,8 @@
 /*
- * The model catalog: providers, models, aliases. Facts are embedded from
- * share/ (models.json, providers.json, aliases.json); parsed once per process
- * into static tables, so that a request only looks up and writes.
+ * The model catalog: providers, models, aliases. What is shipped is embedded from
+ * share/ (models.json, providers.json, aliases.json), or comes from a newer file in the data directory; over it
+ * lie the rows of the store: models and aliases that people added, settings of models, and what the
+ * daemon found out about providers. Read into tables, so that a request only looks up and writes.
  */
 #ifndef LF_CATALOG_H
 #define LF_CATALOG_H
@@ -25,9 +26,44 @@ struct model {
 	double image_input_cost_per_m, image_output_cost_per_m; bool has_image_costs;
 	double per_call_cost;                               /* USD, of one picture, song …; 0: by tokens */
 	bool pricing_known, supports_tools, supports_vision, supports_streaming, supports_thinking;
+	bool raw_tools, raw_vision, raw_streaming, raw_thinking;        /* before what a setting of the model says */
+	bool custom;                                        /* added by somebody */
+	bool found;                                         /* by asking its provider */
+	bool vision_unknown;                                /* nobody said whether it sees */
 	struct json_object *aliases;                        /* borrowed array */
 	const struct provider *by;                          /* NULL: unknown provider */
 };
+
+/* What is known of a provider beyond facts and configuration. */
+struct provider_state {
+	const char *id;
+	bool suppressed;                        /* put away: its key does not count */
+	bool key_set;                           /* the vault has its key */
+	int discover;                           /* ask it for its models? -1: as the catalog says */
+	const char *auth;                       /* what its key turned out to be: validated_key, invalid_key; NULL: not tried */
+	int64_t tested_ms;                      /* the newest test or probe; 0: none */
+	bool reachable;
+	int64_t latency_ms;
+	const char *error;                      /* of a test that failed; NULL */
+	struct json_object *live;               /* models it told, an array of {name, ...}; NULL: never asked */
+	int64_t live_ms;
+};
+
+/*
+ * A job's view. Between enter and leave this thread looks things up in the newest set of tables, and what it
+ * found stays; outside of both, in what is shipped. A set is made by catalog_load(), of rows and files: errors are
+ * the store's. The daemon says catalog_changed() after a commit; workers compare generations.
+ */
+void catalog_enter(void);
+void catalog_leave(void);
+enum err catalog_load(struct ctx *) MUST_CHECK;         /* and enter it */
+enum err catalog_changed(struct ctx *) MUST_CHECK;      /* load, and tell the others */
+uint32_t catalog_generation(void);
+void catalog_done(void);
+/* Never NULL: all zero, of a provider that nothing is known of. */
+const struct provider_state *catalog_state(const char *provider);
+/* Settings of the model "provider:id", a JSON object; NULL: none. */
+const char *catalog_override(const char *key);
 
 /* Read the embedded facts, a few milliseconds; otherwise the first lookup does. Any thread. */
 void catalog_init(void);

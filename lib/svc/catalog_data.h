@@ -7,10 +7,23 @@
 
 struct catalog_alias { const char *alias, *model_id; };
 
+enum { CATALOG_NAME_MAX = 512 };
+
+/* Small letters of every alphabet. false: too long, or no UTF-8. */
+bool catalog_fold(const char *s, char out[static CATALOG_NAME_MAX + 1]);
+/* Is that an alias, in small letters? Old ones that no list shows count too. */
+bool catalog_alias_known(const char *folded);
+/* How many models the catalog's own files have. */
+size_t catalog_shipped_models(void);
+/* Is this the text of a catalog file that can take the shipped one's place? msg: what is wrong. */
+bool catalog_file_ok(struct ctx *, const char *text, size_t n, size_t *ret_models, char *msg, size_t cap);
+
 /* Aliases of models, ordered by name. */
 size_t catalog_aliases(const struct catalog_alias **ret);
 /* Does the environment hold a key for it? */
 bool catalog_key_present(const struct config *, const char *provider);
+/* Is it asked for its models? */
+bool catalog_discovers(const struct provider *);
 /* Can its provider be used under this configuration? */
 bool catalog_available(const struct config *, const struct model *);
 /* Is it shown? A hidden one is from the moment the configuration gives it a URL. */

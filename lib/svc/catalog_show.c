@@ -7,6 +7,7 @@
  */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/svc/catalog.h"
@@ -21,7 +22,12 @@ facts_of(const struct config *cfg, const char *provider)
 bool
 catalog_key_present(const struct config *cfg, const char *provider)
 {
-	return js_bool(facts_of(cfg, provider), "key_present", false);
+	const struct provider *p = catalog_provider(provider);
+	const struct provider_state *st = catalog_state(provider);
+
+	/* a GITHUB_TOKEN that happens to be there is no login at Copilot */
+	return !st->suppressed && (st->key_set || ((p == NULL || strcmp(p->api_format, "copilot") != 0) &&
+	    js_bool(facts_of(cfg, provider), "key_present", false)));
 }
 
 /* The URL that the configuration gives a provider; NULL: none. */
@@ -50,16 +56,20 @@ catalog_auth_status(const struct config *cfg, const char *provider)
 	const struct provider *p = catalog_provider_alias(provider);
 	struct json_object *facts = facts_of(cfg, p != NULL ? p->id : provider);
 
+	const struct provider_state *st = catalog_state(p != NULL ? p->id : provider);
+
 	if (p == NULL && (provider == NULL || configured_url(cfg, provider) == NULL))
 		return "unknown";
-	if (js_bool(facts, "key_present", false))
-		return "configured";
+	if (st->suppressed)
+		return "missing";
+	if (catalog_key_present(cfg, p != NULL ? p->id : provider))
+		return st->auth != NULL ? st->auth : "configured";
 	if (js_bool(facts, "alt", false))
 		return "auto_detected";
 	if (p != NULL && p->cli)
 		return "cli_not_installed";
 	if (p != NULL && !p->key_required)
-		return js_bool(facts, "reachable", true) ? "not_required" : "missing";
+		return p->local && (st->tested_ms != 0 ? !st->reachable : !js_bool(facts, "reachable", true)) ? "missing" : "not_required";
 	return "missing";
 }
 
@@ -133,7 +143,7 @@ write_common(struct jw *w, const struct model *m)
 	jw_f64(w, "output_cost_per_m", m->output_cost_per_m);
 	jw_bool(w, "pricing_known", m->pricing_known);
 	jw_bool(w, "limits_known", !text || (m->context_window > 0 && m->max_output_tokens > 0));
-	jw_str(w, "vision_support", m->supports_vision ? "supported" : "unsupported");
+	jw_str(w, "vision_support", m->supports_vision ? "supported" : m->vision_unknown ? "unknown" : "unsupported");
 	if (m->has_image_costs) {
 		jw_f64(w, "image_input_cost_per_m", m->image_input_cost_per_m);
 		jw_f64(w, "image_output_cost_per_m", m->image_output_cost_per_m);
@@ -143,7 +153,10 @@ write_common(struct jw *w, const struct model *m)
 	}
 	write_abilities(w, m);
 	jw_object(w, "capabilities_catalog");
-	write_abilities(w, m);
+	jw_bool(w, "supports_tools", m->raw_tools);
+	jw_bool(w, "supports_vision", m->raw_vision);
+	jw_bool(w, "supports_streaming", m->raw_streaming);
+	jw_bool(w, "supports_thinking", m->raw_thinking);
 	jw_end(w);
 	jw_object(w, "limits_catalog");
 	jw_i64(w, "context_window", m->context_window);
@@ -210,13 +223,28 @@ write_regions(struct jw *w, const struct config *cfg, const struct provider *p)
 		jw_str(w, "active_region", active);
 }
 
+/* max_tokens of the settings of a model; 0: none. */
+static int64_t
+setting_max(const struct model *m)
+{
+	char key[CATALOG_NAME_MAX * 2];
+	const char *text, *at;
+
+	snprintf(key, sizeof(key), "%s:%s", m->provider, m->id);
+	text = catalog_override(key);
+	at = text != NULL ? strstr(text, "\"max_tokens\":") : NULL;
+	return at != NULL ? strtoll(at + 13, NULL, 10) : 0;
+}
+
 static void
 write_max_output(struct jw *w, const struct provider *p)
 {
 	const char *id = p->custom ? NULL : catalog_default_model(p->id);
 	const struct model *m = id == NULL ? NULL : catalog_model(p->id, id);
 
-	if (m != NULL && m->max_output_tokens > 0)
+	if (m != NULL && setting_max(m) > 0)
+		jw_i64(w, "max_output_tokens", setting_max(m));
+	else if (m != NULL && m->max_output_tokens > 0)
 		jw_i64(w, "max_output_tokens", m->max_output_tokens);
 	else
 		jw_null(w, "max_output_tokens");
@@ -239,12 +267,41 @@ write_models_of(struct jw *w, const struct provider *p)
 	jw_end(w);
 }
 
+bool
+catalog_discovers(const struct provider *p)
+{
+	const struct provider_state *st = catalog_state(p->id);
+
+	return st->discover >= 0 ? st->discover != 0 : p->local && strcmp(p->api_format, "offline") != 0;
+}
+
+/* What the newest test or probe found. */
+static void
+write_probe(struct jw *w, const struct provider_state *st)
+{
+	if (st->tested_ms != 0) {
+		jw_bool(w, "reachable", st->reachable);
+		jw_i64(w, "latency_ms", st->latency_ms);
+		jw_time(w, "last_tested", st->tested_ms);
+		if (st->error != NULL)
+			jw_str(w, "error_message", st->error);
+	}
+	if (st->live == NULL)
+		return;
+	jw_array(w, "discovered_models");
+	for (size_t i = 0; i < json_object_array_length(st->live); i++)
+		jw_str(w, NULL, js_str_or(json_object_array_get_idx(st->live, i), "name", ""));
+	jw_end(w);
+	jw_json(w, "discovered_model_info", st->live);
+}
+
 void
 catalog_write_provider(struct jw *w, const struct config *cfg, const struct provider *p,
     bool with_models)
 {
 	struct json_object *proxies = cfg == NULL ? NULL : js_obj(cfg->raw, "provider_proxy_urls");
 	const char *url = configured_url(cfg, p->id);
+	const struct provider_state *st = catalog_state(p->id);
 	char env[128];
 
 	jw_object(w, NULL);
@@ -263,14 +320,15 @@ catalog_write_provider(struct jw *w, const struct config *cfg, const struct prov
 		jw_end(w);
 	}
 	jw_bool(w, "is_custom", p->custom);
-	jw_bool(w, "suppressed", false);        /* no provider can be put away yet */
+	jw_bool(w, "suppressed", st->suppressed);
 	jw_bool(w, "is_coding_agent", p->cli);
 	write_max_output(w, p);
-	jw_bool(w, "discover_models", false);   /* models are the shipped ones */
+	jw_bool(w, "discover_models", catalog_discovers(p));
 	jw_bool(w, "key_present", catalog_key_present(cfg, p->id));
 	write_regions(w, cfg, p);
 	if (p->local)
 		jw_bool(w, "is_local", true);
+	write_probe(w, st);
 	if (with_models)
 		write_models_of(w, p);
 	jw_end(w);

@@ -11,6 +11,8 @@ libsvc_a_SOURCES = \
 	lib/svc/budget.c \
 	lib/svc/budget_event.c \
 	lib/svc/catalog.c \
+	lib/svc/catalog_build.c \
+	lib/svc/catalog_edit.c \
 	lib/svc/catalog_show.c \
 	lib/svc/config.c \
 	lib/svc/config_budget.c \
@@ -45,5 +47,5 @@ libconfigfile_a_SOURCES = \
 	lib/svc/config_file_env.c
 
 # embedded
-lib/svc/catalog.$(OBJEXT): share/models.json share/providers.json share/aliases.json
+lib/svc/catalog_build.$(OBJEXT): share/models.json share/providers.json share/aliases.json
 lib/svc/toolcat.$(OBJEXT): share/tools.json

@@ -45,6 +45,9 @@ static const struct example examples[] = {
 	{ .verb = PUT, .path = "/api/agents/{id}/mode", .body = "{\"mode\":\"assist\"}" },
 	{ .verb = PUT, .path = "/api/memory/agents/{id}/kv/{key}", .body = "{\"value\":\"blue\"}" },
 	{ .verb = PUT, .path = "/api/vault/{name}", .quoted = "{\\\"value\\\":\\\"$SECRET\\\"}" },
+	{ .verb = POST, .path = "/api/models/aliases", .body = "{\"alias\":\"best\",\"model_id\":\"gpt-5\"}" },
+	{ .verb = POST, .path = "/api/models/custom", .body = "{\"id\":\"my-model\",\"provider\":\"openai\"}" },
+	{ .verb = PUT, .path = "/api/models/overrides/{key*}", .body = "{\"temperature\":0.2}" },
 	{ .verb = GET, .path = "/api/models", .query = "?provider=openai" },
 	{ .verb = POST, .path = "/v1/chat/completions",
 	    .body = "{\"model\":\"assistant\",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}" },
@@ -53,6 +56,9 @@ static const struct example examples[] = {
 /* What stands for a path's argument: by its name, after the segment before it. */
 static const struct { const char *before, *arg, *word; } words[] = {
 	{ "/api/models/", "{id*}", "gpt-5.5-codex" },
+	{ "/aliases/", "{alias}", "best" },
+	{ "/custom/", "{id*}", "my-model" },
+	{ "/overrides/", "{key*}", "openai:gpt-5" },
 	{ "/api/providers/", "{name}", "openai" },
 	{ "/api/tools/", "{name}", "web_fetch" },
 	{ "/api/vault/", "{name}", "SEARCH_API_KEY" },

@@ -1,0 +1,13 @@
+/*
+ * aliases.toml: names of models that people gave, as a file beside config.toml.
+ * The rows are what programs read; the file is what people may edit.
+ */
+#ifndef LF_ALIASES_H
+#define LF_ALIASES_H
+#include "lib/base/base.h"
+
+/* The file's names into the rows, when there is one that can be read. At the start and on reload. */
+void aliases_take(struct ctx *, const char *home);
+/* The rows into the file; inside the transaction that changed them. IO. */
+enum err aliases_write(struct ctx *, const char *home) MUST_CHECK;
+#endif

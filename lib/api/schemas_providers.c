@@ -1,0 +1,107 @@
+/*
+ * Shapes of what is changed in the catalog and at providers.
+ */
+#include "lib/api/schemas.h"
+
+static const char *const words_modality[] = { "text", "image", "audio", "video", "music", NULL };
+static const char *const words_type[] = { "chat", "speech", "embedding", NULL };
+
+static const struct field alias_request_fields[] = {
+	F_STR(struct alias_request, alias, .flags = FF_REQUIRED, .min = 1, .max = 256),
+	F_STR(struct alias_request, model_id, .flags = FF_REQUIRED, .min = 1, .max = 256),
+	F_END
+};
+const struct schema alias_request = {
+	.name = "AliasRequest", .fields = alias_request_fields, .bytes = sizeof(struct alias_request),
+};
+
+static const struct field alias_made_fields[] = {
+	R_(STRING, "alias"),
+	R_(STRING, "model_id"),
+	R_(STRING, "status"),
+	F_END
+};
+const struct schema alias_made = { .name = "AliasMade", .fields = alias_made_fields, .status = 201 };
+
+static const struct field custom_request_fields[] = {
+	F_STR(struct custom_request, id, .flags = FF_REQUIRED, .min = 1, .max = 256),
+	F_STR(struct custom_request, provider, .flags = FF_NULLABLE, .min = 1, .max = 64, .doc = "the default provider when absent"),
+	F_STR(struct custom_request, display_name, .flags = FF_NULLABLE, .min = 1, .max = 256),
+	F_STR(struct custom_request, modality, .flags = FF_NULLABLE, .values = words_modality, .dflt_s = "text"),
+	F_I64(struct custom_request, context_window, .flags = FF_NULLABLE, .max = INT32_MAX, .dflt = 128000),
+	F_I64(struct custom_request, max_output_tokens, .flags = FF_NULLABLE, .max = INT32_MAX, .dflt = 8192),
+	F_NUM(struct custom_request, input_cost_per_m, .flags = FF_NULLABLE, .max = 1000000),
+	F_NUM(struct custom_request, output_cost_per_m, .flags = FF_NULLABLE, .max = 1000000),
+	F_NUM(struct custom_request, image_input_cost_per_m, .flags = FF_NULLABLE, .max = 1000000,
+	    .has_off = offsetof(struct custom_request, has_image_input)),
+	F_NUM(struct custom_request, image_output_cost_per_m, .flags = FF_NULLABLE, .max = 1000000,
+	    .has_off = offsetof(struct custom_request, has_image_output)),
+	F_BOOL(struct custom_request, supports_tools, .flags = FF_NULLABLE, .dflt = 1),
+	F_BOOL(struct custom_request, supports_vision, .flags = FF_NULLABLE, .has_off = offsetof(struct custom_request, has_vision)),
+	F_BOOL(struct custom_request, supports_streaming, .flags = FF_NULLABLE, .dflt = 1),
+	F_BOOL(struct custom_request, supports_thinking, .flags = FF_NULLABLE),
+	F_END
+};
+const struct schema custom_request = {
+	.name = "CustomModelRequest", .fields = custom_request_fields, .bytes = sizeof(struct custom_request),
+};
+
+static const struct field custom_made_fields[] = {
+	R_(STRING, "id"),
+	R_(STRING, "provider"),
+	R_(STRING, "status"),
+	F_END
+};
+const struct schema custom_made = { .name = "CustomModelMade", .fields = custom_made_fields, .status = 201 };
+
+#define SETS(t, m, ...) { .name = #m, .type = t, .flags = FF_NULLABLE, .off = offsetof(struct settings_request, m), \
+	.has_off = offsetof(struct settings_request, has_##m), __VA_ARGS__ }
+
+static const struct field settings_request_fields[] = {
+	F_STR(struct settings_request, model_type, .flags = FF_NULLABLE, .values = words_type),
+	SETS(FT_NUMBER, temperature, .max = 2),
+	SETS(FT_NUMBER, top_p, .max = 1),
+	SETS(FT_INT, max_tokens, .min = 1, .max = INT32_MAX),
+	SETS(FT_NUMBER, frequency_penalty, .min = -2, .max = 2),
+	SETS(FT_NUMBER, presence_penalty, .min = -2, .max = 2),
+	F_STR(struct settings_request, reasoning_effort, .flags = FF_NULLABLE, .max = 32),
+	SETS(FT_BOOL, use_max_completion_tokens),
+	SETS(FT_BOOL, no_system_role),
+	SETS(FT_BOOL, force_max_tokens),
+	SETS(FT_BOOL, supports_tools),
+	SETS(FT_BOOL, supports_vision),
+	SETS(FT_BOOL, supports_streaming),
+	SETS(FT_BOOL, supports_thinking),
+	F_END
+};
+const struct schema settings_request = {
+	.name = "ModelSettingsRequest", .fields = settings_request_fields, .bytes = sizeof(struct settings_request),
+};
+
+static const struct field model_settings_fields[] = {
+	R_OPT(STRING, "model_type"), R_OPT(NUMBER, "temperature"), R_OPT(NUMBER, "top_p"), R_OPT(INT, "max_tokens"),
+	R_OPT(NUMBER, "frequency_penalty"), R_OPT(NUMBER, "presence_penalty"), R_OPT(STRING, "reasoning_effort"),
+	R_OPT(BOOL, "use_max_completion_tokens"), R_OPT(BOOL, "no_system_role"), R_OPT(BOOL, "force_max_tokens"),
+	R_OPT(BOOL, "supports_tools"), R_OPT(BOOL, "supports_vision"), R_OPT(BOOL, "supports_streaming"),
+	R_OPT(BOOL, "supports_thinking"),
+	F_END
+};
+const struct schema model_settings = { .name = "ModelSettings", .fields = model_settings_fields };
+
+static const struct field catalog_state_fields[] = {
+	R_NULL(TIME, "last_sync"),
+	R_(INT, "providers"),
+	R_(INT, "models"),
+	F_END
+};
+const struct schema catalog_state_reply = { .name = "CatalogStatus", .fields = catalog_state_fields };
+
+static const struct field catalog_updated_fields[] = {
+	R_(STRING, "status"),
+	R_(INT, "files_downloaded"),
+	R_(INT, "models_count", .doc = "of the catalog's own files"),
+	R_(TIME, "timestamp"),
+	R_OPT(STRING, "note", .doc = "why what was there stayed"),
+	F_END
+};
+const struct schema catalog_updated = { .name = "CatalogUpdated", .fields = catalog_updated_fields };
