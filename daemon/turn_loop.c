@@ -14,7 +14,7 @@
 #include "db/db.h"
 #include "lib/base/util.h"
 
-enum { CUTS_MAX = 5, BAD_BATCHES_MAX = 3 };
+enum { CUTS_MAX = 5, BAD_BATCHES_MAX = 3, BLOCKED_BATCHES_MAX = 2 };
 
 void
 turn_emit(struct turn *t, enum turn_event_kind kind, const char *a, const char *b, const char *s, size_t n, bool is_error)
@@ -118,12 +118,48 @@ commit_batch(struct turn *t, bool goes_on)
 }
 
 static bool
+says_nothing(const struct turn *t)
+{
+	const char *text = content_text(t->c, t->content, "text", "text");
+
+	return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+/* Nothing but hard errors, and what was skipped for one. */
+static bool
 all_hard(const struct turn *t)
 {
-	for (size_t i = 0; i < t->n_calls; i++)
-		if (strcmp(t->calls[i].status, "hard_error") != 0)
+	bool any = false;
+
+	for (size_t i = 0; i < t->n_calls; i++) {
+		bool hard = strcmp(t->calls[i].status, "hard_error") == 0;
+
+		if (!hard && strcmp(t->calls[i].status, "skipped") != 0)
 			return false;
-	return t->n_calls > 0;
+		any |= hard;
+	}
+	return any;
+}
+
+/* Nothing but calls that the guard refused, and not a word to the user. */
+static bool
+all_blocked(const struct turn *t)
+{
+	for (size_t i = 0; i < t->n_calls; i++)
+		if (!t->calls[i].blocked)
+			return false;
+	return t->n_calls > 0 && says_nothing(t);
+}
+
+static void
+count_batch(struct turn *t)
+{
+	t->bad_batches = all_hard(t) ? t->bad_batches + 1 : 0;
+	t->blocked_batches = all_blocked(t) ? t->blocked_batches + 1 : 0;
+	if (t->blocked_batches == BLOCKED_BATCHES_MAX) {
+		t->withhold = true;
+		t->blocked_batches = 0;
+	}
 }
 
 static void
@@ -170,7 +206,7 @@ tools(struct turn *t, bool *ret_wait)
 	}
 	if (e != ERR_OK)
 		return e;
-	t->bad_batches = all_hard(t) ? t->bad_batches + 1 : 0;
+	count_batch(t);
 	if (t->bad_batches >= BAD_BATCHES_MAX) {
 		e = commit_batch(t, false);
 		return e != ERR_OK ? e : fail_code(t->c, ERR_INTERNAL, "repeated_tool_failures",
@@ -209,14 +245,6 @@ record_answer(struct turn *t)
 	if (t->answer.stop == LLM_FILTERED)
 		return fail_code(t->c, ERR_INTERNAL, "content_filtered", "The provider withheld the answer");
 	return ERR_OK;
-}
-
-static bool
-says_nothing(struct turn *t)
-{
-	const char *text = content_text(t->c, t->content, "text", "text");
-
-	return text[strspn(text, " \t\r\n")] == '\0';
 }
 
 /* A first answer without a word: ask once more. Not part of the history. */

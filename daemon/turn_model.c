@@ -237,8 +237,8 @@ try_route(struct turn *t, const struct llm_sink *sink)
 	struct llm_request rq = {
 		.provider = t->route.provider, .model = t->route.model, .format = t->route.format,
 		.base_url = t->route.base_url, .api_key = t->route.api_key, .system = t->system,
-		.messages = history_shown(t), .tools = t->tools,
-		.tools_last = t->tools != NULL && tools_last(t->tools), .extra = extra_of(t),
+		.messages = history_shown(t), .tools = t->withhold ? NULL : t->tools,
+		.tools_last = !t->withhold && t->tools != NULL && tools_last(t->tools), .extra = extra_of(t),
 		.max_tokens = t->max_tokens, .stream = t->ask->sink.on != NULL || (t->keep && hub_watched(t->session_id)),
 		.has_temperature = true,
 		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(mm, "temperature", 0.7),
@@ -305,11 +305,14 @@ turn_model(struct turn *t)
 		return fail(t->c, ERR_TIMEOUT, "The time for this answer is over");
 	if ((e = turn_fit(t)) != ERR_OK)
 		return e;
+	if (turn_wire(t) == NULL)
+		return fail(t->c, ERR_NOMEM, "out of memory");
 	while ((e = try_route(t, &sink)) != ERR_OK && next_may_serve(t)) {
 		go_on_to_next(t);
 		if ((e = turn_hold_alone(t)) != ERR_OK)
 			return e;
 	}
+	t->withhold = false;
 	if (e != ERR_OK)
 		return model_failed(t);
 	t->content = t->answer.content;

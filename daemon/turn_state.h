@@ -13,6 +13,9 @@
 
 enum { CALLS_MAX = 128 };
 
+/* What the model is told to do about a call that went wrong. */
+enum call_advice { ADVICE_NONE, ADVICE_MEND, ADVICE_REFUSED, ADVICE_FAILED };
+
 /* One call of a tool in the batch under way. */
 struct call {
 	const char *id, *name;
@@ -22,6 +25,8 @@ struct call {
 	bool done;
 	bool ended;                     /* its row says so */
 	bool is_error;
+	bool blocked;                   /* by the guard */
+	enum call_advice advice;
 	const char *status;             /* completed error skipped */
 	const char *result; size_t result_n;
 	int64_t ms;
@@ -68,6 +73,8 @@ struct turn {
 	size_t n_owed, owed_cap;
 	int64_t tools_billed;           /* of tool_calls: those that are */
 	int64_t heard;                  /* bytes of the answer under way */
+	unsigned blocked_batches;       /* in a row with blocked calls only, and not a word */
+	bool withhold;                  /* the next question goes without tools */
 	unsigned bad_batches;           /* batches in a row with hard errors only */
 	bool injected;                  /* something was said into it that the model has not seen */
 	struct call *calls;             /* of the batch under way */
@@ -150,8 +157,9 @@ void turn_emit(struct turn *, enum turn_event_kind, const char *a, const char *b
 /* --- turn_tools.c --- */
 /* Fill calls[] from the assistant message in t->content. */
 enum err calls_gather(struct turn *) MUST_CHECK;
-/* Run what is not done yet; commits a step row before each effect. */
-enum err calls_run(struct turn *, bool *ret_wait) MUST_CHECK;
+/* Commit that these begin, and what ended before. k may be NULL. */
+enum err calls_begin(struct turn *, struct call *k, size_t n) MUST_CHECK;
+void call_result(struct call *, const char *status, bool is_error, const char *text, size_t n);
 /* End the rows of calls that are done. Inside the caller's transaction. */
 enum err calls_end_rows(struct turn *) MUST_CHECK;
 /* Whatever is not done is answered with that sentence. */
@@ -159,6 +167,10 @@ void calls_give_up(struct turn *, const char *why);
 /* The user message that answers the batch, as JSON text. */
 const char *calls_message(struct turn *, size_t *n);
 
+
+/* --- turn_run.c --- */
+/* Run what is not done yet; commits a step row before each effect. */
+enum err calls_run(struct turn *, bool *ret_wait) MUST_CHECK;
 bool turn_has_tool(struct turn *, const char *name);
 
 /* --- turn_spill.c --- */

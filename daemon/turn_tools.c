@@ -7,8 +7,6 @@
  * without its result. After a crash the rows tell what was done: a call
  * that had begun and has no result is run again only if its tool just reads.
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "daemon/dbpool.h"
@@ -20,7 +18,7 @@
 #include "lib/svc/config.h"
 #include "lib/svc/series.h"
 
-enum { RESULT_MAX = 512 << 10, PREVIEW_MAX = 300, SUMMARY_MAX = 200 };
+enum { RESULT_MAX = 512 << 10 };
 
 static void
 free_buf(void *b)
@@ -41,7 +39,7 @@ is_outer(struct turn *t, const char *name)
 	return false;
 }
 
-static void
+void
 call_result(struct call *k, const char *status, bool is_error, const char *text, size_t n)
 {
 	k->done = true;
@@ -131,157 +129,6 @@ calls_gather(struct turn *t)
 	return ERR_OK;
 }
 
-/* --- running one ----------------------------------------------------------------- */
-
-static struct db *
-env_db_get(struct tool_env *env)
-{
-	job_db_acquire(env->c);
-	return env->c->db;
-}
-
-static void
-env_db_put(struct tool_env *env, struct db *db)
-{
-	(void)db;
-	job_db_release(env->c);
-}
-
-static bool
-in_chain(const struct turn_ask *ask, const char *id)
-{
-	for (const char *const *p = ask->chain; p != NULL && *p != NULL; p++)
-		if (strcmp(*p, id) == 0)
-			return true;
-	return false;
-}
-
-/* agent_send: a turn of the other agent on this thread, under this turn's cancel. */
-static enum err
-ask_agent(struct tool_env *env, const char *who, const char *message, struct buf *out)
-{
-	struct turn *t = env->turn;
-	struct ctx *c = env->c;
-	struct agent other = { 0 };
-	struct turn_answer a = { 0 };
-	const char **chain = ctx_alloc(c, (env->depth + 3) * sizeof(*chain));
-	size_t n = 0;
-	char id[37];
-	enum err e;
-
-	job_db_acquire(c);
-	e = uuid_parse(who, id) ? agent_load(c, id, &other) : agent_load_by_name(c, who, &other);
-	for (const char *const *p = t->ask->chain; p != NULL && *p != NULL; p++)
-		chain[n++] = *p;
-	chain[n++] = t->agent.id;
-	if (e == ERR_OK && (strcmp(other.id, t->agent.id) == 0 || in_chain(t->ask, other.id)))
-		e = fail(c, ERR_CONFLICT, "%s waits for this answer itself", other.name);
-	if (e == ERR_OK && env->depth + 1 > (c->cfg->max_agent_call_depth > 0 ? c->cfg->max_agent_call_depth : 5))
-		e = fail(c, ERR_CONFLICT, "agents may not call each other deeper than that");
-	if (e == ERR_OK) {
-		struct turn_ask ask = {
-			.agent_id = other.id, .text = message, .origin = "agent", .channel = "agent",
-			.depth = env->depth + 1, .chain = chain, .cancel = t->ask->cancel, .deadline_us = env->deadline_us,
-		};
-
-		e = turn_run(c, &ask, &a);
-	}
-	job_db_release(c);
-	buf_str(out, e == ERR_OK ? a.text : c->fault.msg != NULL ? c->fault.msg : "it failed");
-	return e;
-}
-
-bool
-turn_has_tool(struct turn *t, const char *name)
-{
-	for (size_t i = 0, n = t->tools == NULL ? 0 : json_object_array_length(t->tools); i < n; i++)
-		if (strcmp(js_str_or(json_object_array_get_idx(t->tools, i), "name", ""), name) == 0)
-			return true;
-	return false;
-}
-
-static const char *
-why_not(struct turn *t, struct call *k, const char **advice, bool *end_turn)
-{
-	enum guard_verdict v;
-
-	*advice = NULL;
-	if (tool_find(k->name) == NULL || !turn_has_tool(t, k->name))
-		return ctx_printf(t->c, "There is no tool named '%s' for this agent.", k->name);
-	if (js_bool(k->input, "__args_truncated", false))
-		return "The arguments were cut off. Try again with a smaller call.";
-	v = loop_guard_check(t->guard, k->name, k->input, advice);
-	*end_turn = v == GUARD_BREAK;
-	return v == GUARD_BLOCK || v == GUARD_BREAK ? *advice : NULL;
-}
-
-static void
-count_tool(const struct turn *t, const char *tool, enum err e, int64_t us)
-{
-	const char *agent = t->agent.name;
-
-	series_add(SERIES_TOOL_CALL, (const char *const[]){ agent, tool, e == ERR_OK ? "success" : "failure",
-		e == ERR_OK ? "" : err_code(e) }, 0);
-	series_add(SERIES_TOOL_SECONDS, (const char *const[]){ agent, tool }, us);
-}
-
-/* A word of the guard stands behind the result. */
-static void
-advise(struct turn *t, struct call *k, const char *advice)
-{
-	char *s = advice != NULL ? ctx_alloc(t->c, k->result_n + strlen(advice) + 3) : NULL;
-
-	if (s == NULL)
-		return;
-	memcpy(s, k->result, k->result_n);
-	memcpy(s + k->result_n, "\n\n", 2);
-	strcpy(s + k->result_n + 2, advice);
-	k->result = s;
-	k->result_n += strlen(advice) + 2;
-}
-
-static void
-run_one(struct turn *t, struct call *k, const char *advice)
-{
-	const struct tool *tool = tool_find(k->name);
-	struct buf *out = ctx_alloc(t->c, sizeof(*out));
-	struct tool_env env = {
-		.c = t->c, .agent_id = t->agent.id, .agent_name = t->agent.name, .session_id = t->session_id,
-		.turn_id = t->id, .workspace = t->workspace, .depth = t->ask->depth, .cancel = t->ask->cancel,
-		.turn = t, .db_get = env_db_get, .db_put = env_db_put, .ask_agent = ask_agent,
-	};
-	int64_t since = clock_mono_us(), until = t->ask->deadline_us;
-	const char *more;
-	enum err e;
-
-	if (out == NULL || (out->max = RESULT_MAX, arena_defer(t->c->arena, free_buf, out)) != 0) {
-		call_result(k, "error", true, "out of memory", 13);
-		return;
-	}
-	t->c->fault = (struct fault){ 0 };
-	env.deadline_us = since + (int64_t)tool_timeout(t->c->cfg, tool->name) * 1000000;
-	if (until != 0 && until < env.deadline_us)
-		env.deadline_us = until;
-	e = tool->run(&env, k->input, out);
-	k->ms = (clock_mono_us() - since) / 1000;
-	if (e != ERR_OK && clock_mono_us() + 2000 >= env.deadline_us) {     /* clients count in milliseconds */
-		buf_clear(out);
-		buf_printf(out, "%s was not done after %" PRId64 " s and was ended", tool->name,
-		    (env.deadline_us - since + 500000) / 1000000);
-	}
-	if (out->len == 0)
-		buf_str(out, e == ERR_OK ? "(no output)" : t->c->fault.msg != NULL ? t->c->fault.msg : "the tool failed");
-	more = loop_guard_result(t->guard, k->name, k->input, out->p != NULL ? out->p : "", out->len);
-	t->tool_calls++;
-	count_tool(t, tool->name, e, clock_mono_us() - since);
-	call_result(k, e == ERR_OK ? "completed" : "error", e != ERR_OK, out->p != NULL ? out->p : "", out->len);
-	turn_spill(t, k);
-	advise(t, k, advice);
-	advise(t, k, more);
-	if (e != ERR_OK && e != ERR_INVALID && e != ERR_FORBIDDEN && e != ERR_NOT_FOUND)
-		k->status = "hard_error";
-}
-
 /* --- rows -------------------------------------------------------------------------- */
 
 static const char *
@@ -349,9 +196,9 @@ row_start(struct turn *t, struct call *k)
 	return e;
 }
 
-/* One commit: the model's step ends, the call before ends, this call begins. */
-static enum err
-before(struct turn *t, struct call *k)
+/* One commit: the model's step ends, the calls before end, these begin. */
+enum err
+calls_begin(struct turn *t, struct call *k, size_t n_calls)
 {
 	SCOPED_TX tx = { 0 };
 	enum err e = turn_tx(t, &tx);
@@ -364,100 +211,45 @@ before(struct turn *t, struct call *k)
 	}
 	if (e == ERR_OK)
 		e = calls_end_rows(t);
-	if (e == ERR_OK && k != NULL && k->step == 0)
-		e = row_start(t, k);
+	for (size_t i = 0; e == ERR_OK && i < n_calls; i++)
+		if (k[i].step == 0)
+			e = row_start(t, &k[i]);
 	if (e == ERR_OK)
 		e = tx_commit(t->c, &tx);
 	t->model_ended |= e == ERR_OK;
 	return e;
 }
 
-static void
-tell(struct turn *t, const struct call *k)
+/* How to go on after that: for the model, behind the last result that it is about. */
+static const char *
+guidance(const struct turn *t, const struct call *k)
 {
-	turn_emit(t, TURN_TOOL_RESULT, k->id, k->name, k->result, utf8_cut(k->result, k->result_n, PREVIEW_MAX), k->is_error);
+	static const char *const words[] = {
+		[ADVICE_MEND] = "\n\n[Read what was wrong, mend the parameters, and call again; or do without it.]",
+		[ADVICE_REFUSED] = "\n\n[That was refused and stays so. Do not look for a way around; do without it, or tell the user.]",
+		[ADVICE_FAILED] = "\n\n[That failed. Do not repeat it unchanged; try another way, or tell the user what failed.]",
+	};
+
+	for (const struct call *later = k + 1; later < t->calls + t->n_calls; later++)
+		if (later->advice == k->advice)
+			return "";
+	return k->advice == ADVICE_NONE ? "" : words[k->advice];
 }
 
 static void
-trace(struct turn *t, const struct call *k)
+write_content(struct turn *t, const struct call *k, struct jw *w)
 {
-	struct json_object *o = json_object_new_object();
-	char ts[25];
+	const char *more = guidance(t, k);
+	size_t n = strlen(more);
+	char *all = n > 0 ? ctx_alloc(t->c, k->result_n + n + 1) : NULL;
 
-	if (t->out->traces == NULL)
-		t->out->traces = json_keep(t->c, json_object_new_array());
-	time_rfc3339(clock_ms(), ts);
-	json_object_object_add(o, "tool_use_id", json_object_new_string(k->id));
-	json_object_object_add(o, "tool_name", json_object_new_string(k->name));
-	json_object_object_add(o, "input", json_object_get(k->input));
-	json_object_object_add(o, "rationale", NULL);
-	json_object_object_add(o, "recovered_from_text", json_object_new_boolean(0));
-	json_object_object_add(o, "execution_ms", json_object_new_int64(k->ms));
-	json_object_object_add(o, "is_error", json_object_new_boolean(k->is_error));
-	json_object_object_add(o, "output_summary", json_object_new_string_len(k->result,
-	    (int)utf8_cut(k->result, k->result_n, SUMMARY_MAX)));
-	json_object_object_add(o, "iteration", json_object_new_int64(t->out->iterations));
-	json_object_object_add(o, "timestamp", json_object_new_string(ts));
-	json_object_array_add(t->out->traces, o);
-	if (strcmp(k->name, "memory_store") == 0 && !k->is_error) {
-		if (t->out->memories_saved == NULL)
-			t->out->memories_saved = json_keep(t->c, json_object_new_array());
-		json_object_array_add(t->out->memories_saved, json_object_new_string(js_str_or(k->input, "key", "")));
+	if (all == NULL) {
+		jw_strn(w, "content", k->result, k->result_n);
+		return;
 	}
-}
-
-/* The call itself, without a database connection in hand. */
-static enum err
-perform(struct turn *t, struct call *k, bool skip)
-{
-	const char *advice = NULL, *no = t->injected ? "Skipped: the user said something meanwhile."
-	    : skip ? "Skipped: an earlier call of this batch failed." : NULL;
-	bool end_turn = false;
-
-	turn_emit(t, TURN_PHASE, "tool_use", k->name, NULL, 0, false);
-	if (no == NULL)
-		no = why_not(t, k, &advice, &end_turn);
-	job_db_release(t->c);
-	if (no != NULL)
-		call_result(k, "skipped", true, no, strlen(no));
-	else
-		run_one(t, k, advice);
-	tell(t, k);
-	trace(t, k);
-	if (cancelled(t->ask->cancel))
-		return fail(t->c, ERR_CANCELLED, "Cancelled");
-	return end_turn ? fail_code(t->c, ERR_INTERNAL, "circuit_break", "%s", no) : ERR_OK;
-}
-
-enum err
-calls_run(struct turn *t, bool *ret_wait)
-{
-	bool skip = false, begun = false;
-
-	*ret_wait = false;
-	for (size_t i = 0; i < t->n_calls; i++) {
-		struct call *k = &t->calls[i];
-		enum err e;
-
-		if (k->done) {
-			trace(t, k);
-			continue;
-		}
-		e = turn_was_told(t, false);
-		if (e == ERR_OK)
-			e = before(t, k);
-		if (e == ERR_OK && k->outer) {
-			*ret_wait = true;
-			continue;
-		}
-		if (e == ERR_OK)
-			e = perform(t, k, skip);
-		if (e != ERR_OK)
-			return e;
-		skip |= strcmp(k->status, "hard_error") == 0;
-		begun = true;
-	}
-	return *ret_wait && begun ? before(t, NULL) : ERR_OK;
+	memcpy(all, k->result, k->result_n);
+	memcpy(all + k->result_n, more, n);
+	jw_strn(w, "content", all, k->result_n + n);
 }
 
 const char *
@@ -479,7 +271,7 @@ calls_message(struct turn *t, size_t *n)
 		jw_str(&w, "type", "tool_result");
 		jw_str(&w, "tool_use_id", k->id);
 		jw_str(&w, "tool_name", k->name);
-		jw_strn(&w, "content", k->result, k->result_n);
+		write_content(t, k, &w);
 		jw_bool(&w, "is_error", k->is_error);
 		jw_str(&w, "status", strcmp(k->status, "hard_error") == 0 ? "error" : k->status);
 		jw_end(&w);

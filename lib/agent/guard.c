@@ -242,6 +242,18 @@ check_same(struct loop_guard *g, struct seen *s, const char **ret_advice)
 	return check_pattern(g, ret_advice);
 }
 
+/* Who asks again and again whether something is done is told to wait, each time longer. */
+static enum guard_verdict
+patience(struct loop_guard *g, const struct seen *s, enum guard_verdict v, const char **ret_advice)
+{
+	static const unsigned wait_s[] = { 0, 0, 5, 10, 30, 60 };
+	unsigned k = s->calls < ARRAY_LEN(wait_s) ? s->calls : ARRAY_LEN(wait_s) - 1;
+
+	if (s->poll && v == GUARD_OK && wait_s[k] > 0)
+		*ret_advice = ctx_printf(g->c, "Not again at once: wait about %u seconds before you ask this the next time.", wait_s[k]);
+	return v;
+}
+
 enum guard_verdict
 loop_guard_check(struct loop_guard *g, const char *name, struct json_object *input, const char **ret_advice)
 {
@@ -264,7 +276,7 @@ loop_guard_check(struct loop_guard *g, const char *name, struct json_object *inp
 	}
 	s->calls++;
 	remember(g, &k);
-	return check_same(g, s, ret_advice);
+	return patience(g, s, check_same(g, s, ret_advice), ret_advice);
 }
 
 const char *

@@ -16,7 +16,7 @@ struct loop_guard;
 
 /* max_iterations: of the turn; above 30 it widens the limit of calls to three times itself. NULL: no memory. */
 struct loop_guard *loop_guard_new(struct ctx *, unsigned max_iterations);
-/* Before a call. *ret_advice: the sentence (static or arena), NULL for GUARD_OK. */
+/* Before a call. *ret_advice: the sentence (static or arena); NULL for GUARD_OK, save to one that polls: how long to wait. */
 enum guard_verdict loop_guard_check(struct loop_guard *, const char *name, struct json_object *input,
     const char **ret_advice);
 /* After a call: warns of the same result again (the call is blocked after the third); NULL: nothing to say. */

@@ -19,17 +19,17 @@
 enum { LISTS_MAX = 64, TIMEOUT_DEFAULT_S = 600, TIMEOUT_MAX_S = 86400 };
 
 static const struct tool tools[] = {
-	{ "agent_list", tool_agent_list, true },
-	{ "agent_send", tool_agent_send, false },
-	{ "file_list", tool_file_list, true },
-	{ "file_read", tool_file_read, true },
-	{ "file_write", tool_file_write, false },
-	{ "memory_list", tool_memory_list, true },
-	{ "memory_recall", tool_memory_recall, true },
-	{ "memory_store", tool_memory_store, false },
-	{ "read_artifact", tool_read_artifact, true },
-	{ "system_time", tool_system_time, true },
-	{ "web_fetch", tool_web_fetch, false },
+	{ "agent_list", tool_agent_list, true, TOOL_READS },
+	{ "agent_send", tool_agent_send, false, TOOL_ALONE },
+	{ "file_list", tool_file_list, true, TOOL_READS },
+	{ "file_read", tool_file_read, true, TOOL_READS },
+	{ "file_write", tool_file_write, false, TOOL_WRITES_ITS },
+	{ "memory_list", tool_memory_list, true, TOOL_READS },
+	{ "memory_recall", tool_memory_recall, true, TOOL_READS },
+	{ "memory_store", tool_memory_store, false, TOOL_ALONE },
+	{ "read_artifact", tool_read_artifact, true, TOOL_READS },
+	{ "system_time", tool_system_time, true, TOOL_READS },
+	{ "web_fetch", tool_web_fetch, false, TOOL_READS },
 };
 
 static const char *const minimal[] = { "file_read", "file_list", NULL };

@@ -32,10 +32,18 @@ struct tool_env {
  */
 typedef enum err (*tool_fn)(struct tool_env *, struct json_object *input, struct buf *out);
 
+/* What it may run beside. */
+enum tool_way {
+	TOOL_ALONE,                     /* nothing */
+	TOOL_READS,                     /* others that only read */
+	TOOL_WRITES_ITS,                /* others of its kind, with another `path` */
+};
+
 struct tool {
 	const char *name;
 	tool_fn run;
 	bool read_only;                 /* may be run again after a crash */
+	enum tool_way way;
 };
 
 const struct tool *tool_find(const char *name);         /* NULL: no such tool here */
