@@ -9,6 +9,7 @@ libdaemon_a_SOURCES = \
 	daemon/conf.c \
 	daemon/dbpool.c \
 	daemon/feed.c \
+	daemon/heartbeat.c \
 	daemon/hub.c \
 	daemon/job.c \
 	daemon/keep.c \
@@ -39,6 +40,7 @@ libdaemon_a_SOURCES = \
 	daemon/meter.c \
 	daemon/model_route.c \
 	daemon/queue.c \
+	daemon/restore.c \
 	daemon/running.c \
 	daemon/schedule.c \
 	daemon/spawn.c \

@@ -22,9 +22,11 @@
 #include "daemon/aliases.h"
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
+#include "daemon/heartbeat.h"
 #include "daemon/keep.h"
 #include "daemon/keys.h"
 #include "daemon/loop.h"
+#include "daemon/restore.h"
 #include "daemon/schedule.h"
 #include "daemon/threads.h"
 #include "daemon/turn.h"
@@ -209,7 +211,7 @@ boot_turns(void)
 	uuid4(c.rid);
 	if (good) {
 		job_db_acquire(&c);
-		good = schedule_boot(&c) == ERR_OK;
+		good = agents_restore(&c) == ERR_OK && schedule_boot(&c) == ERR_OK;
 		job_db_acquire(&c);
 		good = good && turns_boot(&c) == ERR_OK;
 		job_db_release(&c);
@@ -336,6 +338,7 @@ say_ready(void)
 static int
 take_apart(bool clean)
 {
+	restore_note_end(self.db);
 	if (!clean || !threads_stop(1000)) {
 		db_checkpoint(self.db, false);
 		log_line(LOG_WARN, "what=stopped busy=%u", threads_busy());
@@ -383,12 +386,15 @@ main(int argc, char **argv)
 	http_init();
 	http_on_wait(threads_rest);
 	routes_init();
-	if (loop_open(&o) != ERR_OK || !alarms_open())
+	if (loop_open(&o) != ERR_OK)
 		return give_up("loop", "libwebsockets does not start");
 	if (!boot_turns())
 		return 1;
+	if (!alarms_open())
+		return give_up("alarms", strerror(errno));
 	keep_start();
 	schedule_start();
+	heartbeat_look();
 	say_ready();
 	return take_apart(loop_run());
 }
