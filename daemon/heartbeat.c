@@ -6,14 +6,18 @@
  */
 #include "daemon/heartbeat.h"
 
+#include <string.h>
+
 #include "daemon/alarm.h"
 #include "daemon/background.h"
 #include "daemon/dbpool.h"
+#include "daemon/events.h"
 #include "db/db.h"
 #include "lib/base/cron.h"
 #include "lib/base/json.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
+#include "lib/svc/event.h"
 #include "lib/svc/heartbeat.h"
 #include "lib/svc/series.h"
 
@@ -62,11 +66,16 @@ say(struct ctx *c, const struct round *r)
 		enum err e;
 
 		job_db_acquire(c);
-		if ((e = pulse_note(c, r->changed[i].id, silent)) != ERR_OK)
+		if ((e = pulse_note(c, r->changed[i].id, silent)) == ERR_OK)
+			e = event_publish(c, EVENT_SYSTEM, r->changed[i].id, silent ? "health_check_failed" : "health_check_recovered",
+			    strlen(silent ? "health_check_failed" : "health_check_recovered"), 0);
+		if (e != ERR_OK)
 			return e;
 		series_add(SERIES_HEARTBEAT, (const char *const[]){ r->changed[i].name, silent ? "unresponsive" : "recovered" }, 0);
 		log_line(silent ? LOG_WARN : LOG_INFO, "agent=%s what=%s", r->changed[i].id, silent ? "health_check_failed" : "health_check_recovered");
 	}
+	if (r->n > 0)
+		events_look();
 	return ERR_OK;
 }
 

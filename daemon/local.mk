@@ -9,6 +9,7 @@ libdaemon_a_SOURCES = \
 	daemon/conf.c \
 	daemon/dbpool.c \
 	daemon/feed.c \
+	daemon/events.c \
 	daemon/heartbeat.c \
 	daemon/hub.c \
 	daemon/job.c \

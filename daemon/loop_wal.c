@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/conn.h"
+#include "daemon/events.h"
 #include "daemon/threads.h"
 
 enum { LOOK_US = 200000, SOON_US = 50000, QUIET_LOOKS = 5, LONG_BYTES = 8 << 20 };
@@ -88,6 +89,8 @@ look(lws_sorted_usec_list_t *sul)
 			lws_sul_schedule(loop_context(), 0, sul, look, QUIET_LOOKS * LOOK_US);
 		return;
 	}
+	if (wal.quiet == 0)
+		events_perhaps();
 	if (wal.quiet == 0 && grown_long())
 		fold(false);
 	lws_sul_schedule(loop_context(), 0, sul, look, wal.size > LONG_BYTES ? SOON_US : LOOK_US);

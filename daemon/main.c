@@ -22,6 +22,7 @@
 #include "daemon/aliases.h"
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
+#include "daemon/events.h"
 #include "daemon/heartbeat.h"
 #include "daemon/keep.h"
 #include "daemon/keys.h"
@@ -395,6 +396,7 @@ main(int argc, char **argv)
 	keep_start();
 	schedule_start();
 	heartbeat_look();
+	events_look();
 	say_ready();
 	return take_apart(loop_run());
 }

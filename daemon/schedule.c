@@ -15,6 +15,7 @@
 #include "daemon/alarm.h"
 #include "daemon/background.h"
 #include "daemon/dbpool.h"
+#include "daemon/heartbeat.h"
 #include "daemon/lanes.h"
 #include "daemon/threads.h"
 #include "daemon/turn.h"
@@ -219,7 +220,7 @@ run_turn(struct work *w)
 	struct ctx *c = &w->b.c;
 	struct turn_ask ask = {
 		.agent_id = w->agent.id, .agent = &w->agent, .text = text_of(w), .session_id = session_of(w),
-		.origin = "autonomous", .channel = "autonomous", .depth = (unsigned)w->slot.depth, .lane = w->tick->lane,
+		.origin = "autonomous", .channel = "autonomous", .event_depth = (unsigned)w->slot.depth, .lane = w->tick->lane,
 		.claim = claim, .claim_arg = w, .cancel = &w->tick->cancel,
 		.deadline_us = w->plan.kind == PLAN_PROACTIVE ? clock_mono_us() + (int64_t)FIRE_S * 1000000 : 0,
 	};
@@ -271,16 +272,20 @@ static void
 tick_run(void *arg)
 {
 	struct work w = { .tick = arg };
+	bool first = false;             /* from now on it is listened for */
 	enum err e;
 
 	if (background_begin(&w.b)) {
 		e = tick_work(&w);
 		if (e != ERR_OK && e != ERR_CONFLICT)
 			log_line(LOG_WARN, "rid=%s agent=%s what=tick err=%s", w.b.c.rid, w.tick->agent_id, err_code(e));
+		first = !w.agent.has_processed;
 		background_end(&w.b);
 	}
 	tick_end(w.tick);
 	schedule_look();                /* its next slot may be the first to come */
+	if (first)
+		heartbeat_look();
 }
 
 /* --- the look ------------------------------------------------------------------------------ */

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/events.h"
+#include "daemon/heartbeat.h"
 #include "daemon/hub.h"
 #include "daemon/schedule.h"
 #include "daemon/turn.h"
@@ -33,6 +35,8 @@ agents_changed(void)
 {
 	ws_agents_changed();
 	schedule_look();
+	heartbeat_look();
+	events_look();
 }
 
 static enum err

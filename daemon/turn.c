@@ -72,6 +72,7 @@ ask_json(struct turn *t)
 	if (a->has_temperature)
 		jw_f64(w, "temperature", a->temperature);
 	jw_i64(w, "depth", a->depth);
+	jw_i64(w, "event_depth", a->event_depth);
 	jw_i64(w, "lane", a->lane);
 	jw_str(w, "channel", a->channel);
 	jw_end(w);

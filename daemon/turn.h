@@ -59,6 +59,7 @@ struct turn_ask {
 	struct json_object *outer_results;      /* object call id → text: takes a waiting turn up again */
 	const char *resume_turn;        /* with outer_results: the waiting turn's id */
 	unsigned depth;                 /* of nested agent calls */
+	unsigned event_depth;           /* events in a row that led to it */
 	int64_t deadline_us;            /* of the monotonic clock: ends with TIMEOUT then; 0: none */
 	const char *const *chain;       /* agents that wait for this one, NULL-ended; NULL: none */
 	enum lane lane;                 /* whose permit is held for it; LANE_NONE: somebody waits */

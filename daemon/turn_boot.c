@@ -45,7 +45,8 @@ ask_of(struct ctx *c, const struct turn_row *row, struct cancel *cancel)
 		.ephemeral = !keep && has_text, .incognito = !has_text, .max_tokens = js_i64(in, "max_tokens", 0),
 		.has_temperature = js_get(in, "temperature") != NULL, .temperature = js_f64(in, "temperature", 0),
 		.extra = js_obj(in, "extra"), .outer_tools = js_arr(in, "outer_tools"),
-		.depth = (unsigned)js_i64(in, "depth", 0), .lane = lane_known(js_i64(in, "lane", 0)), .cancel = cancel,
+		.depth = (unsigned)js_i64(in, "depth", 0), .event_depth = (unsigned)js_i64(in, "event_depth", 0),
+		.lane = lane_known(js_i64(in, "lane", 0)), .cancel = cancel,
 	};
 }
 

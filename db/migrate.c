@@ -20,6 +20,7 @@ EMBED(migration_0004, "db/migrations/0004_usage.sql");
 EMBED(migration_0005, "db/migrations/0005_loops.sql");
 EMBED(migration_0006, "db/migrations/0006_uploads.sql");
 EMBED(migration_0007, "db/migrations/0007_catalog.sql");
+EMBED(migration_0008, "db/migrations/0008_events.sql");
 
 static const struct {
 	const char *name;
@@ -32,6 +33,7 @@ static const struct {
 	{ "0005_loops", migration_0005 },
 	{ "0006_uploads", migration_0006 },
 	{ "0007_catalog", migration_0007 },
+	{ "0008_events", migration_0008 },
 };
 
 int

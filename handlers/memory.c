@@ -6,6 +6,7 @@
  */
 #include "handlers/handlers.h"
 #include "lib/svc/agent.h"
+#include "lib/svc/event.h"
 #include "lib/svc/kv.h"
 
 /* The agent's id from the path, when the caller may see that memory. */
@@ -76,7 +77,8 @@ memory_kv_store(struct ctx *c, const struct request *rq)
 	if (w->b->failed)
 		return reply_json(c, 200, w);
 	if (memory_of(c, rq, id) != ERR_OK ||
-	    kv_put(c, id, key->value, key->n, value, n) != ERR_OK)
+	    kv_put(c, id, key->value, key->n, value, n) != ERR_OK ||
+	    event_publish(c, EVENT_MEMORY, id, key->value, key->n, 0) != ERR_OK)
 		return reply_fail(c);
 	return reply_json(c, 200, w);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/live/agents.h"
+#include "daemon/events.h"
 #include "daemon/running.h"
 #include "daemon/schedule.h"
 #include "daemon/spawn.h"
@@ -38,6 +39,7 @@ agent_enable(struct ctx *c, const struct agent *a, bool on)
 	if (e == ERR_OK)
 		e = agent_set_state(c, a->id, on ? "Running" : "Suspended");
 	schedule_look();
+	events_look();
 	return e;
 }
 

@@ -16,6 +16,7 @@ struct tool_env {
 	const char *agent_id, *agent_name, *session_id, *turn_id;
 	const char *workspace;          /* absolute directory of the agent */
 	unsigned depth;                 /* of nested agent calls; 0: asked from outside */
+	unsigned event_depth;           /* of what this call makes happen (event.h) */
 	struct cancel *cancel;
 	int64_t deadline_us;            /* monotonic: when the time for this call is over; 0: never */
 	struct turn *turn;              /* for agent_send; opaque here */

@@ -58,6 +58,7 @@ struct shm {
 	_Atomic int64_t turns_running, sse_open, ws_open;
 	_Atomic uint64_t llm_calls, llm_ms_total, llm_ms_max;
 	_Atomic uint64_t event_drops;
+	_Atomic uint32_t events_wanted, events_posted;  /* lib/svc/event.h */
 	struct series_slot series[SHM_SERIES];
 	struct ws_slot ws[SHM_WS_SLOTS];
 	struct gcra_slot gcra[SHM_GCRA_SLOTS];

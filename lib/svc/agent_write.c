@@ -8,6 +8,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/util.h"
 #include "lib/svc/agent_identity.h"
+#include "lib/svc/event.h"
 #include "lib/svc/history.h"
 #include "lib/svc/schedule.h"
 
@@ -84,6 +85,8 @@ agent_insert(struct ctx *c, const struct agent_new *a, char ret_id[static 37])
 		e = session_create(c, ret_id, session_id, NULL, session_id);
 	if (e == ERR_OK)
 		e = schedule_sync(c, ret_id, a->manifest, js_bool(a->manifest, "enabled", true));
+	if (e == ERR_OK)
+		e = event_publish(c, EVENT_SPAWNED, ret_id, a->name, strlen(a->name), a->depth);
 	if (e == ERR_OK && a->parent_id == NULL)
 		e = agent_identity_record(c, a->name, ret_id);
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
@@ -145,9 +148,12 @@ agent_set_state(struct ctx *c, const char *id, const char *state)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE agent SET state = ? WHERE id = ?"));
 
+	enum err e;
+
 	bind_text(st, state);
 	bind_text(st, id);
-	return one_row(c, st);
+	e = one_row(c, st);
+	return e == ERR_OK ? event_publish(c, EVENT_LIFECYCLE, id, state, strlen(state), 0) : e;
 }
 
 enum err
@@ -173,6 +179,19 @@ run1(struct ctx *c, const char *sql, const char *id, int64_t *changed)
 	return ERR_OK;
 }
 
+static enum err
+publish_end(struct ctx *c, const char *id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT name FROM agent WHERE id = ?"));
+	const char *name;
+
+	bind_text(st, id);
+	if (!db_step(st))
+		return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+	name = col_text(c, st, "name");
+	return name == NULL ? fail(c, ERR_NOMEM, "out of memory") : event_publish(c, EVENT_TERMINATED, id, name, strlen(name), 0);
+}
+
 enum err
 agent_remove(struct ctx *c, const char *id, bool purge, bool *ret_was)
 {
@@ -180,6 +199,8 @@ agent_remove(struct ctx *c, const char *id, bool purge, bool *ret_was)
 	int64_t n = 0;
 	enum err e = tx_begin(c, &tx);
 
+	if (e == ERR_OK)
+		e = publish_end(c, id);
 	if (e == ERR_OK)
 		e = run1(c, SQL("DELETE FROM agent WHERE id = ?"), id, &n);
 	if (e == ERR_OK && n > 0)

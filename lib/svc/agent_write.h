@@ -10,6 +10,7 @@ struct agent_new {
 	struct json_object *manifest;           /* defaults filled in */
 	const char *template_name, *parent_id;  /* or NULL */
 	const char *id;                         /* NULL: by the identity rule */
+	unsigned depth;                         /* of the chain of events that makes it (event.h) */
 };
 
 /*

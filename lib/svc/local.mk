@@ -17,6 +17,7 @@ libsvc_a_SOURCES = \
 	lib/svc/config.c \
 	lib/svc/config_budget.c \
 	lib/svc/conversation.c \
+	lib/svc/event.c \
 	lib/svc/heartbeat.c \
 	lib/svc/history.c \
 	lib/svc/login.c \

@@ -10,6 +10,7 @@
 
 #include "lib/agent/tools/tools.h"
 #include "lib/base/arena.h"
+#include "lib/svc/event.h"
 #include "lib/svc/kv.h"
 
 enum { TOOL_KEY_MAX = 256, RECALL_MAX = 64 << 10, LIST_BYTES_MAX = 64 << 20, LIST_LIMIT = 100, LIST_LIMIT_MAX = 1000 };
@@ -62,6 +63,8 @@ tool_memory_store(struct tool_env *env, struct json_object *input, struct buf *o
 	if (e != ERR_OK)
 		return e;
 	e = kv_put(env->c, env->agent_id, key, n, json.p, json.len);
+	if (e == ERR_OK)
+		e = event_publish(env->c, EVENT_MEMORY, env->agent_id, key, n, env->event_depth);
 	tool_db_give(env);
 	if (e == ERR_TOO_LARGE || e == ERR_BAD_REQUEST) {
 		(void)tool_fault(env, e, out);

@@ -1,0 +1,107 @@
+#!/usr/bin/perl
+# What a start finds, the heartbeat, and agents that act when something has happened.
+use strict;
+use warnings;
+use LF;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+LF::needed();
+my $up = LF->mock(
+    when => [ [ 'LATE-ONE' => { text => 'late', delay => 3 } ],
+        [ 'call_keep' => { text => 'kept' } ],
+        [ 'KEEP-IT' => { tool_calls => [ { id => 'call_keep', name => 'memory_store', arguments => { key => 'plan/today', value => 'x' } } ] } ] ],
+    default => { text => 'Done.' });
+my $api = LF->start(model => $up, timeout => 60, config => "[heartbeat]\ncheck_interval_secs = 1\n");
+
+sub agent {
+    my ($name, $schedule, $more) = @_;
+    return $api->post('/api/agents', { manifest_toml => "name = \"$name\"\n" . ($schedule ? "schedule = $schedule\n" : '')
+        . "[model]\nsystem_prompt = \"$name\"\n" . ($more // '') }, 201)->{agent_id};
+}
+sub asked { my ($name) = @_; return [ grep { $_->{json}{messages}[0]{content} =~ /^\Q$name\E\b/ } @{ $up->chats } ] }
+sub told { my ($name) = @_; return join ' | ', map { $_->{json}{messages}[-1]{content} } @{ asked($name) } }
+sub state_of { my ($id) = @_; return $api->get("/api/agents/$id", 200)->{state} }
+sub file_of { my ($name) = @_; return "$api->{home}/workspaces/agents/$name/agent.toml" }
+sub put_file { my ($name, $text) = @_; open my $fh, '>', file_of($name) or die; print $fh $text; close $fh; return }
+my $proactive = sub { '{ proactive = { conditions = [' . join(', ', map {"\"$_\""} @_) . '] } }' };
+
+subtest 'the heartbeat' => sub {
+    my $id = agent('LATE-ONE', '{ continuous = { check_interval_secs = 1 } }', "[autonomous]\nheartbeat_timeout_secs = 1\n");
+    my $calm = agent('CALM', '{ periodic = { cron = "every 1s" } }');
+    ok $api->wait_for(sub { $api->log_text =~ /agent=$id what=health_check_failed/ }, 12), 'an agent that is not heard of is told of';
+    ok $api->wait_for(sub { $api->log_text =~ /agent=$id what=health_check_recovered/ }, 8), 'and when it is heard of again';
+    my @said = $api->log_text =~ /agent=$id what=health_check_(\w+)/g;
+    is_deeply [ grep { $said[$_] eq $said[ $_ - 1 ] } 1 .. $#said ], [], 'each once, one after the other';
+    unlike $api->log_text, qr/agent=$calm what=health_check/, 'one that answers is not spoken of';
+    like $api->raw('GET', '/api/metrics')->{content}, qr/^librefang_agent_heartbeat_total\{agent="LATE-ONE",outcome="unresponsive"\} \d/m, 'it is counted';
+    $api->del("/api/agents/$_?confirm=true", 200) for $id, $calm;
+};
+
+subtest 'something has happened' => sub {
+    my %id = map { $_->[0] => agent($_->[0], $proactive->(@{ $_->[1] })) } [ 'ON-SPAWN' => ['event:agent_spawned'] ], [ 'ON-END' => ['agent_terminated'] ],
+        [ 'ON-LIFE' => ['lifecycle'] ], [ 'ON-KEY' => ['memory:plan/*'] ], [ 'ON-MEMORY' => ['memory_update'] ], [ 'ON-NOTHING' => ['full moon'] ];
+    is $api->get("/api/agents/$id{'ON-KEY'}", 200)->{schedule}, 'proactive', 'such agents are shown as proactive';
+    my $other = agent('bystander');
+    ok $api->wait_for(sub { told('ON-SPAWN') =~ /agent_spawned: bystander, agent $other/ }, 12), 'an agent was made' or diag told('ON-SPAWN');
+    like told('ON-SPAWN'), qr/^\[autonomous\] This has happened: \[/, '  which wakes it with the word of it';
+    $api->put("/api/memory/agents/$other/kv/plan%2Fa", { value => 1 }, 200);
+    $api->put("/api/memory/agents/$other/kv/other", { value => 1 }, 200);
+    ok $api->wait_for(sub { told('ON-KEY') =~ m{memory_update: plan/a} }, 12), 'a key of memory was written, by a client';
+    ok $api->wait_for(sub { told('ON-MEMORY') =~ m{memory_update: other} }, 12), 'any key';
+    unlike told('ON-KEY'), qr/other/, '  only those that fit';
+    $api->put("/api/agents/$other/suspend", {}, 200);
+    ok $api->wait_for(sub { told('ON-LIFE') =~ /lifecycle: Suspended/ }, 12), 'one was put to rest';
+    $api->del("/api/agents/$other?confirm=true", 200);
+    ok $api->wait_for(sub { told('ON-END') =~ /agent_terminated: bystander/ }, 12), 'and ended';
+    is scalar @{ asked('ON-NOTHING') }, 0, 'a condition that is none never holds';
+    my @at = map { $_->{at} } @{ asked('ON-SPAWN') };
+    is_deeply [ grep { $at[$_] - $at[ $_ - 1 ] < 4.5 } 1 .. $#at ], [], 'five seconds lie between two wake-ups';
+    $api->del("/api/agents/$_?confirm=true", 200) for values %id;
+};
+
+subtest 'agents that wake each other' => sub {
+    my @id = map { agent("KEEP-IT-$_", $proactive->('memory:plan/*')) } 1, 2;
+    my $self = agent('KEEP-IT-SELF', $proactive->('memory:plan/*'));
+    $api->del("/api/agents/$_?confirm=true", 200) for @id;
+    $api->post("/api/agents/$self/message", { message => 'go' }, 200);
+    my $before = @{ asked('KEEP-IT-SELF') };
+    sleep 1;
+    is scalar @{ asked('KEEP-IT-SELF') }, $before, 'what an agent does itself does not wake it';
+    $api->del("/api/agents/$self?confirm=true", 200);
+};
+
+subtest 'agent.toml was changed while nobody ran' => sub {
+    my ($id, $bad, $off, $same) = map { agent("filed-$_") } qw(good bad off same);
+    my $active = $api->get("/api/agents/$same", 200)->{last_active};
+    $api->down;
+    put_file('filed-good', "# mine\nname = \"filed-good\"\ndescription = \"by hand\"\nfuture_key = 1\n[model]\nsystem_prompt = \"BY-HAND\"\n");
+    put_file('filed-bad', "name = \"filed-bad\"\nschedule = 7\n");
+    put_file('filed-off', "name = \"filed-off\"\nenabled = false\n");
+    $api->up;
+    is $api->get("/api/agents/$id", 200)->{description}, 'by hand', 'the file wins';
+    $api->post("/api/agents/$id/message", { message => 'hello' }, 200);
+    is scalar @{ asked('BY-HAND') }, 1, 'also for the model';
+    like LF::slurp(file_of('filed-good')), qr/^# mine\n/, 'its remarks stay';
+    is $api->get("/api/agents/$bad", 200)->{system_prompt}, 'filed-bad', 'one that is no manifest changes nothing';
+    like $api->log_text, qr/agent=$bad what="agent.toml was changed and cannot be taken" why=".*line 2.*schedule/, '  and the log says why';
+    is state_of($off), 'Suspended', 'enabled = false puts it to rest';
+    isnt $api->get("/api/agents/$same", 200)->{last_active}, $active, 'who was heard of last counts from the start on';
+    unlike $api->log_text, qr/unclean_shutdown/, 'a stop is no crash';
+};
+
+subtest 'a crash' => sub {
+    my $id = agent('survivor');
+    my $rest = agent('resting');
+    $api->put("/api/agents/$rest/suspend", {}, 200);
+    my $s = $api->later("/api/agents/$id/message", { message => 'LATE-ONE' });
+    $api->wait_for(sub { @{ asked('survivor') } }, 5);
+    my $pid = $api->processes->{librefangd}[0];
+    kill 'KILL', $pid;
+    $api->wait_for(sub { my $p = $api->processes->{librefangd} // []; @$p && $p->[0] != $pid && $api->raw('GET', '/api/ready')->{status} == 200 }, 8);
+    like $api->log_text, qr/what=unclean_shutdown agents=\d+ turns=1/, 'is told of in the log';
+    is state_of($id), 'Running', 'who ran runs again';
+    is state_of($rest), 'Suspended', 'who rested rests';
+};
+$api->down;
+done_testing;
