@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/conn.h"
 #include "lib/base/shm.h"
@@ -130,6 +131,31 @@ live_end(struct live *l)
 		l->ended = true;
 		live_wake(l);
 	}
+	pthread_mutex_unlock(&l->mu);
+}
+
+bool
+live_wait(struct live *l, size_t below, unsigned patience_ms)
+{
+	size_t last = SIZE_MAX, now;
+	unsigned quiet_ms = 0, step_ms = 1;
+
+	while ((now = queue_bytes(&l->q)) > below && !live_gone(l)) {
+		quiet_ms = now < last ? 0 : quiet_ms + step_ms;
+		if (quiet_ms >= patience_ms)
+			return false;
+		last = now;
+		nanosleep(&(struct timespec){ .tv_nsec = (long)step_ms * 1000000 }, NULL);
+		step_ms = step_ms < 16 ? step_ms * 2 : step_ms;
+	}
+	return !live_gone(l);
+}
+
+void
+live_break(struct live *l)
+{
+	pthread_mutex_lock(&l->mu);
+	(void)too_slow(l);
 	pthread_mutex_unlock(&l->mu);
 }
 

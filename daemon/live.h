@@ -24,6 +24,12 @@ bool live_gone(struct live *);
  * gone. No database connection may be held meanwhile.
  */
 ssize_t live_read(struct live *, void *, size_t);
+/*
+ * For a download: wait until at most so many bytes are not yet sent. false: the client is gone, or took nothing for that
+ * long. live_break(): the file cannot be made whole; the connection ends without a good end.
+ */
+bool live_wait(struct live *, size_t below, unsigned patience_ms);
+void live_break(struct live *);
 /* When the client goes away, cancel k with that reason; NULL: forget. */
 void live_on_gone(struct live *, struct cancel *k, int why);
 

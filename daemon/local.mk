@@ -7,6 +7,7 @@ libdaemon_a_SOURCES = \
 	daemon/background.c \
 	daemon/compact.c \
 	daemon/conf.c \
+	daemon/config_write.c \
 	daemon/dbpool.c \
 	daemon/feed.c \
 	daemon/events.c \
@@ -23,6 +24,7 @@ libdaemon_a_SOURCES = \
 	daemon/live/agents_settings.c \
 	daemon/live/agents_state.c \
 	daemon/live/catalog.c \
+	daemon/live/budget.c \
 	daemon/live/message.c \
 	daemon/live/models.c \
 	daemon/live/openai.c \
@@ -32,6 +34,7 @@ libdaemon_a_SOURCES = \
 	daemon/live/sessions.c \
 	daemon/live/system.c \
 	daemon/live/uploads.c \
+	daemon/live/usage.c \
 	daemon/live/vault.c \
 	daemon/loop.c \
 	daemon/loop_http.c \

@@ -18,6 +18,18 @@ HANDLER(system_versions);
 HANDLER(system_metrics);
 HANDLER(system_openapi);
 
+HANDLER(usage_agents);
+HANDLER(usage_summary);
+HANDLER(usage_models);
+HANDLER(usage_performance);
+HANDLER(usage_days);
+HANDLER(budget_show);
+HANDLER(budget_agents);
+HANDLER(budget_agent);
+HANDLER(budget_providers);
+HANDLER(budget_users);
+HANDLER(budget_user);
+
 HANDLER(auth_link);
 HANDLER(auth_logout);
 HANDLER(auth_whoami);

@@ -12,7 +12,8 @@ libhandlers_a_SOURCES = \
 	handlers/sessions.c \
 	handlers/system.c \
 	handlers/tools.c \
-	handlers/uploads.c
+	handlers/uploads.c \
+	handlers/usage.c
 
 # embedded
 handlers/openapi_text.$(OBJEXT): openapi.json

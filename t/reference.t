@@ -7,7 +7,7 @@ use LF;
 use Test::More;
 
 LF::needed();
-my $api = LF->start;
+my $api = LF->start(config => qq([[users]]\nname = "ada"\nrole = "user"\n));
 my $text = LF::slurp(LF::builddir() . '/doc/endpoints.md');
 my @rows = map { my ($verb, $path) = split /\t/; "$verb $path" } split /\n/, LF::slurp(LF::builddir() . '/endpoints.tsv');
 my %line = $text =~ /^### (\S+ \S+)\n(?:(?!^### ).)*?^```sh\n(curl .*?)\n```$/msg;

@@ -17,7 +17,7 @@ $api->put("$KV/kept", { value => 1 }, 200);
 
 # What must stay as it is.
 sub state_now {
-    my @all = map { $api->raw('GET', $_)->{content} } '/api/agents', "/api/agents/$ada", "/api/agents/$ada/sessions", "/api/agents/$ada/session", $KV;
+    my @all = map { $api->raw('GET', $_)->{content} } '/api/agents', '/api/budget/providers', "/api/agents/$ada", "/api/agents/$ada/sessions", "/api/agents/$ada/session", $KV;
     s/"(?:last_active|uptime_seconds)":[^,}]*//g for @all;
     return join "\n", @all;
 }

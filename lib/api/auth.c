@@ -19,7 +19,6 @@ enum { ARGON_STALE_S = 5, FAILS_MAX = 10, FAILS_WINDOW_MS = 60000 };
 
 #define A_LOGIN UINT32_MAX              /* instead of a user's number, in what is remembered */
 
-#define USER_NAMESPACE "4c464147-5f55-5345-525f-4e535f763501"
 #define ROOT_ID "00000000-0000-0000-0000-72006f0074a0"
 
 static const char *
@@ -182,7 +181,7 @@ caller_of_user(struct caller *w, const struct config_user *u)
 {
 	w->role = role_of(u->role);
 	w->name = u->name;
-	uuid5(USER_NAMESPACE, u->name, strlen(u->name), w->user_id);
+	caller_id_of(u->name, w->user_id);
 }
 
 static void

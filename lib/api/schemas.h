@@ -31,6 +31,12 @@ extern const struct schema page_query;
 struct events_query { int64_t limit; };                         /* 30 when absent */
 extern const struct schema events_query;
 
+struct export_query { const char *format; };
+extern const struct schema export_query;
+
+struct limit_query { const char *limit; };                       /* any text: the handler takes what is no number as absent */
+extern const struct schema limit_query;
+
 struct models_query { const char *provider, *tier, *available; };
 extern const struct schema models_query;
 
@@ -153,6 +159,22 @@ struct chat_request {
 };
 extern const struct schema chat_request;
 
+/* Amounts: whether one was sent is seen in request.json. */
+struct budget_request {
+	double max_hourly_usd, hourly_limit, max_daily_usd, daily_limit, max_monthly_usd, monthly_limit, alert_threshold;
+	int64_t default_max_llm_tokens_per_hour;
+};
+struct agent_budget_request {
+	double max_cost_per_hour_usd, max_cost_per_day_usd, max_cost_per_month_usd;
+	int64_t max_llm_tokens_per_hour;
+};
+struct provider_budget_request {
+	double max_cost_per_hour_usd, max_cost_per_day_usd, max_cost_per_month_usd;
+	int64_t max_tokens_per_hour;
+};
+struct user_budget_request { double max_hourly_usd, max_daily_usd, max_monthly_usd, alert_threshold; };
+extern const struct schema budget_request, agent_budget_request, provider_budget_request, user_budget_request;
+
 /* Any JSON: agent_patch is parsed into request.json, kv_value stays bytes. */
 extern const struct schema agent_patch, kv_value, session_model_request, session_import_request, memory_import_request;
 
@@ -176,6 +198,9 @@ extern const struct schema kv_all, kv_pair, kv_stored;
 extern const struct schema model_list, model_detail, alias_list, provider_list, provider_detail;
 extern const struct schema alias_made, custom_made, model_settings, catalog_state_reply, catalog_updated;
 extern const struct schema vault_listed, vault_made, vault_stored;
+extern const struct schema usage_page, usage_totals, usage_by_model, usage_by_speed, usage_by_day, usage_file;
+extern const struct schema budget_status, budget_page, budget_of_one, agent_resources, provider_budgets, provider_caps, user_budgets,
+    user_budget, user_caps;
 extern const struct schema tool_list, tool_item, openai_model_list, chat_completion;
 
 /* Words that several shapes share; NULL-ended. */

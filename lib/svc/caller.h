@@ -29,4 +29,6 @@ caller_scope(const struct ctx *c)
 		return NULL;
 	return w->name != NULL ? w->name : "";
 }
+/* The id of a user of [[users]]. */
+void caller_id_of(const char *name, char ret[static 37]);
 #endif

@@ -34,6 +34,13 @@ enum err config_file_set(const struct run_paths *, const char *key, const char *
 enum err config_file_unset(const struct run_paths *, const char *key, char *msg, size_t cap) MUST_CHECK;
 
 /*
+ * Several changes at once, all or none; otherwise as above. key: dotted path, with user set below that [[users]] entry (any
+ * letter case). literal: the value as TOML, NULL: the key goes, if it is there. Errors: also NOT_FOUND: no such user.
+ */
+struct config_change { const char *user, *key, *literal; };
+enum err config_file_change(const struct run_paths *, const struct config_change *, size_t n, char *msg, size_t cap) MUST_CHECK;
+
+/*
  * First start: config.toml with a fresh api_key (0600) when none is there.
  * key[65]: the new key's text, "" when the file existed.
  */

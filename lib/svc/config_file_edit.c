@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -229,6 +230,82 @@ config_file_unset(const struct run_paths *p, const char *key, char *msg, size_t 
 		else
 			e = e == ERR_OK ? commit(&x) : fault(&x, e, &f);
 	}
+	end(&x);
+	return e;
+}
+
+/* "users[2].key" for a user's; NOT_FOUND. */
+static enum err
+whole_key(struct edit *x, const struct config_change *ch, struct buf *out)
+{
+	struct json_object *doc = NULL, *users;
+	struct toml_fault f;
+	size_t i = 0, n;
+	enum err e;
+
+	if (ch->user == NULL) {
+		buf_str(out, ch->key);
+		return ERR_OK;
+	}
+	if ((e = toml_parse(x->old.p, x->old.len, &doc, NULL, &f)) != ERR_OK)
+		return fault(x, e, &f);
+	users = js_arr(doc, "users");
+	n = users != NULL ? json_object_array_length(users) : 0;
+	while (i < n && strcasecmp(js_str_or(json_object_array_get_idx(users, i), "name", ""), ch->user) != 0)
+		i++;
+	json_object_put(doc);
+	buf_printf(out, "users[%zu].%s", i, ch->key);
+	return i < n ? ERR_OK : say(x, ERR_NOT_FOUND, "%s has no user %s", short_name(x), ch->user);
+}
+
+/* From old to new. */
+static enum err
+change(struct edit *x, const struct config_change *ch)
+{
+	SCOPED_BUF key = BUF_INIT(CONFIG_BYTES_MAX);
+	struct toml_fault f = { .why = "" };
+	enum err e = whole_key(x, ch, &key);
+
+	if (e != ERR_OK)
+		return e;
+	if (ch->literal != NULL)
+		e = toml_set(x->old.p, x->old.len, key.p, ch->literal, &x->new, &f);
+	else
+		e = toml_unset(x->old.p, x->old.len, key.p, &x->new, &f);
+	if (e == ERR_NOT_FOUND) {
+		buf_clear(&x->new);
+		buf_add(&x->new, x->old.p, x->old.len);
+		return ERR_OK;
+	}
+	return e == ERR_OK ? e : fault(x, e, &f);
+}
+
+enum err
+config_file_change(const struct run_paths *p, const struct config_change *ch, size_t n, char *msg, size_t cap)
+{
+	struct buf first = BUF_INIT(CONFIG_BYTES_MAX);
+	struct edit x;
+	enum err e = begin(&x, p, msg, cap);
+
+	for (size_t i = 0; e == ERR_OK && i < n; i++) {
+		if ((e = change(&x, &ch[i])) != ERR_OK || i + 1 == n)
+			break;
+		if (i == 0) {
+			first = x.old;
+			x.old = (struct buf)BUF_INIT(CONFIG_BYTES_MAX);
+		}
+		buf_clear(&x.old);
+		buf_add(&x.old, x.new.p, x.new.len);
+		buf_clear(&x.new);
+		if (x.old.failed)
+			e = say(&x, ERR_NOMEM, "out of memory");
+	}
+	if (first.p != NULL) {
+		buf_zero_done(&x.old);
+		x.old = first;                  /* what the file holds: commit() keeps it as config.toml.prev */
+	}
+	if (e == ERR_OK && n > 0)
+		e = commit(&x);
 	end(&x);
 	return e;
 }

@@ -10,6 +10,8 @@ libsvc_a_SOURCES = \
 	lib/svc/agent_write.c \
 	lib/svc/budget.c \
 	lib/svc/budget_event.c \
+	lib/svc/budget_show.c \
+	lib/svc/caller.c \
 	lib/svc/catalog.c \
 	lib/svc/catalog_build.c \
 	lib/svc/catalog_edit.c \

@@ -9,7 +9,7 @@
 #include "lib/svc/caller.h"
 #include "lib/svc/usage.h"
 
-enum { DAY_MS = 86400000, DAYS = 7, PIECE_ROWS = 500 };
+enum { DAY_MS = 86400000, DAYS = 7, PIECE_ROWS = 250 };
 
 /* --- agents ------------------------------------------------------------------------------- */
 

@@ -83,6 +83,7 @@ gen_reference(struct buf *out)
 	    "AGENT=$(librefang agent list | head -n 1 | cut -f 4)\n"
 	    "LINK=$(librefang login | sed -n 's/.*#link=//p')       # works once\n"
 	    "LOGIN=                                                 # the session that /api/auth/link gives\n"
+	    "PERSON=ada                                             # a name in [[users]] of config.toml\n"
 	    "SECRET=...                                             # what nobody may read\n"
 	    "SESSION=                                               # an id from /api/agents/{id}/sessions\n"
 	    "UPLOAD=                                                # a file_id from /api/agents/{id}/upload\n```\n");

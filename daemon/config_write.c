@@ -1,0 +1,109 @@
+/*
+ * The configuration, written where it is read from. The supervisor makes it into the snapshot that all processes
+ * load: it is told as a person would tell it, by HUP.
+ */
+#include "daemon/config_write.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/json.h"
+#include "lib/base/shm.h"
+#include "lib/base/util.h"
+
+enum { LOOK_MS = 2, TAKEN_MS = 5000 };
+
+static bool
+is_managed(void)
+{
+	const char *mode = getenv("LIBREFANG_CONFIG_MODE");
+
+	return mode != NULL && strcmp(mode, "managed") == 0;
+}
+
+static enum err
+managed(struct ctx *c)
+{
+	SCOPED_BUF b = BUF_INIT(16384);
+	struct jw w = JW_INIT(&b);
+
+	ignore_err(fail(c, ERR_LOCKED, "configuration is managed by the deployment"));
+	jw_str(&w, NULL, c->cfg->config_path);
+	if (!b.failed)
+		c->fault.extra = ctx_printf(c, "\"ok\":false,\"source\":%s", b.p);
+	return ERR_LOCKED;
+}
+
+/* Only ours: by hand a daemon runs without one. */
+static pid_t
+supervisor(void)
+{
+	char path[64], name[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)getppid());
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	if (fgets(name, sizeof(name), f) == NULL)
+		name[0] = '\0';
+	fclose(f);
+	return strcmp(name, "librefang\n") == 0 ? getppid() : 0;
+}
+
+static enum err
+taken(struct ctx *c, uint32_t before)
+{
+	pid_t pid = supervisor();
+	bool told = pid > 1 && kill(pid, SIGHUP) == 0;
+
+	for (unsigned ms = 0; told && shm != NULL && ms < TAKEN_MS; ms += LOOK_MS) {
+		if (atomic_load(&shm->generation) != before && !conf_stale())
+			return ERR_OK;
+		nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * 1000000 }, NULL);
+	}
+	return fail(c, ERR_UNAVAILABLE, "config.toml is written; the running server has not taken it yet");
+}
+
+static enum err
+write_file(struct ctx *c, const struct config_change *ch, size_t n)
+{
+	struct run_paths p;
+	char msg[600] = "";
+	enum err e = run_paths_init(&p, c->cfg->home, false, msg, sizeof(msg));
+
+	if (e != ERR_OK)
+		return fail(c, ERR_IO, "%s", msg);
+	snprintf(p.config, sizeof(p.config), "%s", c->cfg->config_path);
+	e = config_file_change(&p, ch, n, msg, sizeof(msg));
+	return e == ERR_OK ? ERR_OK : fail(c, e == ERR_INVALID ? ERR_BAD_REQUEST : e, "%s", msg);
+}
+
+enum err
+config_write(struct ctx *c, const struct config_change *ch, size_t n, struct conf **ret)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	uint32_t before;
+	enum err e;
+
+	if (is_managed())
+		return managed(c);
+	if (n == 0) {
+		*ret = conf_hold();
+		return ERR_OK;
+	}
+	pthread_mutex_lock(&one_at_a_time);
+	before = shm != NULL ? atomic_load(&shm->generation) : 0;
+	e = write_file(c, ch, n);
+	if (e == ERR_OK)
+		e = taken(c, before);
+	pthread_mutex_unlock(&one_at_a_time);
+	if (e == ERR_OK)
+		*ret = conf_hold();
+	return e;
+}

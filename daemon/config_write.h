@@ -1,0 +1,16 @@
+/*
+ * Writing config.toml from the daemon, and having it taken.
+ */
+#ifndef LF_CONFIG_WRITE_H
+#define LF_CONFIG_WRITE_H
+#include "daemon/conf.h"
+#include "lib/svc/config_file.h"
+
+/*
+ * Make the changes (config_file_change(): comments stay, the file before is backups/config.toml.prev), have the supervisor
+ * load them, and wait until this process has. *ret: a hold on the configuration then; conf_drop(). Errors: LOCKED
+ * config_managed: LIBREFANG_CONFIG_MODE=managed; NOT_FOUND; BAD_REQUEST: the file would be no good;
+ * CONFLICT: it is no good already; UNAVAILABLE: written, and not yet taken.
+ */
+enum err config_write(struct ctx *, const struct config_change *, size_t n, struct conf **ret) MUST_CHECK;
+#endif

@@ -1,0 +1,245 @@
+/*
+ * Setting budgets: of everybody, providers and users in config.toml, of an agent in its manifest. A request is checked
+ * whole before anything changes.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/config_write.h"
+#include "daemon/live/agents.h"
+#include "daemon/spawn.h"
+#include "lib/api/api.h"
+#include "lib/base/util.h"
+#include "lib/svc/budget_show.h"
+#include "lib/toml/toml.h"
+
+struct reply budget_set(struct ctx *, const struct request *);
+struct reply budget_agent_set(struct ctx *, const struct request *);
+struct reply budget_provider_set(struct ctx *, const struct request *);
+struct reply budget_user_set(struct ctx *, const struct request *);
+struct reply budget_user_drop(struct ctx *, const struct request *);
+
+enum { CHANGES_MAX = 8, NAME_BYTES_MAX = 128 };
+
+struct changes { struct config_change v[CHANGES_MAX]; size_t n; };
+
+static const char *
+literal(struct ctx *c, struct json_object *v)
+{
+	SCOPED_BUF b = BUF_INIT(4096);
+	struct jw w = JW_INIT(&b);
+
+	jw_json(&w, NULL, v);
+	return b.failed || b.p == NULL ? "0" : ctx_strndup(c, b.p, b.len);
+}
+
+/* key becomes the member, if it was sent. */
+static bool
+add(struct ctx *c, struct changes *ch, const struct request *rq, const char *key, const char *member)
+{
+	struct json_object *v = js_get(rq->json, member);
+
+	if (v == NULL)
+		return false;
+	ch->v[ch->n++] = (struct config_change){ .key = key, .literal = literal(c, v) };
+	return true;
+}
+
+/* --- everybody ----------------------------------------------------------------------------- */
+
+struct reply
+budget_set(struct ctx *c, const struct request *rq)
+{
+	static const struct { const char *key, *member, *older; } each[] = {
+		{ "budget.max_hourly_usd", "max_hourly_usd", "hourly_limit" },
+		{ "budget.max_daily_usd", "max_daily_usd", "daily_limit" },
+		{ "budget.max_monthly_usd", "max_monthly_usd", "monthly_limit" },
+		{ "budget.alert_threshold", "alert_threshold", NULL },
+		{ "budget.default_max_llm_tokens_per_hour", "default_max_llm_tokens_per_hour", NULL },
+	};
+	struct changes ch = { .n = 0 };
+	struct conf *k = NULL;
+	struct jw *w = reply_open(c);
+	enum err e;
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	for (size_t i = 0; i < ARRAY_LEN(each); i++)
+		if (!add(c, &ch, rq, each[i].key, each[i].member) && each[i].older != NULL)
+			(void)add(c, &ch, rq, each[i].key, each[i].older);
+	e = config_write(c, ch.v, ch.n, &k);
+	if (e == ERR_OK)
+		e = budget_write_status(c, conf_of(k), w);
+	conf_drop(k);
+	return e == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
+}
+
+/* --- an agent --------------------------------------------------------------------------------- */
+
+static void
+write_resources(struct json_object *r, struct jw *w)
+{
+	jw_object(w, NULL);
+	jw_i64(w, "max_memory_bytes", js_i64(r, "max_memory_bytes", 268435456));
+	jw_i64(w, "max_cpu_time_ms", js_i64(r, "max_cpu_time_ms", 30000));
+	jw_i64(w, "max_tool_calls_per_minute", js_i64(r, "max_tool_calls_per_minute", 60));
+	if (js_get(r, "max_llm_tokens_per_hour") != NULL)
+		jw_i64(w, "max_llm_tokens_per_hour", js_i64(r, "max_llm_tokens_per_hour", 0));
+	if (js_get(r, "burst_ratio") != NULL)
+		jw_f64(w, "burst_ratio", js_f64(r, "burst_ratio", 0));
+	jw_i64(w, "max_network_bytes_per_hour", js_i64(r, "max_network_bytes_per_hour", 104857600));
+	jw_f64(w, "max_cost_per_hour_usd", js_f64(r, "max_cost_per_hour_usd", 0));
+	jw_f64(w, "max_cost_per_day_usd", js_f64(r, "max_cost_per_day_usd", 0));
+	jw_f64(w, "max_cost_per_month_usd", js_f64(r, "max_cost_per_month_usd", 0));
+	jw_end(w);
+}
+
+struct reply
+budget_agent_set(struct ctx *c, const struct request *rq)
+{
+	static const char *const members[] = { "max_cost_per_hour_usd", "max_cost_per_day_usd", "max_cost_per_month_usd",
+		"max_llm_tokens_per_hour" };
+	struct json_object *m = NULL, *r;
+	struct jw *w = reply_open(c);
+	struct agent a;
+	size_t n = 0;
+	enum err e;
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	for (size_t i = 0; i < ARRAY_LEN(members); i++)
+		n += js_get(rq->json, members[i]) != NULL;
+	e = request_agent(c, rq, &a);
+	if (e == ERR_OK && n == 0)
+		e = fail(c, ERR_BAD_REQUEST, "one of max_cost_per_hour_usd, max_cost_per_day_usd, max_cost_per_month_usd and"
+		    " max_llm_tokens_per_hour is expected");
+	if (e == ERR_OK)
+		e = manifest_copy(c, &a, &m);
+	if (e != ERR_OK)
+		return reply_fail(c);
+	if ((r = js_obj(m, "resources")) == NULL)
+		json_object_object_add(m, "resources", r = json_object_new_object());
+	for (size_t i = 0; i < ARRAY_LEN(members); i++)
+		if (js_get(rq->json, members[i]) != NULL)
+			json_object_object_add(r, members[i], json_object_get(js_get(rq->json, members[i])));
+	if (agent_update(c, &a, m) != ERR_OK)
+		return reply_fail(c);
+	write_resources(r, w);
+	return reply_json(c, 200, w);
+}
+
+/* --- a provider ----------------------------------------------------------------------------------- */
+
+static enum err
+name_checked(struct ctx *c, const struct path_arg *name)
+{
+	if (name->n == 0 || name->n > NAME_BYTES_MAX || strlen(name->value) != name->n)
+		return fail(c, ERR_BAD_REQUEST, "provider_id: 1 to %d bytes are expected", NAME_BYTES_MAX);
+	for (size_t i = 0; i < name->n; i++)
+		if ((unsigned char)name->value[i] < 0x20 || name->value[i] == 0x7f)
+			return fail(c, ERR_BAD_REQUEST, "provider_id: control characters are not allowed");
+	return ERR_OK;
+}
+
+static const char *
+provider_key(struct ctx *c, const char *id, const char *member)
+{
+	SCOPED_BUF b = BUF_INIT(4096);
+
+	buf_str(&b, "budget.providers.");
+	toml_quote(&b, id);
+	return b.failed ? NULL : ctx_printf(c, "%s.%s", b.p, member);
+}
+
+static void
+write_provider(const struct config *cfg, const char *id, struct jw *w)
+{
+	struct budget_limit l = budget_of_provider(cfg, id);
+
+	jw_object(w, NULL);
+	jw_str(w, "provider", id);
+	jw_usd(w, "max_cost_per_hour_usd", l.caps.nanousd[BUDGET_HOUR]);
+	jw_usd(w, "max_cost_per_day_usd", l.caps.nanousd[BUDGET_DAY]);
+	jw_usd(w, "max_cost_per_month_usd", l.caps.nanousd[BUDGET_MONTH]);
+	jw_i64(w, "max_tokens_per_hour", l.caps.tokens[BUDGET_HOUR]);
+	jw_end(w);
+}
+
+struct reply
+budget_provider_set(struct ctx *c, const struct request *rq)
+{
+	static const char *const members[] = { "max_cost_per_hour_usd", "max_cost_per_day_usd", "max_cost_per_month_usd",
+		"max_tokens_per_hour" };
+	const struct path_arg *name = path_arg_n(rq, "provider_id");
+	struct changes ch = { .n = 0 };
+	struct conf *k = NULL;
+	struct jw *w = reply_open(c);
+	enum err e;
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	e = name_checked(c, name);
+	for (size_t i = 0; e == ERR_OK && i < ARRAY_LEN(members); i++) {
+		const char *key = provider_key(c, name->value, members[i]);
+
+		if (key == NULL)
+			e = fail(c, ERR_NOMEM, "out of memory");
+		else
+			(void)add(c, &ch, rq, key, members[i]);
+	}
+	if (e == ERR_OK)
+		e = config_write(c, ch.v, ch.n, &k);
+	if (e == ERR_OK)
+		write_provider(conf_of(k), name->value, w);
+	conf_drop(k);
+	return e == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
+}
+
+/* --- a user ----------------------------------------------------------------------------------------- */
+
+static enum err
+user_of(struct ctx *c, const struct request *rq, const struct config_user **ret)
+{
+	*ret = budget_user_find(c->cfg, path_arg(rq, "user_id"));
+	return *ret != NULL ? ERR_OK : fail(c, ERR_NOT_FOUND, "No such user");
+}
+
+struct reply
+budget_user_set(struct ctx *c, const struct request *rq)
+{
+	static const char *const members[] = { "max_hourly_usd", "max_daily_usd", "max_monthly_usd", "alert_threshold" };
+	const struct config_user *u = NULL;
+	struct changes ch = { .n = 0 };
+	struct conf *k = NULL;
+	struct jw *w = reply_open(c);
+	enum err e = user_of(c, rq, &u);
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	for (size_t i = 0; e == ERR_OK && i < ARRAY_LEN(members); i++) {
+		(void)add(c, &ch, rq, ctx_printf(c, "budget.%s", members[i]), members[i]);
+		ch.v[ch.n - 1].user = u->name;
+	}
+	if (e == ERR_OK)
+		e = config_write(c, ch.v, ch.n, &k);
+	if (e == ERR_OK)
+		budget_write_user_limits(conf_of(k), u->name, w);
+	conf_drop(k);
+	return e == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
+}
+
+struct reply
+budget_user_drop(struct ctx *c, const struct request *rq)
+{
+	const struct config_user *u = NULL;
+	struct conf *k = NULL;
+	enum err e = user_of(c, rq, &u);
+
+	if (e == ERR_OK) {
+		const struct config_change gone = { .user = u->name, .key = "budget" };
+
+		e = config_write(c, &gone, 1, &k);
+	}
+	conf_drop(k);
+	return e == ERR_OK ? reply_empty(c) : reply_fail(c);
+}

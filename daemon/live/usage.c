@@ -1,0 +1,53 @@
+/*
+ * The ledger as a file. It goes out piece by piece: neither the rows nor a database connection are held while the client
+ * takes its time.
+ */
+#include <string.h>
+
+#include "daemon/dbpool.h"
+#include "daemon/live.h"
+#include "lib/api/api.h"
+#include "lib/api/schemas.h"
+#include "lib/base/buf.h"
+#include "lib/svc/usage.h"
+
+struct reply usage_export(struct ctx *, const struct request *);
+
+enum { PIECE_MAX = 8 << 20, BEHIND_MAX = 256 * 1024, PATIENCE_MS = 60000 };
+
+static void
+send_all(struct ctx *c, struct live *l)
+{
+	SCOPED_BUF b = BUF_INIT(PIECE_MAX);
+	struct usage_at at = { .ts_ms = INT64_MIN };
+	bool more = true;
+
+	usage_csv_head(&b);
+	while (more) {
+		job_db_acquire(c);
+		if (usage_csv_piece(c, &at, &more, &b) != ERR_OK || b.failed) {
+			live_break(l);                  /* a file that is not whole must not look so */
+			return;
+		}
+		job_db_release(c);
+		if (!live_send(l, b.p, b.len) || !live_wait(l, BEHIND_MAX, PATIENCE_MS))
+			return;
+		buf_clear(&b);
+	}
+}
+
+struct reply
+usage_export(struct ctx *c, const struct request *rq)
+{
+	const struct export_query *q = rq->query;
+	enum err e = strcmp(q->format, "csv") == 0 ? ERR_OK : fail(c, ERR_BAD_REQUEST, "format: csv is expected");
+
+	if (e == ERR_OK)
+		e = live_begin(rq->live, c, "text/csv; charset=utf-8");
+	if (e != ERR_OK)
+		return reply_fail(c);
+	if (!rq->head)
+		send_all(c, rq->live);
+	live_end(rq->live);
+	return reply_streamed(c);
+}

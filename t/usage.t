@@ -1,0 +1,138 @@
+#!/usr/bin/perl
+# The ledger: each call of a model is in it with what it took, answered or not, and every view of it
+# says the same; as a file it opens in a spreadsheet and runs nothing.
+use strict;
+use warnings;
+use LF;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $half = 'These words were cut in the middle of what they wanted to say';
+my $up = LF->mock(
+    when => [
+        [ 'CUT-HERE'  => { text => $half, cut => 4 } ],
+        [ 'SLOWLY'    => { text => $half, chunks => 10, chunk_delay => 0.2 } ],
+        [ 'FAIL-500'  => { status => 500 } ],
+        [ 'NO-USAGE'  => { garbage => '{"id":"x","object":"chat.completion","created":1,"model":"mock-model","choices":[{"index":0,"message":{"role":"assistant","content":"twelve bytes"},"finish_reason":"stop"}]}' } ],
+        [ 'CACHED'    => { text => 'short', usage => { prompt_tokens => 1000, completion_tokens => 10, prompt_tokens_details => { cached_tokens => 400 } } } ],
+        [ 'tool_read' => { text => 'read' } ],
+        [ 'USE-TOOL'  => { tool_calls => [ { id => 'tool_read', name => 'file_list', arguments => { path => '.' } } ] } ],
+    ],
+    default => { text => 'Hello from the mock.', chunks => 4 },
+);
+my $api = LF->start(model => $up, env => { LF_LLM_RETRY_MS => 20, OPENAI_API_KEY => 'sk-mock' },
+    config => qq([provider_urls]\nopenai = "@{[ $up->url ]}"\n\n[provider_max_retries]\nopenai = 0\n));
+my $id = $api->get('/api/agents', 200)->{items}[0]{id};
+
+sub say_it { my ($text, $status) = @_; return $api->post("/api/agents/$id/message", { message => $text }, $status // 200) }
+sub last_events { my ($n) = @_; return @{ $api->get("/api/agents/$id/events?limit=$n", 200)->{events} } }
+sub total { return $api->get('/api/usage/summary', 200) }
+sub near { my ($got, $want, $name) = @_; return ok abs($got - $want) < 1e-12, $name || diag "$got, not $want" }
+sub rows { my @l = split /\r\n/, $api->raw('GET', '/api/usage/export?format=csv')->{content}; my @h = split /,/, shift @l; return map { my %r; @r{@h} = split /,/, $_, -1; \%r } @l }
+
+subtest 'a call' => sub {
+    my $r = say_it('hello');
+    is_deeply [ @$r{qw(input_tokens output_tokens)} ], [ 12, 7 ], 'is counted as the provider counts it';
+    near($r->{cost_usd}, 0.000033, 'and costs what the model costs');
+    my ($e) = last_events(1);
+    is_deeply [ @$e{qw(model provider input_tokens output_tokens tool_calls)} ], [ 'mock-model', 'openai', 12, 7, 0 ], 'it is a row';
+    near($e->{cost_usd}, 0.000033, 'with its cost');
+};
+
+subtest 'a turn of two calls' => sub {
+    my $before = total();
+    my $r = say_it('USE-TOOL');
+    is $r->{input_tokens}, 24, 'says what both took';
+    my $after = total();
+    is $after->{call_count} - $before->{call_count}, 2, 'is two calls';
+    is $after->{total_tool_calls} - $before->{total_tool_calls}, 1, 'and one of a tool';
+    is_deeply [ map { $_->{tool_calls} } last_events(2) ], [ 0, 1 ], 'which belongs to the call that asked for it';
+};
+
+subtest 'cached input' => sub {
+    near(say_it('CACHED')->{cost_usd}, (600 * 1 + 400 * 0.1 + 10 * 3) / 1e6, 'costs a tenth');
+};
+
+subtest 'a provider that names no figures' => sub {
+    my $r = say_it('NO-USAGE');
+    is $r->{output_tokens}, 3, 'is taken to have written four bytes a token';
+    ok $r->{input_tokens} > 10, 'and to have read what was sent';
+    is((rows())[-1]{estimated}, 'true', 'which is marked');
+};
+
+subtest 'a stream that breaks' => sub {
+    my $before = total();
+    my $s = $api->stream("/api/agents/$id/message/stream", { message => 'CUT-HERE' });
+    $s->all;
+    my $after = total();
+    is $after->{failed_count} - $before->{failed_count}, 1, 'is a call that failed';
+    ok $after->{total_output_tokens} > $before->{total_output_tokens}, 'and is paid as far as it came';
+    my $row = (rows())[-1];
+    is_deeply [ @$row{qw(status estimated)} ], [ 'failed', 'true' ], 'the row says so';
+};
+
+subtest 'a provider that fails' => sub {
+    say_it('FAIL-500', 500);
+    my $row = (rows())[-1];
+    is_deeply [ @$row{qw(status input_tokens output_tokens cost_usd)} ], [ 'failed', 0, 0, '0.000000000' ], 'costs nothing and is there';
+};
+
+subtest 'the gateway' => sub {
+    my $before = total();
+    my $s = $api->stream('/v1/chat/completions', { model => 'openai/mock-model', stream => JSON::PP::true(), messages => [ { role => 'user', content => 'hello' } ] });
+    $s->all;
+    my $row = (rows())[-1];
+    is_deeply [ @$row{qw(agent_id status input_tokens output_tokens channel)} ], [ 'gateway', 'ok', 12, 7, 'openai' ], 'writes its rows too';
+    is total()->{call_count}, $before->{call_count} + 1, 'one';
+};
+
+subtest 'a client that goes away' => sub {
+    my $before = total();
+    my $s = $api->stream('/v1/chat/completions', { model => 'openai/mock-model', stream => JSON::PP::true(), messages => [ { role => 'user', content => 'SLOWLY' } ] });
+    1 while ($s->next // last)->{data} !~ /"content"/;
+    $s->close;
+    ok $api->wait_for(sub { total()->{failed_count} > $before->{failed_count} }, 5), 'ends the call';
+    my $row = (rows())[-1];
+    is_deeply [ @$row{qw(status estimated)} ], [ 'cancelled', 'true' ], 'which is a row';
+    ok $row->{output_tokens} > 0 && $row->{output_tokens} < 15, 'and is paid as far as it was heard' or diag $row->{output_tokens};
+};
+
+subtest 'the views' => sub {
+    my $t = total();
+    my @csv = rows();
+    is scalar @csv, $t->{call_count}, 'the file has a line for each call';
+    my ($in, $usd) = (0, 0);
+    $in += $_->{input_tokens}, $usd += $_->{cost_usd} for @csv;
+    is $in, $t->{total_input_tokens}, 'tokens agree';
+    near($usd, $t->{total_cost_usd}, 'dollars agree');
+    my $m = $api->get('/api/usage/by-model', 200)->{models};
+    is $m->[0]{call_count}, $t->{call_count}, 'so do those of the model';
+    my $p = $api->get('/api/usage/by-model/performance', 200)->{models}[0];
+    ok $p->{min_latency_ms} <= $p->{p95_latency_ms} && $p->{p95_latency_ms} <= $p->{max_latency_ms}, 'which took some time';
+    my $d = $api->get('/api/usage/daily', 200);
+    is $d->{days}[-1]{calls}, $t->{call_count}, 'those of the day';
+    near($d->{today_cost_usd}, $t->{total_cost_usd}, 'and its cost');
+    is $d->{retention_days}, 90, 'which are kept for a while';
+    my ($a) = grep { $_->{agent_id} eq $id } @{ $api->get('/api/usage', 200)->{items} };
+    is $a->{call_count}, $t->{call_count} - 2, "the agent's are all but the gateway's";
+    is_deeply $api->get('/api/usage', 200)->{agents}, $api->get('/api/usage', 200)->{items}, 'under both names';
+    near($api->get('/api/health/detail', 200)->{budget}{daily_spend_usd}, $t->{total_cost_usd}, 'health says the same');
+};
+
+subtest 'the file' => sub {
+    my $r = $api->raw('GET', '/api/usage/export?format=csv');
+    like $r->{headers}{'content-type'}, qr{^text/csv}, 'is CSV';
+    like $r->{content}, qr/^timestamp,agent_id,agent_name,billed_agent_id,provider,model,input_tokens,output_tokens,cost_usd,tool_calls,latency_ms,user_id,channel,session_id,/, 'with its head';
+    $api->get('/api/usage/export?format=xml', 400);
+    $api->get('/api/usage/export', 400);
+    is $api->raw('HEAD', '/api/usage/export?format=csv')->{content}, '', 'its head can be asked for alone';
+};
+
+subtest 'after a restart' => sub {
+    my $t = total();
+    $api->restart;
+    is_deeply total(), $t, 'the sums are what they were';
+};
+
+$api->finish;
+done_testing;
