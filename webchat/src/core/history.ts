@@ -12,6 +12,21 @@ function parts(m: HistoryMessage, at: string): Part[] {
 	return list;
 }
 
+// Files that went along stand behind the question, as the model reads them.
+const MARK = /^\[(?:Image\]$|File: |Attached (?:file|PDF): )/m;
+const EACH = /^(?=\[(?:Image\]$|File: |Attached (?:file|PDF): ))/m;
+
+function question(m: HistoryMessage): { said: HistoryMessage; files?: Item['files'] } {
+	const at = m.content.search(MARK);
+	if (at < 0) return { said: m };
+	const shown = m.images ?? [], files = m.content.slice(at).split(EACH).flatMap((text) => {
+		const name = /^\[(?:File|Attached \w+): (.*?)(?: \(\d+ bytes.*\))?\]/.exec(text)?.[1];
+		const seen = shown.length > 0 && (!name || shown.some((i) => i.filename === name));
+		return seen ? [] : [{ name: name ?? 'Image', text: text.trim() }];
+	});
+	return { said: { ...m, content: m.content.slice(0, at).trimEnd() }, files: files.length ? files : undefined };
+}
+
 export function itemsOf(h: History): Item[] {
 	const items: Item[] = [];
 	if (h.compacted_summary)
@@ -26,7 +41,8 @@ export function itemsOf(h: History): Item[] {
 			if (m.images) last.images = [...(last.images ?? []), ...m.images];
 			return;
 		}
-		items.push({ key: `${h.session_id}.${i}`, role, state: 'done', parts: parts(m, `${i}`), time: m.timestamp, thinking: m.thinking, images: m.images });
+		const { said, files } = role === 'user' ? question(m) : { said: m, files: undefined };
+		items.push({ key: `${h.session_id}.${i}`, role, state: 'done', parts: parts(said, `${i}`), files, time: m.timestamp, thinking: m.thinking, images: m.images });
 	});
 	return items;
 }

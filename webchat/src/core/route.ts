@@ -1,7 +1,7 @@
 // The page that the address names: #/AGENT/SESSION is a conversation, #/agents and its like another page.
 import { computed, signal } from '@preact/signals';
 
-const PAGES = ['agents', 'sessions'] as const;
+const PAGES = ['agents', 'sessions', 'models', 'usage'] as const;
 export type PageName = (typeof PAGES)[number];
 
 export const path = signal<string[]>([]);

@@ -88,6 +88,7 @@ export interface Item {
 	parts: Part[];
 	thinking?: string;
 	images?: FileRef[];
+	files?: { name: string; text: string }[];       // what the model was given of files, as words
 	time?: string;
 	usage?: Usage;
 	// of an answer: coming, whole, ended by the reader, or not to be had

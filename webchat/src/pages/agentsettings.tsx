@@ -5,6 +5,7 @@ import { patch, put } from '../core/api';
 import { may } from '../core/auth';
 import type { AgentDetail } from '../core/types';
 import { Field, Said, Section, useLoad, useWork } from '../ui/kit';
+import { usable } from './status';
 
 const MODES: Record<string, string> = {
 	full: 'Full: all tools it was given', assist: 'Assist: looks things up, changes nothing', observe: 'Observe: no tools',
@@ -65,8 +66,7 @@ export function Settings({ agent: a, again }: { agent: AgentDetail; again: () =>
 	const choice = (k: string, from: Record<string, string>) => (id: string) => (
 		<select {...on(k)} id={id}>{Object.entries(from).map(([v, name]) => <option key={v} value={v}>{name}</option>)}</select>
 	);
-	const usable = new Set(['validated_key', 'configured', 'configured_cli', 'auto_detected', 'not_required']);
-	const known: Record<string, string> = Object.fromEntries((providers.data?.providers ?? []).filter((p) => usable.has(p.auth_status)).map((p) => [p.id, p.display_name]));
+	const known: Record<string, string> = Object.fromEntries((providers.data?.providers ?? []).filter((p) => usable(p.auth_status)).map((p) => [p.id, p.display_name]));
 	if (!known[d.provider!]) known[d.provider!] = d.provider!;
 	function submit(e: Event) {
 		e.preventDefault();

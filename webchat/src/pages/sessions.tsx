@@ -9,7 +9,8 @@ import type { Page } from '../core/types';
 import { Avatar } from '../ui/avatar';
 import { count, money, tokens, when } from '../ui/format';
 import { Icon } from '../ui/icons';
-import { Act, Dialog, Field, Frame, Said, save, Search, Shown, useLoad, useRested, useWork } from '../ui/kit';
+import { Act, Dialog, Field, Frame, Said, Search, Shown, useLoad, useRested, useWork } from '../ui/kit';
+import { save } from '../ui/save';
 
 interface Row {
 	session_id: string; agent_id: string; message_count: number; created_at: string; label: string | null;

@@ -168,6 +168,7 @@ export function Dialog({ title, onClose, children, work, act, doing, bad, off, o
 	useEffect(() => {
 		const from = before.current;
 		box.current?.showModal();
+		box.current?.querySelector<HTMLElement>('input:not([hidden]), select, textarea, .buttons button')?.focus();
 		return () => { if (from?.isConnected) from.focus(); };
 	}, []);
 	async function submit(e: Event) {
@@ -202,13 +203,4 @@ export function Field({ name, note, children, wide }: { name: string; note?: str
 			{note && <p id={`${id}n`} class="soft small">{note}</p>}
 		</div>
 	);
-}
-
-// A file that the reader keeps.
-export function save(name: string, blob: Blob) {
-	const a = document.createElement('a'), url = URL.createObjectURL(blob);
-	a.href = url;
-	a.download = name;
-	a.click();
-	setTimeout(() => URL.revokeObjectURL(url), 10000);
 }

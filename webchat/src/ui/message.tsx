@@ -54,6 +54,12 @@ function Question({ item, asked, busy }: Props) {
 			<h2 class="away">You</h2>
 			{item.images && <Attachments list={item.images} />}
 			<div class="bubble">{textOf(item)}</div>
+			{item.files?.map((x, i) => (
+				<details key={i} class="fold given">
+					<summary><Icon name="file" /><span>{x.name}</span><Icon name="down" /></summary>
+					<div class="fold-body"><pre tabIndex={0} aria-label={x.name}>{x.text}</pre></div>
+				</details>
+			))}
 			<div class="acts">
 				{item.time && <time dateTime={item.time}>{clock(item.time)}</time>}
 				<Copy text={textOf(item)} />

@@ -10,10 +10,12 @@ type Loader = () => Promise<ComponentType>;
 const LOADERS: Record<PageName, Loader> = {
 	agents: () => import('../pages/agents').then((m) => m.Agents),
 	sessions: () => import('../pages/sessions').then((m) => m.Sessions),
+	models: () => import('../pages/models').then((m) => m.Models),
+	usage: () => import('../pages/usage').then((m) => m.Usage),
 };
 const there: Partial<Record<PageName, ComponentType>> = {};
 
-export const PAGE_NAMES: Record<PageName, string> = { agents: 'Agents', sessions: 'Sessions' };
+export const PAGE_NAMES: Record<PageName, string> = { agents: 'Agents', sessions: 'Sessions', models: 'Models', usage: 'Usage' };
 
 export function Page() {
 	const name = page.value as PageName;
@@ -30,7 +32,7 @@ export function Page() {
 	}
 	useEffect(() => { void load(); }, [name]);
 	const Shown = there[name];
-	if (Shown) return <Shown key={path.value[1] ?? ''} />;
+	if (Shown) return <Shown key={name === 'agents' ? path.value[1] ?? '' : name} />;
 	return (
 		<main class="main" inert={covered.value} aria-busy={!failed.value}>
 			<h1 class="away">{PAGE_NAMES[name]}</h1>

@@ -113,7 +113,7 @@ function Sessions() {
 
 // --- other pages ---------------------------------------------------------------------
 
-const PAGE_ICONS: Record<PageName, IconName> = { agents: 'people', sessions: 'chats' };
+const PAGE_ICONS: Record<PageName, IconName> = { agents: 'people', sessions: 'chats', models: 'chip', usage: 'chart' };
 
 function Pages() {
 	return (
