@@ -7,6 +7,6 @@ use LF::Page;
 use Test::More;
 
 my $long = join ' ', map {"word$_"} 1 .. 400;
-my $api = LF::Page->start(when => [ [ 'SLOWLY' => { text => $long, chunks => 300, chunk_delay => 0.05 } ] ]);
+my $api = LF::Page->start(when => [ [ 'SLOWLY' => { text => $long, chunks => 300, chunk_delay => 0.1 } ] ]);
 LF::Page::browse($api, 'agents.mjs', LF_AGENT => LF::Page::agent($api, 'offline-one', 'offline'), LF_SLOW => LF::Page::agent($api, 'slow-one', 'default'));
 done_testing;

@@ -6,7 +6,7 @@ import { words } from '../core/api';
 import { may, phase } from '../core/auth';
 import { page } from '../core/route';
 import * as chat from '../core/chat';
-import { titleOf, sessions } from '../core/sessions';
+import { sessions, titleOf, UNTITLED } from '../core/sessions';
 import { Conversation } from './conversation';
 import { NewAgent } from './newagent';
 import { Page } from './pages';
@@ -50,7 +50,8 @@ function Main() {
 	useSignalEffect(() => {
 		if (page.value !== 'chat') return;
 		const a = agents.agent.value, s = sessions.value.find((x) => x.session_id === chat.sessionId.value);
-		document.title = a ? `${s && s.message_count ? `${titleOf(s)} · ` : ''}${a.name} · LibreFang` : 'LibreFang';
+		const title = titleOf(s);
+		document.title = a ? `${title === UNTITLED ? '' : `${title} · `}${a.name} · LibreFang` : 'LibreFang';
 	});
 	return (
 		<>
