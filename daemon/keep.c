@@ -12,11 +12,13 @@
 #include "daemon/threads.h"
 #include "db/db.h"
 #include "lib/base/arena.h"
+#include "lib/base/json.h"
 #include "lib/base/util.h"
+#include "lib/svc/audit.h"
 #include "lib/svc/budget.h"
 #include "lib/svc/upload.h"
 
-enum { FIRST_S = 60, HOUR_S = 3600 };
+enum { FIRST_S = 60, HOUR_S = 3600, AUDIT_DAYS = 90 };
 
 static lws_sorted_usec_list_t timer;
 static _Atomic bool stopped;
@@ -49,6 +51,19 @@ sweep_uploads(struct ctx *c, bool boot)
 }
 
 static void
+trim_audit(struct ctx *c)
+{
+	int64_t days = js_i64(js_obj(c->cfg->raw, "audit"), "retention_days", AUDIT_DAYS);
+	bool more = days > 0;
+	enum err e = ERR_OK;
+
+	while (more && e == ERR_OK && c->arena != NULL && !atomic_load(&stopped))
+		e = audit_trim(c, days, &more);
+	if (e != ERR_OK)
+		log_line(LOG_WARN, "what=audit_trim err=%s", err_code(e));
+}
+
+static void
 after_boot(void *arg)
 {
 	struct conf *k = conf_hold();
@@ -76,6 +91,7 @@ tidy(void *arg)
 		log_line(LOG_WARN, "what=tidy err=%s", err_code(e));
 	if (c.arena != NULL)
 		sweep_uploads(&c, false);
+	trim_audit(&c);
 	arena_free(c.arena);
 	conf_drop(k);
 }

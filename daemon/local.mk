@@ -21,6 +21,7 @@ libdaemon_a_SOURCES = \
 	daemon/live/agent_files.c \
 	daemon/live/agents.c \
 	daemon/live/agents_bulk.c \
+	daemon/live/agents_out.c \
 	daemon/live/agents_settings.c \
 	daemon/live/agents_state.c \
 	daemon/live/catalog.c \

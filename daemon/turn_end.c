@@ -8,6 +8,7 @@
 #include "daemon/dbpool.h"
 #include "daemon/turn_state.h"
 #include "lib/base/util.h"
+#include "lib/svc/audit.h"
 #include "lib/svc/caller.h"
 
 enum { FINISH_TRIES = 6 };
@@ -20,6 +21,19 @@ touch_agent(struct turn *t)
 	bind_i64(st, clock_ms());
 	bind_text(st, t->agent.id);
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(t->c, st);
+}
+
+/* One row of the audit log for each turn. */
+static enum err
+note_end(struct turn *t, const char *outcome)
+{
+	const char *detail = ctx_printf(t->c, "model=%s tokens_in=%lld tokens_out=%lld iterations=%lld", t->route.model,
+	    (long long)t->out->input_tokens, (long long)t->out->output_tokens, (long long)t->out->iterations);
+
+	if (detail == NULL || outcome == NULL)
+		return fail(t->c, ERR_NOMEM, "out of memory");
+	return audit_append(t->c, &(struct audit){ .agent_id = t->agent.id, .action = "AgentMessage", .detail = detail,
+	    .outcome = outcome, .channel = t->ask->channel });
 }
 
 /* What is owed enters the ledger, and the transaction ends. */
@@ -70,6 +84,8 @@ finish(struct turn *t)
 		e = turn_end(t->c, t->id, t->epoch, "done", result_json(t), NULL, NULL);
 	if (e == ERR_OK)
 		e = touch_agent(t);
+	if (e == ERR_OK)
+		e = note_end(t, "ok");
 	return e == ERR_OK ? commit(t, &tx) : e;
 }
 
@@ -126,6 +142,8 @@ write_end(struct turn *t, enum err why, const struct fault *f)
 	if (e == ERR_OK)
 		e = turn_end(t->c, t->id, t->epoch, why == ERR_CANCELLED ? "cancelled" : "failed", NULL,
 		    f->code != NULL ? f->code : err_code(why), f->msg);
+	if (e == ERR_OK)
+		e = note_end(t, ctx_printf(t->c, "error: %s", f->code != NULL ? f->code : err_code(why)));
 	return e == ERR_OK ? commit(t, &tx) : e;
 }
 

@@ -15,6 +15,7 @@
 #include "lib/agent/tool.h"
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
+#include "lib/svc/audit.h"
 #include "lib/svc/config.h"
 #include "lib/svc/series.h"
 
@@ -161,6 +162,9 @@ row_end(struct turn *t, struct call *k)
 		return ERR_OK;
 	json = result_json(t, k, &n);
 	e = step_end(t->c, t->id, t->epoch, k->step, "done", json, n);
+	if (e == ERR_OK)
+		e = audit_append(t->c, &(struct audit){ .agent_id = t->agent.id, .action = "ToolInvoke", .detail = k->name,
+		    .outcome = k->is_error ? ctx_printf(t->c, "error: %s", k->status) : "ok", .channel = t->ask->channel });
 	k->ended = e == ERR_OK;
 	return e;
 }

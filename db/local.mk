@@ -13,4 +13,5 @@ db/migrate.$(OBJEXT): db/migrations/0001_base.sql db/migrations/0002_login.sql \
 	db/migrations/0003_sessions.sql db/migrations/0004_usage.sql \
 	db/migrations/0005_loops.sql \
 	db/migrations/0006_uploads.sql db/migrations/0007_catalog.sql \
-	db/migrations/0008_events.sql
+	db/migrations/0008_events.sql \
+	db/migrations/0009_audit.sql

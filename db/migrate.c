@@ -21,6 +21,7 @@ EMBED(migration_0005, "db/migrations/0005_loops.sql");
 EMBED(migration_0006, "db/migrations/0006_uploads.sql");
 EMBED(migration_0007, "db/migrations/0007_catalog.sql");
 EMBED(migration_0008, "db/migrations/0008_events.sql");
+EMBED(migration_0009, "db/migrations/0009_audit.sql");
 
 static const struct {
 	const char *name;
@@ -34,6 +35,7 @@ static const struct {
 	{ "0006_uploads", migration_0006 },
 	{ "0007_catalog", migration_0007 },
 	{ "0008_events", migration_0008 },
+	{ "0009_audit", migration_0009 },
 };
 
 int

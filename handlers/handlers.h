@@ -62,6 +62,9 @@ HANDLER(sessions_export);
 HANDLER(sessions_import);
 HANDLER(sessions_clean);
 
+HANDLER(agents_logs);
+HANDLER(agents_deliveries);
+HANDLER(sessions_trajectory);
 HANDLER(uploads_show);
 
 HANDLER(memory_kv_list);

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libhandlers.a
 libhandlers_a_SOURCES = \
+	handlers/agent_logs.c \
 	handlers/agent_stats.c \
 	handlers/agents.c \
 	handlers/cached.c \

@@ -100,7 +100,7 @@ for my $path (sort keys %{ $doc->{paths} }) {
             my $is_agent = $path =~ m{/agents/\{id\}};
             if ($is_agent && $path !~ m{/ws$}) {
                 my $content = $op->{requestBody} ? $LF::JSON->encode(base_of($op)) : undef;
-                refused('an id that is none', $VERB, place($path, id => 'not-an-id'), $content, $path =~ m{/by-label/} ? 404 : 400);     # or a name
+                refused('an id that is none', $VERB, place($path, id => 'not-an-id'), $content, $path =~ m{/by-label/|/deliveries$} ? 404 : 400);     # or a name
                 refused('an id of nobody', $VERB, place($path, id => $NOBODY) , $content, 404)
                     if "$verb $path" !~ m{/memory/agents/|/stop$|^delete /api/(?:v1/)?agents/\{id\}$};   # these are content when there is nobody
             }

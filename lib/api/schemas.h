@@ -37,6 +37,15 @@ extern const struct schema export_query;
 struct limit_query { const char *limit; };                       /* any text: the handler takes what is no number as absent */
 extern const struct schema limit_query;
 
+struct logs_query { const char *n, *offset, *level; };          /* numbers are read leniently */
+extern const struct schema logs_query;
+
+struct receipts_query { const char *limit; };
+extern const struct schema receipts_query;
+
+struct trajectory_query { const char *format; };                /* json jsonl */
+extern const struct schema trajectory_query;
+
 struct models_query { const char *provider, *tier, *available; };
 extern const struct schema models_query;
 
@@ -138,6 +147,9 @@ struct servers_request { struct json_object *mcp_servers; };
 struct channels_request { struct json_object *channels; };
 extern const struct schema skills_request, servers_request, channels_request;
 
+struct push_request { const char *channel, *recipient, *message, *thread_id; };
+extern const struct schema push_request;
+
 struct inject_request { const char *message, *session_id; };
 extern const struct schema inject_request;
 
@@ -190,7 +202,7 @@ extern const struct schema bulk_made, bulk_done, agent_updated, agent_settled, a
     assigned_skills, skills_set, assigned_servers, servers_set, assigned_channels, channels_set, agent_files,
     agent_file, file_stored, file_removed, agent_state, agent_metrics, agent_stats, agent_usage, agent_traces,
     agent_runtime, name_list, name_reset;
-extern const struct schema injected, session_context;
+extern const struct schema injected, session_context, agent_logs, agent_receipts, pushed, trajectory;
 extern const struct schema session_page, session_raw, session_labelled, session_model_set, session_found, session_export,
     session_imported, session_stopped, sessions_cleaned, memory_export, memory_imported;
 extern const struct schema login_session, login_ended, who_asks;

@@ -7,6 +7,7 @@
 #include "db/db.h"
 #include "lib/base/buf.h"
 #include "lib/base/util.h"
+#include "lib/svc/audit.h"
 #include "lib/svc/agent_identity.h"
 #include "lib/svc/event.h"
 #include "lib/svc/history.h"
@@ -89,6 +90,9 @@ agent_insert(struct ctx *c, const struct agent_new *a, char ret_id[static 37])
 		e = event_publish(c, EVENT_SPAWNED, ret_id, a->name, strlen(a->name), a->depth);
 	if (e == ERR_OK && a->parent_id == NULL)
 		e = agent_identity_record(c, a->name, ret_id);
+	if (e == ERR_OK)
+		e = audit_append(c, &(struct audit){ .agent_id = ret_id, .action = "AgentSpawn",
+		    .detail = a->name, .outcome = "ok", .channel = c->who != NULL ? "api" : NULL });
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }
 
@@ -207,6 +211,9 @@ agent_remove(struct ctx *c, const char *id, bool purge, bool *ret_was)
 		e = run1(c, SQL("DELETE FROM kv WHERE agent_id = ?"), id, NULL);
 	if (e == ERR_OK && n > 0)
 		e = run1(c, SQL("UPDATE agent SET parent_id = NULL WHERE parent_id = ?"), id, NULL);
+	if (e == ERR_OK && n > 0)
+		e = audit_append(c, &(struct audit){ .agent_id = id, .action = "AgentKill",
+		    .detail = purge ? "purged" : "the name keeps its id", .outcome = "ok", .channel = c->who != NULL ? "api" : NULL });
 	if (e == ERR_OK && purge)
 		e = run1(c, SQL("DELETE FROM agent_identity WHERE agent_id = ?"), id, NULL);
 	if (e == ERR_OK)

@@ -8,6 +8,7 @@ libsvc_a_SOURCES = \
 	lib/svc/agent_list.c \
 	lib/svc/agent_stats.c \
 	lib/svc/agent_write.c \
+	lib/svc/audit.c \
 	lib/svc/budget.c \
 	lib/svc/budget_event.c \
 	lib/svc/budget_show.c \
@@ -21,6 +22,7 @@ libsvc_a_SOURCES = \
 	lib/svc/conversation.c \
 	lib/svc/event.c \
 	lib/svc/heartbeat.c \
+	lib/svc/delivery.c \
 	lib/svc/history.c \
 	lib/svc/login.c \
 	lib/svc/login_link.c \
@@ -28,6 +30,7 @@ libsvc_a_SOURCES = \
 	lib/svc/metrics.c \
 	lib/svc/picture_keep.c \
 	lib/svc/price.c \
+	lib/svc/redact.c \
 	lib/svc/run_paths.c \
 	lib/svc/schedule.c \
 	lib/svc/series.c \
@@ -38,6 +41,7 @@ libsvc_a_SOURCES = \
 	lib/svc/session_summary.c \
 	lib/svc/system.c \
 	lib/svc/toolcat.c \
+	lib/svc/trajectory.c \
 	lib/svc/turn_store.c \
 	lib/svc/upload.c \
 	lib/svc/upload_sweep.c \
