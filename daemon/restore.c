@@ -41,7 +41,7 @@ static enum err
 tell_of_crash(struct ctx *c)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT (SELECT count(*) FROM agent WHERE state IN ('Running', 'Crashed')) AS agents,"
-	    " (SELECT count(*) FROM turn WHERE state IN ('queued', 'running')) AS turns"));
+	    " (SELECT count(*) FROM turn WHERE ended_ms IS NULL AND state IN ('queued', 'running')) AS turns"));
 
 	if (!db_step(st))
 		return fail_db(c, st);

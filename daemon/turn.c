@@ -242,7 +242,7 @@ begin(struct turn *t)
 	if (e == ERR_OK && t->session_is_new && t->keep)
 		e = session_create(t->c, t->agent.id, t->session_id, NULL, unused);
 	if (e == ERR_OK && t->keep)
-		e = message_append(t->c, t->session_id, "user", content, n, t->id, NULL);
+		e = message_append(t->c, t->session_id, "user", content, n, t->id);
 	if (e == ERR_OK && !history_add(t->c, &t->history, message_of(t->c, BY_USER, content, n)))
 		e = fail(t->c, ERR_NOMEM, "out of memory");
 	if (e == ERR_OK)

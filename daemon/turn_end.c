@@ -79,7 +79,7 @@ finish(struct turn *t)
 	if (e == ERR_OK)
 		e = step_end(t->c, t->id, t->epoch, t->step, "done", NULL, 0);
 	if (e == ERR_OK && t->keep && json_object_array_length(t->content) > 0)
-		e = message_append(t->c, t->session_id, "assistant", said, n, t->id, NULL);
+		e = message_append(t->c, t->session_id, "assistant", said, n, t->id);
 	if (e == ERR_OK)
 		e = turn_end(t->c, t->id, t->epoch, "done", result_json(t), NULL, NULL);
 	if (e == ERR_OK)

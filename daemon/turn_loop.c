@@ -67,7 +67,7 @@ take_injected(struct turn *t, const char *texts[static INJECTIONS_MAX], size_t *
 	if (running_nudged(&t->run, false) || t->injected)
 		e = injections_take(t->c, t->id, texts, n);
 	for (size_t i = 0; e == ERR_OK && t->keep && i < *n; i++)
-		e = message_append(t->c, t->session_id, "user", texts[i], strlen(texts[i]), t->id, NULL);
+		e = message_append(t->c, t->session_id, "user", texts[i], strlen(texts[i]), t->id);
 	return e;
 }
 
@@ -86,9 +86,9 @@ commit_batch(struct turn *t, bool goes_on)
 	if (e == ERR_OK)
 		e = calls_end_rows(t);
 	if (e == ERR_OK && t->keep)
-		e = message_append(t->c, t->session_id, "assistant", said, an, t->id, NULL);
+		e = message_append(t->c, t->session_id, "assistant", said, an, t->id);
 	if (e == ERR_OK && t->keep && un > 0)
-		e = message_append(t->c, t->session_id, "user", answered, un, t->id, NULL);
+		e = message_append(t->c, t->session_id, "user", answered, un, t->id);
 	if (e == ERR_OK)
 		e = take_injected(t, texts, &n);
 	if (e == ERR_OK)

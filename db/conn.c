@@ -185,6 +185,8 @@ db_set_writer(struct db *db)
 
 	if (db != NULL)
 		(void)sqlite3_exec(db->h, "PRAGMA cache_size = -4096", NULL, NULL, NULL);
+	if (db != NULL)                 /* busy all the time: its small pieces come from a place of their own */
+		(void)sqlite3_db_config(db->h, SQLITE_DBCONFIG_LOOKASIDE, NULL, 512, 256);
 	writer_db = db;
 	line_leave(&line);
 }

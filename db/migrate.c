@@ -22,6 +22,7 @@ EMBED(migration_0006, "db/migrations/0006_uploads.sql");
 EMBED(migration_0007, "db/migrations/0007_catalog.sql");
 EMBED(migration_0008, "db/migrations/0008_events.sql");
 EMBED(migration_0009, "db/migrations/0009_audit.sql");
+EMBED(migration_0010, "db/migrations/0010_turn_open.sql");
 
 static const struct {
 	const char *name;
@@ -36,6 +37,7 @@ static const struct {
 	{ "0007_catalog", migration_0007 },
 	{ "0008_events", migration_0008 },
 	{ "0009_audit", migration_0009 },
+	{ "0010_turn_open", migration_0010 },
 };
 
 int

@@ -186,7 +186,7 @@ agent_write_events(struct ctx *c, const struct agent *a, int64_t limit, struct j
 enum err
 agent_write_runtime(struct ctx *c, const struct agent *a, struct jw *w)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT session_id, started_ms FROM turn WHERE state = 'running'"
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT session_id, started_ms FROM turn WHERE ended_ms IS NULL AND state = 'running'"
 	    " AND agent_id = ? ORDER BY started_ms"));
 
 	bind_text(st, a->id);

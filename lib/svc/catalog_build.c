@@ -153,6 +153,11 @@ catalog_fold(const char *s, char out[static CATALOG_NAME_MAX + 1])
 
 	if (n > CATALOG_NAME_MAX / 2 || !utf8_ok(s, n))
 		return false;
+	for (; *s != '\0' && (unsigned char)*s < 0x80; s++, n--) /* nearly always all of it: ASCII needs no locale */
+		out[o++] = (char)(*s >= 'A' && *s <= 'Z' ? *s | 32 : *s);
+	out[o] = '\0';
+	if (n == 0)
+		return true;
 	if (utf8 == (locale_t)0)
 		utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	if (utf8 == (locale_t)0)

@@ -128,42 +128,37 @@ session_label(struct ctx *c, const char *raw, const char **ret)
 }
 
 static enum err
-next_number(struct ctx *c, const char *session_id, size_t bytes, int64_t *seq)
+count_one_more(struct ctx *c, const char *session_id, size_t bytes)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET message_count = message_count + 1,"
-	    " bytes = bytes + ?, updated_ms = ? WHERE id = ? RETURNING message_count"));
+	    " bytes = bytes + ?, updated_ms = ? WHERE id = ?"));
 
 	bind_i64(st, (int64_t)bytes);
 	bind_i64(st, clock_ms());
 	bind_text(st, session_id);
-	if (!db_step(st))
-		return db_end(st) == ERR_OK ? no_session(c) : fail_db(c, st);
-	*seq = col_i64(st, "message_count");
-	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	return db_changes(st) > 0 ? ERR_OK : no_session(c);
 }
 
+/* Its number is read where it is used: RETURNING would make a table of its own for it. */
 enum err
 message_append(struct ctx *c, const char *session_id, const char *role, const char *content, size_t n,
-    const char *turn_id, int64_t *ret_seq)
+    const char *turn_id)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO message"
-	    " (session_id, seq, role, content, turn_id, created_ms) VALUES (?, ?, ?, ?, ?, ?)"));
-	int64_t seq = 0;
-	enum err e = next_number(c, session_id, n, &seq);
+	    " (session_id, seq, role, content, turn_id, created_ms)"
+	    " SELECT id, message_count, ?, ?, ?, ? FROM session WHERE id = ?"));
+	enum err e = count_one_more(c, session_id, n);
 
 	if (e != ERR_OK)
 		return e;
-	bind_text(st, session_id);
-	bind_i64(st, seq);
 	bind_text(st, role);
 	bind_textn(st, content, n);
 	bind_text(st, turn_id);
 	bind_i64(st, clock_ms());
-	if (db_exec(st) != ERR_OK)
-		return fail_db(c, st);
-	if (ret_seq != NULL)
-		*ret_seq = seq;
-	return ERR_OK;
+	bind_text(st, session_id);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
 /* --- reading ---------------------------------------------------------------- */

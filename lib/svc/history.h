@@ -25,10 +25,10 @@ enum err session_label(struct ctx *, const char *raw, const char **ret) MUST_CHE
 
 /*
  * Append one message; content is JSON text (string or array of blocks). Inside the
- * caller's transaction. ret_seq may be NULL. NOT_FOUND when the session has gone.
+ * caller's transaction. NOT_FOUND when the session has gone.
  */
 enum err message_append(struct ctx *, const char *session_id, const char *role, const char *content, size_t n,
-    const char *turn_id, int64_t *ret_seq) MUST_CHECK;
+    const char *turn_id) MUST_CHECK;
 /* The newest `limit` messages, oldest first; all in c's arena. */
 enum err messages_load(struct ctx *, const char *session_id, int64_t limit, struct history *ret) MUST_CHECK;
 #endif

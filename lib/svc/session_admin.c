@@ -103,7 +103,7 @@ write_summary(struct ctx *c, const char *id, struct jw *w)
 	    " (SELECT created_ms FROM message m WHERE m.session_id = s.id AND m.seq = s.message_count) AS last_ms,"
 	    " CASE WHEN s.label IS NULL THEN (SELECT content FROM message m WHERE m.session_id = s.id"
 	    " AND m.role = 'user' ORDER BY m.seq LIMIT 1) END AS first_said,"
-	    " CASE WHEN EXISTS (SELECT 1 FROM turn t WHERE t.session_id = s.id AND t.state = 'running')"
+	    " CASE WHEN EXISTS (SELECT 1 FROM turn t WHERE t.session_id = s.id AND t.ended_ms IS NULL AND t.state = 'running')"
 	    " THEN 1 ELSE 0 END AS active FROM session s WHERE s.id = ?"));
 	int64_t first, last;
 	const char *label;
@@ -273,12 +273,12 @@ sessions_cleanup(struct ctx *c, int64_t days, int64_t most, int64_t *ret)
 {
 	SCOPED_STMT old = db_prepare(c->db, SQL("DELETE FROM session WHERE updated_ms < ?"
 	    " AND NOT EXISTS (SELECT 1 FROM agent a WHERE a.session_id = session.id) AND NOT EXISTS (SELECT 1 FROM turn t"
-	    " WHERE t.session_id = session.id AND t.state IN ('queued', 'running', 'waiting'))"));
+	    " WHERE t.session_id = session.id AND t.ended_ms IS NULL)"));
 	SCOPED_STMT many = db_prepare(c->db, SQL("DELETE FROM session WHERE (SELECT count(*) FROM session n"
 	    " WHERE n.agent_id = session.agent_id AND (n.updated_ms > session.updated_ms"
 	    " OR (n.updated_ms = session.updated_ms AND n.id > session.id))) >= ?"
 	    " AND NOT EXISTS (SELECT 1 FROM agent a WHERE a.session_id = session.id) AND NOT EXISTS (SELECT 1 FROM turn t"
-	    " WHERE t.session_id = session.id AND t.state IN ('queued', 'running', 'waiting'))"));
+	    " WHERE t.session_id = session.id AND t.ended_ms IS NULL)"));
 
 	*ret = 0;
 	if (days > 0) {

@@ -307,7 +307,7 @@ session_write_list(struct ctx *c, const struct agent *a, struct jw *w)
 	SCOPED_STMT st = db_prepare(c->db,
 	    SQL("SELECT id, label, created_ms, message_count, "
 	    "CASE WHEN EXISTS (SELECT 1 FROM turn t WHERE t.agent_id = session.agent_id AND t.session_id = session.id "
-	    "AND t.state = 'running') THEN 1 ELSE 0 END AS active "
+	    "AND t.ended_ms IS NULL AND t.state = 'running') THEN 1 ELSE 0 END AS active "
 	    "FROM session WHERE agent_id = ? ORDER BY created_ms DESC, id DESC LIMIT 10000"));
 
 	bind_text(st, a->id);

@@ -56,7 +56,7 @@ turn_end(struct ctx *c, const char *id, int64_t epoch, const char *state, const 
     const char *code, const char *error)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE turn SET state = ?, result = ?, error_code = ?, error = ?,"
-	    " ended_ms = ? WHERE id = ? AND epoch = ? AND state IN ('queued', 'running', 'waiting')"));
+	    " ended_ms = ? WHERE id = ? AND epoch = ? AND ended_ms IS NULL"));
 
 	bind_text(st, state);
 	bind_text(st, result);
@@ -72,8 +72,8 @@ enum err
 turns_take_over(struct ctx *c, int64_t epoch, struct json_object **ret_ids)
 {
 	SCOPED_STMT take = db_prepare(c->db, SQL("UPDATE turn SET epoch = ? WHERE epoch < ?"
-	    " AND state IN ('queued', 'running', 'waiting')"));
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id FROM turn WHERE state IN ('queued', 'running')"
+	    " AND ended_ms IS NULL"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id FROM turn WHERE ended_ms IS NULL AND state IN ('queued', 'running')"
 	    " AND epoch = ? ORDER BY started_ms, id"));
 	struct json_object *ids = json_keep(c, json_object_new_array());
 
