@@ -134,6 +134,35 @@ subtest 'what was said stays in order' => sub {
     wall('+0');
 };
 
+subtest 'a budget of an hour, a day, a month' => sub {
+    my $poor = serve(model => $up, timeout => 30, config => "[budget]\nmax_hourly_usd = 0.0000000001\n");
+    my $id = $poor->get('/api/agents', 200)->{items}[0]{id};
+    my $say = sub { return $poor->raw('POST', "/api/agents/$id/message", { headers => { 'Content-Type' => 'application/json' }, content => '{"message":"hello"}' })->{status} };
+    is $say->(), 429, 'below the price of a call none is made';
+    my %off = (max_hourly_usd => 0, max_daily_usd => 0, max_monthly_usd => 0);
+    $poor->put('/api/budget', \%off, 200);
+    is $say->(), 200, 'without a limit it is';
+    my $used = $poor->get('/api/budget', 200)->{hourly_spend};
+    ok $used > 0, 'and costs something';
+    # [limit, a jump that stays within the window, one that leaves it]
+    for my $w ([ max_hourly_usd => '+50m', '+63m' ], [ max_daily_usd => undef, '+1d' ], [ max_monthly_usd => undef, '+32d' ]) {
+        my ($limit, $within, $beyond) = @$w;
+        wall('+0');
+        $poor->put('/api/budget', { %off, $limit => $poor->get('/api/budget', 200)->{ { max_hourly_usd => 'hourly_spend', max_daily_usd => 'daily_spend',
+            max_monthly_usd => 'monthly_spend' }->{$limit} } }, 200);
+        is $say->(), 429, "$limit: what is spent is spent";
+        if ($within) { wall($within); is $say->(), 429, "  $within, too" }
+        wall($beyond);
+        $poor->put('/api/budget', { $limit => 1 }, 200);
+        is $poor->get('/api/budget', 200)->{ $limit =~ s/max_(\w+)_usd/$1_spend/r }, 0, "  $beyond: nothing is spent of the new window";
+        is $say->(), 200, '  and there is room again';
+        wall('-1d');
+        is $say->(), 200, '  a clock that goes back refuses nobody';
+    }
+    wall('+0');
+    $poor->down;
+};
+
 subtest 'a key against doing it twice' => sub {
     my $body = { manifest_toml => "name = \"once\"\n" };
     my $spawn = sub { return $api->post('/api/agents', $body, 201, { 'Idempotency-Key' => 'clock-1' })->{agent_id} };

@@ -233,7 +233,7 @@ subtest 'a full disk' => sub {
     plan skip_all => 'no mount here'
         if system(qq(mount -t tmpfs -o size=16m,mode=0700 tmpfs "$dir" 2>/dev/null)) != 0;
     $mounted = "$dir";
-    my $small = LF->start(home => "$dir/home");
+    my $small = LF->start(home => "$dir/home", config => "[budget]\nmax_daily_usd = 5\n");
     $small->put("$kv/kept", '"kept"', 200);
     fill("$dir/filler");
     my (%status, @acked, $refused);
@@ -250,9 +250,13 @@ subtest 'a full disk' => sub {
     is_deeply [ $small->faults($refused, 503) ], [], 'as the API says it' if $refused;
     ok $refused && ($refused->{headers}{'retry-after'} // '') =~ /^\d+$/, 'with the time to try again';
     is $small->get("$kv/kept", 200)->{value}, 'kept', 'reads work';
+    is ask($small, 'POST', '/v1/chat/completions', '{"model":"offline","messages":[{"role":"user","content":"hello"}]}'), 503,
+        'a call that a budget cannot hold is not made';
     is ask($small, 'GET', '/api/health'), 200, 'and health answers';
     unlink "$dir/filler" or die "filler: $!";
     $small->put("$kv/later", '"later"', 200);
+    like $small->raw('GET', '/api/metrics')->{content}, qr/^librefang_budget_held_calls 0$/m, 'nothing of it stays put aside';
+    is ask($small, 'POST', '/v1/chat/completions', '{"model":"offline","messages":[{"role":"user","content":"hello"}]}'), 200, 'and it is made again';
     is $small->get("$kv/later", 200)->{value}, 'later', 'with room again it is written';
     my @lost = grep { my $v = $small->get("$kv/k$_", 200); ($v->{value} // '') !~ /^$_-/ } @acked;
     is_deeply \@lost, [], 'what was acknowledged is there';

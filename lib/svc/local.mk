@@ -28,6 +28,7 @@ libsvc_a_SOURCES = \
 	lib/svc/login_link.c \
 	lib/svc/kv.c \
 	lib/svc/metrics.c \
+	lib/svc/metrics_money.c \
 	lib/svc/picture_keep.c \
 	lib/svc/price.c \
 	lib/svc/redact.c \

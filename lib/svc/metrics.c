@@ -241,6 +241,8 @@ metrics_write(struct ctx *c, const char *version, const struct metric_route *rou
 	family(b, "librefang_cost_usd_today", "gauge", "Dollars spent since midnight UTC.");
 	buf_printf(b, "librefang_cost_usd_today %" PRId64 ".%06" PRId64 "\n", s.day / 1000000000,
 	    s.day % 1000000000 / 1000);
+	if ((e = metrics_write_money(c, b)) != ERR_OK)
+		return e;
 	if (shm != NULL) {
 		http_families(b, routes, n);
 		series_write(b);

@@ -13,6 +13,9 @@ struct metric_route { const char *method, *path; };
 enum err metrics_write(struct ctx *, const char *version, const struct metric_route *, size_t n,
     struct buf *out) MUST_CHECK;
 
+/* What models took, and what budgets have put aside. */
+enum err metrics_write_money(struct ctx *, struct buf *out) MUST_CHECK;
+
 /* name="value" with what the format escapes. */
 void metric_label(struct buf *, const char *name, const char *value, size_t n);
 /* The lines of one histogram; labels: as they stand between the braces. */

@@ -1,0 +1,209 @@
+#!/usr/bin/perl
+# Budgets hold: on every way in, for whoever is limited, at the same moment, through a kill, a full
+# disk and a clock that jumps; they are set without losing a comment, and what they refuse has changed nothing.
+use strict;
+use warnings;
+use Digest::SHA ();
+use LF;
+use LF::WS;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $up = LF->mock(
+    when => [
+        [ 'NEVER-EVER' => { hang => 1 } ],
+        [ 'call_last'  => { text => 'too late' } ],
+        [ 'call_first' => { delay => 0.7, tool_calls => [ { id => 'call_last', name => 'file_list', arguments => { path => '.' } } ] } ],
+        [ 'TWICE'      => { tool_calls => [ { id => 'call_first', name => 'file_list', arguments => { path => '.' } } ] } ],
+    ],
+    default => { text => 'Hello from the mock.', delay => 0.01 },
+);
+my $CALL = 0.000033;            # 12 tokens in at 1 dollar a million, 7 out at 3
+my @people = map { qq([[users]]\nname = "$_"\nrole = "user"\napi_key_hash = "\$sha256\$@{[ Digest::SHA::sha256_hex("key-of-$_") ]}"\n) } qw(zoe yan);
+my @server = (model => $up, timeout => 30, env => { LF_LLM_RETRY_MS => 20, OPENAI_API_KEY => 'sk-mock' },
+    config => qq([provider_urls]\nopenai = "@{[ $up->url ]}"\nother = "@{[ $up->url ]}"\n\n@people\n[budget]\nmax_hourly_usd = 0   # as much as one likes\n));
+my $api = LF->start(@server);
+my $n = 0;
+
+sub agent { my ($more) = @_; return $api->post('/api/agents', { manifest_toml => 'name = "budget-' . ++$n . qq("\n) . ($more // '') }, 201)->{agent_id} }
+sub chat { my (%more) = @_; return { model => 'openai/mock-model', max_tokens => 8, messages => [ { role => 'user', content => 'hello' } ], %more } }
+sub spent { return $api->get('/api/budget', 200)->{daily_spend} }
+sub limit { my (%l) = @_; local $LF::Level = 0; return $api->put('/api/budget', { max_hourly_usd => 0, max_daily_usd => 0, max_monthly_usd => 0, default_max_llm_tokens_per_hour => 0, %l }, 200) }
+sub metric { my ($name) = @_; my ($v) = $api->raw('GET', '/api/metrics')->{content} =~ /^\Q$name\E(?:\{[^}]*\})? (\S+)$/m; return $v }
+
+my $id = agent();
+
+subtest 'every way in' => sub {
+    my $before = scalar @{ $up->chats };
+    limit(max_daily_usd => 0.000001);
+    my $e = $api->post("/api/agents/$id/message", { message => 'hello' }, 429);
+    is $e->{code}, 'budget_exceeded', 'a message is refused';
+    like $e->{error}, qr/the global daily budget: \$0\.0000 spent, .* of \$0\.000001000; it resets at \d{4}-/, 'in words';
+    my $d = $e->{details};
+    is_deeply [ @$d{qw(scope window unit limit spent pending)} ], [ 'global', 'daily', 'usd', 0.000001, 0, 0 ], 'and in figures';
+    ok $d->{requested} > $CALL, 'with what it may cost';
+    like $d->{resets_at}, qr/T00:00:00/, 'and when it begins anew';
+    like $api->last->{headers}{'retry-after'}, qr/^\d+$/, 'in seconds too';
+    $e = $api->post("/api/agents/$id/message/stream", { message => 'hello' }, 429);
+    is $e->{code}, 'budget_exceeded', 'a stream, before it begins';
+    my $ws = LF::WS->open($api, "/api/agents/$id/ws");
+    my @m = $ws->turn({ type => 'message', content => 'hello' });
+    is $m[-1]{type}, 'error', 'the chat socket';
+    like $LF::JSON->encode($m[-1]), qr/budget/, 'in words' or diag explain \@m;
+    $ws->close;
+    my ($name) = map { $_->{name} } grep { $_->{id} eq $id } @{ $api->get('/api/agents', 200)->{items} };
+    for my $model ("librefang:$name", 'openai/mock-model') {
+        for my $stream (JSON::PP::false(), JSON::PP::true()) {
+            $e = $api->post('/v1/chat/completions', chat(model => $model, stream => $stream), 429);
+            is $e->{error}{code}, 'budget_exceeded', "$model, " . ($stream ? 'streamed' : 'at once');
+        }
+    }
+    is scalar @{ $up->chats }, $before, 'nobody was asked';
+    is scalar @{ $api->get("/api/agents/$id/session", 200)->{messages} }, 0, 'nothing was kept';
+    is metric('librefang_budget_held_calls'), 0, 'nothing is put aside';
+    cmp_ok metric('librefang_budget_refused_total'), '>=', 7, 'refusals are counted';
+    limit();
+    $api->post("/api/agents/$id/message", { message => 'hello' }, 200);
+    $api->post('/v1/chat/completions', chat(), 200);
+};
+
+subtest 'an agent that runs' => sub {
+    my $a = agent("[capabilities]\ntools = [\"*\"]\n");
+    my $s = $api->later("/api/agents/$a/message", { message => 'TWICE' });
+    ok $up->wait_chats(2 + @{ [ grep { $LF::JSON->encode($_->{json}) !~ /TWICE/ } @{ $up->chats } ] }, 10), 'has asked twice';
+    $api->put("/api/budget/agents/$a", { max_llm_tokens_per_hour => 1 }, 200);
+    $s->read_head;
+    is $s->status, 429, 'meets a limit of tokens that was set meanwhile' or diag $s->rest;
+    like $s->rest, qr/agent budget-\d+'s hourly budget: 38 tokens spent/, 'which names what it took';
+    is scalar(grep { $LF::JSON->encode($_->{json}) =~ /call_last/ } @{ $up->chats }), 0, 'the third question is not asked';
+    my @tools = map { @{ $_->{tools} // [] } } @{ $api->get("/api/agents/$a/session", 200)->{messages} };
+    is scalar(grep { defined $_->{result} } @tools), 2, 'what its tools did is in the history';
+    is $api->get("/api/budget/agents/$a", 200)->{tokens}{used}, 38, 'and what it took in the books';
+    is metric('librefang_budget_held_calls'), 0, 'nothing stays put aside';
+};
+
+subtest 'an agent, in dollars' => sub {
+    my $a = agent();
+    $api->post("/api/agents/$a/message", { message => 'hello' }, 200);
+    $api->put("/api/budget/agents/$a", { max_cost_per_day_usd => $CALL }, 200);
+    my $e = $api->post("/api/agents/$a/message", { message => 'hello' }, 429);
+    is $e->{details}{scope}, 'agent', 'is refused';
+    $api->post("/api/agents/$id/message", { message => 'hello' }, 200);
+    my $b = $api->get("/api/budget/agents/$a", 200);
+    is $b->{daily}{pct}, 1, 'all of it is spent';
+    is $b->{agent_id}, $a, 'its own';
+};
+
+subtest 'a provider' => sub {
+    my $a = agent(qq([model]\nprovider = "openai"\nmodel = "mock-model"\n[[fallback_models]]\nprovider = "other"\nmodel = "second-model"\nbase_url = "@{[ $up->url ]}"\n));
+    my $caps = $api->put('/api/budget/providers/openai', { max_cost_per_month_usd => 0.0000001 }, 200);
+    is $caps->{max_cost_per_month_usd}, 0.0000001, 'gets a cap';
+    $api->post("/api/agents/$a/message", { message => 'hello' }, 200);
+    is $up->chats->[-1]{json}{model}, 'second-model', 'and is passed over where another may serve';
+    my $e = $api->post('/v1/chat/completions', chat(), 429);
+    like $e->{error}{message}, qr/provider openai's monthly budget/, 'else refused';
+    my ($p) = grep { $_->{provider} eq 'openai' } @{ $api->get('/api/budget/providers', 200)->{providers} };
+    is_deeply [ @$p{qw(is_exhausted exhaustion_reason unconfigured)} ], [ JSON::PP::true(), 'budget_exceeded', JSON::PP::false() ], 'it shows as exhausted';
+    $api->put('/api/budget/providers/openai', { max_cost_per_month_usd => 0 }, 200);
+    $api->post('/v1/chat/completions', chat(), 200);
+};
+
+subtest 'a user' => sub {
+    my %zoe = (Authorization => 'Bearer key-of-zoe');
+    my $all = { max_hourly_usd => 0, max_daily_usd => 0, max_monthly_usd => 0.0002, alert_threshold => 0.5 };
+    is_deeply $api->put('/api/budget/users/zoe', $all, 200), $all, 'gets a budget';
+    my $ok = 0;
+    for (1 .. 12) { $api->raw('POST', '/v1/chat/completions', { headers => { 'Content-Type' => 'application/json', %zoe }, content => $LF::JSON->encode(chat()) })->{status} == 200 and $ok++ }
+    ok $ok > 0 && $ok < 7, "and so many calls: $ok";
+    my $b = $api->get('/api/budget/users/zoe', 200);
+    ok $b->{monthly}{spend} <= 0.0002 && $b->{alert_breach} && $b->{enforced}, 'which cost no more' or diag explain $b;
+    is $api->get("/api/budget/users/$b->{user_id}", 200)->{name}, 'zoe', 'she is found by her id';
+    my ($row) = grep { ($_->{name} // '') eq 'zoe' } @{ $api->get('/api/budget/users', 200)->{users} };
+    is $row->{limits}{alert_threshold}, 0.5, 'and stands in the list';
+    is $api->raw('POST', '/v1/chat/completions', { headers => { 'Content-Type' => 'application/json', Authorization => 'Bearer key-of-yan' },
+        content => $LF::JSON->encode(chat()) })->{status}, 200, 'others are served';
+    $api->call(GET => '/api/budget/users', undef, 403, \%zoe);
+    $api->put('/api/budget/users/zoe', { %$all, alert_threshold => undef }, 400);
+    $api->put('/api/budget/users/nobody', $all, 404);
+    my ($alert) = grep { $_->{scope} eq 'user' } @{ $api->get('/api/budget', 200)->{alerts} };
+    is $alert->{kind}, 'warning', 'her threshold was told';
+    $api->del('/api/budget/users/zoe', 204);
+    $api->del('/api/budget/users/zoe', 204);
+    is $api->get('/api/budget/users/zoe', 200)->{enforced}, JSON::PP::false(), 'taken away again';
+};
+
+subtest 'two hundred at once' => sub {
+    my @agents = map { agent() } 1 .. 4;
+    my $before = spent();
+    my $cap = $before + 0.002;
+    limit(max_daily_usd => $cap);
+    my @open = map {
+        my $i = $_;
+        $i % 4 ? $api->later('/v1/chat/completions', chat(stream => $i % 3 ? JSON::PP::false() : JSON::PP::true()), timeout => 30)
+            : $api->later("/api/agents/$agents[$i / 4 % 4]/message", { message => 'hello', ephemeral => JSON::PP::true() }, timeout => 30)
+    } 1 .. 200;
+    my %status;
+    for my $s (@open) { $s->read_head; $status{ $s->status }++; $s->rest }
+    is_deeply [ grep { $_ != 200 && $_ != 429 } keys %status ], [], 'each is answered or refused' or diag explain \%status;
+    cmp_ok $status{429} // 0, '>', 100, 'most are refused';
+    cmp_ok $status{200} // 0, '>', 5, 'some are not';
+    my $after = spent();
+    ok $after <= $cap, 'nothing was spent beyond the cap' or diag "$after > $cap";
+    ok abs($after - $before - $status{200} * $CALL) < 1e-9, 'and each was paid once' or diag $after - $before, ' ', $status{200};
+    is metric('librefang_budget_held_calls'), 0, 'nothing is put aside any more';
+    limit();
+};
+
+subtest 'a daemon that dies with a call under way' => sub {
+    my $before = spent();
+    limit(max_daily_usd => $before + 0.05);
+    my $s = $api->later('/v1/chat/completions', chat(messages => [ { role => 'user', content => 'NEVER-EVER' } ], max_tokens => 10000));
+    ok $api->wait_for(sub { (metric('librefang_budget_held_calls') // 0) == 1 }, 5), 'its price is put aside';
+    $api->post('/v1/chat/completions', chat(), 200);
+    my $e = $api->post('/v1/chat/completions', chat(max_tokens => 10000), 429);
+    ok $e->{error}{message} =~ /\$0\.03\d\d put aside/, 'and nobody else may spend it' or diag explain $e;
+    my ($pid) = @{ $api->processes->{librefangd} };
+    kill 'KILL', $pid;
+    ok $api->wait_for(sub { my $p = $api->processes->{librefangd}; $p && !grep { $_ == $pid } @$p }, 5), 'the next daemon';
+    ok $api->wait_for(sub { $api->raw('POST', '/v1/chat/completions', { headers => { 'Content-Type' => 'application/json' },
+        content => $LF::JSON->encode(chat(max_tokens => 10000)) })->{status} == 200 }, 5), 'lets it go';
+    ok abs(spent() - $before - 2 * $CALL) < 1e-9, 'what was spent stays spent' or diag spent() - $before;
+    is metric('librefang_budget_held_calls'), 0, 'nothing is put aside';
+    limit();
+};
+
+subtest 'setting them' => sub {
+    my $file = $api->home . '/config.toml';
+    like LF::slurp($file), qr/^max_hourly_usd = 0   # as much as one likes$/m, 'comments are kept';
+    $api->put('/api/budget', { max_hourly_usd => 3, daily_limit => 4.5, alert_threshold => 0.25, default_max_llm_tokens_per_hour => 7 }, 200);
+    my $text = LF::slurp($file);
+    like $text, qr/^max_hourly_usd = 3   # as much/m, 'the value is replaced';
+    like $text, qr/^max_daily_usd = 4\.5$/m, 'others are added';
+    like LF::slurp($api->home . '/backups/config.toml.prev'), qr/^max_hourly_usd = 0   #/m, 'the file before is kept';
+    for my $bad ({ max_hourly_usd => -1 }, { max_daily_usd => 'x' }, { alert_threshold => 2 }, { max_hourly_usd => 9, default_max_llm_tokens_per_hour => 1.5 }) {
+        $api->put('/api/budget', $bad, 400);
+    }
+    $api->put('/api/budget', '[]', 400);
+    $api->put('/api/budget/providers/' . 'x' x 200, { max_tokens_per_hour => 1 }, 400);
+    $api->put('/api/budget/providers/a%0Ab', { max_tokens_per_hour => 1 }, 400);
+    is LF::slurp($file), $text, 'what is wrong changes nothing';
+    $api->put('/api/budget/providers/odd%20%22one%22.x', { max_tokens_per_hour => 5 }, 200);
+    my ($p) = grep { $_->{provider} eq 'odd "one".x' } @{ $api->get('/api/budget/providers', 200)->{providers} };
+    is $p->{cap_tokens_per_hour}, 5, 'any name of a provider is taken';
+    $api->call(PUT => '/api/budget', { max_hourly_usd => 1 }, 403, { Authorization => 'Bearer key-of-zoe' });
+};
+
+$api->finish;
+
+subtest 'a configuration that is managed' => sub {
+    my $m = LF->start(@server, env => { LIBREFANG_CONFIG_MODE => 'managed', OPENAI_API_KEY => 'x' });
+    my $e = $m->put('/api/budget', { max_hourly_usd => 1 }, 423);
+    is $e->{code}, 'config_managed', 'is not written';
+    like $e->{source}, qr/config\.toml$/, 'and named';
+    $m->put('/api/budget/providers/openai', { max_tokens_per_hour => 1 }, 423);
+    $m->del('/api/budget/users/zoe', 423);
+    $m->finish;
+};
+
+done_testing;
