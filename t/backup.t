@@ -12,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 LF::needed();
+plan skip_all => 'python3 is not installed' if system('python3 -c pass >/dev/null 2>&1') != 0;
 my $dir = File::Temp->newdir('lf-backup-XXXXXXXX', TMPDIR => 1);
 my $api = LF->start;
 my $KV = '/api/memory/agents/11111111-2222-4333-8444-555555555555/kv';

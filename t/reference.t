@@ -7,6 +7,7 @@ use LF;
 use Test::More;
 
 LF::needed();
+plan skip_all => 'curl is not installed' if system('curl --version >/dev/null 2>&1') != 0;
 my $api = LF->start(config => qq([[users]]\nname = "ada"\nrole = "user"\n));
 my $text = LF::slurp(LF::builddir() . '/doc/endpoints.md');
 my @rows = map { my ($verb, $path) = split /\t/; "$verb $path" } split /\n/, LF::slurp(LF::builddir() . '/endpoints.tsv');

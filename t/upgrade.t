@@ -12,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 LF::needed();
+plan skip_all => 'python3 is not installed' if system('python3 -c pass >/dev/null 2>&1') != 0;
 my ($strace) = grep { -x } map {"$_/strace"} split /:/, $ENV{PATH};
 my $dir = File::Temp->newdir('lf-upgrade-XXXXXXXX', TMPDIR => 1);
 my @migrations = sort glob LF::srcdir() . '/db/migrations/*.sql';
