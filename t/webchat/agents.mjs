@@ -167,6 +167,7 @@ await steps({
 		await page.click('.tool summary');
 		check((await page.textContent('.tool .fold-body')).includes('"coffee"'), 'tool calls can be looked into');
 		check(await page.locator('table tbody tr').count() > 0, 'and calls of the model');
+		check((await page.locator('[aria-label="Table of the log"]').textContent()).includes('AgentMessage'), 'and its log');
 		await accessible(page, 'traces');
 		await picture(page, 'activity');
 		await b.over('what it does');

@@ -1,13 +1,14 @@
 // What an agent has been doing: figures, turns that run now, tool calls of its last turn, calls of its model.
 import { post } from '../core/api';
 import { may } from '../core/auth';
-import { count, money, sentence, tokens, when, whole } from '../ui/format';
+import { count, money, tokens, when, whole } from '../ui/format';
 import { Icon } from '../ui/icons';
 import { Act, Said, Section, Shown, Tile, useLoad, useWork } from '../ui/kit';
 
 interface Metrics { message_count: number; token_usage: { total_input_tokens: number; total_output_tokens: number }; tool_calls: { total_tool_calls: number }; cost_usd: number; call_count: number; error_count: number; avg_response_time_ms: number | null }
 interface Trace { tool_use_id: string; tool_name: string; input: unknown; rationale: string | null; execution_ms: number; is_error: boolean; output_summary: string; iteration: number; timestamp: string }
 interface Call { timestamp: string; model: string; provider: string; input_tokens: number; output_tokens: number; cost_usd: number; tool_calls: number; latency_ms: number }
+interface Entry { seq: number; timestamp: string; action: string; detail: string; outcome: string }
 interface Run { session_id: string; started_at: string }
 
 const ms = (n: number) => (n < 1000 ? `${Math.round(n)} ms` : `${(n / 1000).toFixed(1)} s`);
@@ -98,11 +99,27 @@ function Calls({ id }: { id: string }) {
 						))}</tbody>
 					</table>
 				</div>
-			) : <p class="soft">{sentence('none yet')}</p>)}</Shown>
+			) : <p class="soft">None yet.</p>)}</Shown>
+		</Section>
+	);
+}
+
+function Log({ id }: { id: string }) {
+	const log = useLoad<{ logs: Entry[] }>(`/api/agents/${id}/logs?n=50`);
+	return (
+		<Section title="Log">
+			<Shown of={log} what="The log">{({ logs }) => (logs.length ? (
+				<div class="table" tabIndex={0} role="region" aria-label="Table of the log">
+					<table>
+						<thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col">More</th><th scope="col">How it went</th></tr></thead>
+						<tbody>{logs.map((l) => <tr key={l.seq}><td>{when(l.timestamp)}</td><td>{l.action}</td><td class="long">{l.detail}</td><td>{l.outcome}</td></tr>)}</tbody>
+					</table>
+				</div>
+			) : <p class="soft">Nothing yet.</p>)}</Shown>
 		</Section>
 	);
 }
 
 export function Activity({ id }: { id: string }) {
-	return <><Running id={id} /><Figures id={id} /><Traces id={id} /><Calls id={id} /></>;
+	return <><Running id={id} /><Figures id={id} /><Traces id={id} /><Calls id={id} /><Log id={id} /></>;
 }

@@ -1,24 +1,26 @@
 // What may be spent: by all, by an agent, at a provider. 0 is no limit.
+import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import * as agents from '../core/agents';
-import { get, put } from '../core/api';
+import { del, get, put } from '../core/api';
 import { may } from '../core/auth';
 import { money, tokens } from '../ui/format';
-import { Icon } from '../ui/icons';
-import { Dialog, Field, Said, Section, Shown, useLoad, useWork, type Work } from '../ui/kit';
+import { Act, Dialog, Field, Said, Section, Shown, useLoad, useWork, type Work } from '../ui/kit';
 
 interface Budget {
 	hourly_spend: number; hourly_limit: number; daily_spend: number; daily_limit: number; monthly_spend: number; monthly_limit: number;
 	alert_threshold: number; default_max_llm_tokens_per_hour: number;
 }
 interface OfAgent { agent_id: string; name: string; daily_cost_usd: number; hourly_limit: number; daily_limit: number; monthly_limit: number; max_llm_tokens_per_hour: number | null }
+interface OfUser { user_id: string; name: string | null; hourly_cost_usd: number; daily_cost_usd: number; monthly_cost_usd: number; limits: UserLimits | null }
+interface UserLimits { max_hourly_usd: number; max_daily_usd: number; max_monthly_usd: number; alert_threshold: number }
 interface OfProvider {
 	provider: string; cap_hourly_usd: number; cap_daily_usd: number; cap_monthly_usd: number; cap_tokens_per_hour: number;
 	spend_hourly_usd: number; spend_daily_usd: number; spend_monthly_usd: number; is_exhausted: boolean; exhaustion_reason: string | null;
 }
 
 const WINDOWS = ['hourly', 'daily', 'monthly'] as const;
-const NAMES = { hourly: 'An hour', daily: 'A day', monthly: 'A month' } as const;
+const NAMES = { hourly: 'This hour', daily: 'Today', monthly: 'This month' } as const;
 const USD = { type: 'number', min: 0, step: 'any', required: true } as const;
 const limit = (n: number) => (n > 0 ? money(n) : 'no limit');
 
@@ -35,21 +37,21 @@ function Meter({ name, spend, most, alert }: { name: string; spend: number; most
 }
 
 function Everybody() {
-	const b = useLoad<Budget>('/api/budget');
+	const b = useLoad<Budget>('/api/budget'), work = useWork();
 	return (
 		<Section title="All together" note="In dollars, by the clock of UTC. 0 is no limit.">
 			<Shown of={b} what="Budgets">{(d) => (
 				<>
-					<dl class="tiles">{WINDOWS.map((w) => <Meter key={w} name={`${NAMES[w]}, now`} spend={d[`${w}_spend`]} most={d[`${w}_limit`]} alert={d.alert_threshold} />)}</dl>
-					{may('admin') && <Form key={JSON.stringify(d)} was={d} again={b.again} />}
+					<dl class="tiles">{WINDOWS.map((w) => <Meter key={w} name={NAMES[w]} spend={d[`${w}_spend`]} most={d[`${w}_limit`]} alert={d.alert_threshold} />)}</dl>
+					{may('admin') && <Form key={JSON.stringify([d.hourly_limit, d.daily_limit, d.monthly_limit, d.alert_threshold, d.default_max_llm_tokens_per_hour])} was={d} work={work} again={b.again} />}
 				</>
 			)}</Shown>
 		</Section>
 	);
 }
 
-function Form({ was, again }: { was: Budget; again: () => Promise<void> }) {
-	const work = useWork();
+// Made anew when the limits are others; how it went lasts.
+function Form({ was, work, again }: { was: Budget; work: Work; again: () => Promise<void> }) {
 	const [d, set] = useState<Record<string, string>>({
 		max_hourly_usd: `${was.hourly_limit}`, max_daily_usd: `${was.daily_limit}`, max_monthly_usd: `${was.monthly_limit}`,
 		alert_threshold: `${Math.round(was.alert_threshold * 100)}`, default_max_llm_tokens_per_hour: `${was.default_max_llm_tokens_per_hour}`,
@@ -63,7 +65,7 @@ function Form({ was, again }: { was: Budget; again: () => Promise<void> }) {
 			const body = Object.fromEntries(Object.entries(d).map(([k, v]) => [k, Number(v)]));
 			body.alert_threshold = body.alert_threshold! / 100;
 			await put('/api/budget', body);
-			void again();
+			await again();
 			return 'Saved.';
 		});
 	}
@@ -81,21 +83,28 @@ function Form({ was, again }: { was: Budget; again: () => Promise<void> }) {
 	);
 }
 
+interface Cap { key: string; name: string; value: number; step?: number; max?: number }
+
+const COSTS = ['At most an hour', 'At most a day', 'At most a month'];
+const caps = (keys: string[], values: number[]): Cap[] => keys.map((key, i) => ({ key, name: COSTS[i] ?? 'Tokens an hour', value: values[i]!, step: i < 3 ? undefined : 1 }));
+const KEYS = ['max_cost_per_hour_usd', 'max_cost_per_day_usd', 'max_cost_per_month_usd'];
+
 // The limits of one of them.
-function Caps({ name, was, tokenKey, onClose, work, store }: { name: string; was: number[]; tokenKey: string; onClose: () => void; work: Work; store: (body: Record<string, number>) => Promise<void> }) {
-	const keys = ['max_cost_per_hour_usd', 'max_cost_per_day_usd', 'max_cost_per_month_usd', tokenKey];
-	const [d, set] = useState(was.map(String));
+function Caps({ name, list, onClose, work, store, also }: { name: string; list: Cap[]; onClose: () => void; work: Work; store: (body: Record<string, number>) => Promise<void>; also?: ComponentChildren }) {
+	const [d, set] = useState(list.map((c) => `${c.value}`));
 	return (
-		<Dialog title={`Budget of ${name}`} onClose={onClose} work={work} act="Save" onAct={() => store(Object.fromEntries(keys.map((k, i) => [k, Number(d[i])])))}>
+		<Dialog title={`Budget of ${name}`} onClose={onClose} work={work} act="Save" also={also} onAct={() => store(Object.fromEntries(list.map((c, i) => [c.key, Number(d[i])])))}>
 			<p class="soft small">In dollars. 0 is no limit of its own.</p>
 			<div class="fields">
-				{['At most an hour', 'At most a day', 'At most a month', 'Tokens an hour'].map((n, i) => (
-					<Field key={n} name={n}>{(id) => <input id={id} {...USD} step={i === 3 ? 1 : 'any'} value={d[i]} onInput={(e) => set(d.map((x, k) => (k === i ? e.currentTarget.value : x)))} />}</Field>
+				{list.map((c, i) => (
+					<Field key={c.key} name={c.name}>{(id) => <input id={id} {...USD} max={c.max} step={c.step ?? 'any'} value={d[i]} onInput={(e) => set(d.map((x, k) => (k === i ? e.currentTarget.value : x)))} />}</Field>
 				))}
 			</div>
 		</Dialog>
 	);
 }
+
+const Edit = ({ name, onClick }: { name: string; onClick: () => void }) => <td><Act icon="edit" name={`Budget of ${name}`} onClick={onClick} /></td>;
 
 interface Detail { hourly: { limit: number }; daily: { limit: number }; monthly: { limit: number }; tokens: { limit: number } }
 
@@ -122,7 +131,7 @@ function Agents() {
 								return (
 									<tr key={a.id}><th scope="row">{a.name}</th><td class="to-right">{k ? money(k.daily_cost_usd) : '–'}</td><td class="to-right">{k ? limit(k.hourly_limit) : '–'}</td><td class="to-right">{k ? limit(k.daily_limit) : '–'}</td>
 										<td class="to-right">{k ? limit(k.monthly_limit) : '–'}</td><td class="to-right">{k?.max_llm_tokens_per_hour ? tokens(k.max_llm_tokens_per_hour) : '–'}</td>
-										{may('admin') && <td><button type="button" class="quiet square" title={`Budget of ${a.name}`} aria-label={`Budget of ${a.name}`} onClick={() => edit(a.id, a.name)}><Icon name="edit" /></button></td>}</tr>
+										{may('admin') && <Edit name={a.name} onClick={() => edit(a.id, a.name)} />}</tr>
 								);
 							})}</tbody>
 						</table>
@@ -130,7 +139,7 @@ function Agents() {
 				);
 			}}</Shown>
 			<Said work={open} />
-			{now && <Caps key={now.id} name={now.name} was={now.was} tokenKey="max_llm_tokens_per_hour" work={work} onClose={() => set(null)} store={async (body) => {
+			{now && <Caps key={now.id} name={now.name} list={caps([...KEYS, 'max_llm_tokens_per_hour'], now.was)} work={work} onClose={() => set(null)} store={async (body) => {
 				await put(`/api/budget/agents/${now.id}`, body);
 				await list.again();
 			}} />}
@@ -151,12 +160,12 @@ function AtProviders() {
 						<tbody>{providers.map((p) => (
 							<tr key={p.provider}><th scope="row">{p.provider} {p.is_exhausted && <span class="badge is-bad">{(p.exhaustion_reason ?? 'exhausted').replace(/_/g, ' ')}</span>}</th>
 								{WINDOWS.map((w) => <td key={w} class="to-right">{money(p[`spend_${w}_usd`])} <span class="soft small">of {limit(p[`cap_${w}_usd`])}</span></td>)}
-								{may('admin') && <td><button type="button" class="quiet square" title={`Budget of ${p.provider}`} aria-label={`Budget of ${p.provider}`} onClick={() => { work.clear(); set(p); }}><Icon name="edit" /></button></td>}</tr>
+								{may('admin') && <Edit name={p.provider} onClick={() => { work.clear(); set(p); }} />}</tr>
 						))}</tbody>
 					</table>
 				</div>
 			))}</Shown>
-			{now && <Caps key={now.provider} name={now.provider} was={[now.cap_hourly_usd, now.cap_daily_usd, now.cap_monthly_usd, now.cap_tokens_per_hour]} tokenKey="max_tokens_per_hour" work={work} onClose={() => set(null)} store={async (body) => {
+			{now && <Caps key={now.provider} name={now.provider} list={caps([...KEYS, 'max_tokens_per_hour'], [now.cap_hourly_usd, now.cap_daily_usd, now.cap_monthly_usd, now.cap_tokens_per_hour])} work={work} onClose={() => set(null)} store={async (body) => {
 				await put(`/api/budget/providers/${now.provider}`, body);
 				await list.again();
 			}} />}
@@ -164,6 +173,44 @@ function AtProviders() {
 	);
 }
 
+const ROOT = '00000000-0000-0000-0000-72006f0074a0';     // whoever has the api_key: not somebody to hold short
+
+function Users() {
+	const list = useLoad<{ users: OfUser[] }>('/api/budget/users?limit=1000');
+	const work = useWork();
+	const [now, set] = useState<OfUser | null>(null);
+	const limits = now?.limits ?? { max_hourly_usd: 0, max_daily_usd: 0, max_monthly_usd: 0, alert_threshold: 0.8 };
+	const nameOf = (u: OfUser) => u.name ?? (u.user_id === ROOT ? 'the owner' : u.user_id);
+	const drop = () => void work.run(async () => {
+		await del(`/api/budget/users/${now!.user_id}`);
+		await list.again();
+		set(null);
+	});
+	return (
+		<Section title="Each user">
+			<Shown of={list} what="Budgets of users">{({ users }) => (!users.length ? <p class="soft">Nobody yet.</p> : (
+				<div class="table" tabIndex={0} role="region" aria-label="Table of budgets of users">
+					<table>
+						<thead><tr><th scope="col">User</th>{WINDOWS.map((w) => <th key={w} scope="col" class="to-right">{NAMES[w]}</th>)}<th scope="col"><span class="away">What to do</span></th></tr></thead>
+						<tbody>{users.map((u) => (
+							<tr key={u.user_id}><th scope="row">{nameOf(u)}</th>
+								{WINDOWS.map((w) => <td key={w} class="to-right">{money(u[`${w}_cost_usd`])} <span class="soft small">of {limit(u.limits?.[`max_${w}_usd`] ?? 0)}</span></td>)}
+								{u.name ? <Edit name={u.name} onClick={() => { work.clear(); set(u); }} /> : <td />}</tr>
+						))}</tbody>
+					</table>
+				</div>
+			))}</Shown>
+			{now && <Caps key={now.user_id} name={nameOf(now)} work={work} onClose={() => set(null)} list={[
+				...caps(['max_hourly_usd', 'max_daily_usd', 'max_monthly_usd'], [limits.max_hourly_usd, limits.max_daily_usd, limits.max_monthly_usd]),
+				{ key: 'alert_threshold', name: 'Warn at this part of a limit', value: limits.alert_threshold, max: 1 },
+			]} also={now.limits && <button type="button" class="plain" disabled={work.busy} onClick={drop}>No budget</button>} store={async (body) => {
+				await put(`/api/budget/users/${now.user_id}`, body);
+				await list.again();
+			}} />}
+		</Section>
+	);
+}
+
 export function Budgets() {
-	return <><Everybody /><Agents /><AtProviders /></>;
+	return <><Everybody /><Agents /><AtProviders />{may('admin') && <Users />}</>;
 }

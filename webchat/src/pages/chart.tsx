@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 
 export interface Day { date: string; value: number; more: string[] }
 
-const W = 720, H = 200, LEFT = 56, BOTTOM = 26, TOP = 10;
+const W = 720, H = 220, LEFT = 76, BOTTOM = 30, TOP = 18;
 
 // A round number that nothing exceeds: 1, 2 or 5 and zeros.
 function ceiling(n: number): number {

@@ -1,6 +1,7 @@
 // What the models were used for and what it cost; the budgets that hold it: #/usage, #/usage/budgets.
 import { useState } from 'preact/hooks';
 import { call } from '../core/api';
+import { may } from '../core/auth';
 import { path } from '../core/route';
 import { count, money, tokens } from '../ui/format';
 import { Icon } from '../ui/icons';
@@ -73,7 +74,7 @@ function Models() {
 				return !models.length ? <p class="soft">Nothing yet.</p> : (
 					<div class="table" tabIndex={0} role="region" aria-label="Table of models">
 						<table>
-							<thead><tr><th scope="col">Model</th><th scope="col" class="to-right">Cost</th><th scope="col" class="to-right">Calls</th><th scope="col" class="to-right">In</th><th scope="col" class="to-right">Out</th><th scope="col" class="to-right">Takes</th><th scope="col" class="to-right">19 of 20 within</th></tr></thead>
+							<thead><tr><th scope="col">Model</th><th scope="col" class="to-right">Cost</th><th scope="col" class="to-right">Calls</th><th scope="col" class="to-right">In</th><th scope="col" class="to-right">Out</th><th scope="col" class="to-right">Takes</th><th scope="col" class="to-right">95 % within</th></tr></thead>
 							<tbody>{models.map((m) => (
 								<tr key={m.model}><th scope="row">{m.model}<Share of={m.total_cost_usd} most={most} /></th><td class="to-right">{money(m.total_cost_usd)}</td><td class="to-right">{m.call_count.toLocaleString()}</td>
 									<td class="to-right">{tokens(m.total_input_tokens)}</td><td class="to-right">{tokens(m.total_output_tokens)}</td><td class="to-right">{ms(m.avg_latency_ms)}</td><td class="to-right">{ms(m.p95_latency_ms)}</td></tr>
@@ -121,7 +122,7 @@ export function Usage() {
 		save(`usage-${new Date().toISOString().slice(0, 10)}.csv`, await (await call('GET', '/api/usage/export?format=csv')).blob());
 	});
 	return (
-		<Frame title="Usage" acts={part !== 'budgets' && <button type="button" class="plain" disabled={work.busy} onClick={out}><Icon name="load" /><span>Export as CSV</span></button>}>
+		<Frame title="Usage" acts={part !== 'budgets' && may('admin') && <button type="button" class="plain" disabled={work.busy} onClick={out}><Icon name="load" /><span>Export as CSV</span></button>}>
 			<nav class="tabs" aria-label="Parts of this page">
 				<a href="#/usage" aria-current={part === 'budgets' ? undefined : 'page'}>Usage and cost</a>
 				<a href="#/usage/budgets" aria-current={part === 'budgets' ? 'page' : undefined}>Budgets</a>

@@ -6,7 +6,7 @@ export function tokens(n: number): string {
 
 export function money(usd: number): string {
 	if (usd === 0) return 'free';
-	return usd < 0.0001 ? '< $0.0001' : `$${usd.toFixed(usd < 0.1 ? 4 : 2)}`;
+	return usd < 0.0001 ? '< $0.0001' : `$${usd < 0.1 ? usd.toFixed(4).replace(/0{1,2}$/, '') : usd.toFixed(2)}`;
 }
 
 export function clock(iso: string): string {
