@@ -172,6 +172,34 @@ callf(struct cli *cli, const char *verb, const char *body, struct answer *a, con
 	return call(cli, verb, target, body, QUICK_MS, a);
 }
 
+int
+call_copy(struct cli *cli, const char *target, FILE *out)
+{
+	struct uhttp *h = calloc(1, sizeof(*h));
+	SCOPED_ANSWER a = { .body = BUF_INIT(ANSWER_MAX) };
+	char part[16384];
+	ssize_t n = 0;
+	int rc;
+
+	if (h == NULL)
+		return complain(EXIT_FAILED, "no memory");
+	h->fd = -1;
+	rc = ask(cli, h, "GET", target, NULL, SLOW);
+	a.status = h->status;
+	if (rc == EXIT_GOOD && h->status >= 400) {
+		rc = read_body(h, &a);
+		rc = rc == EXIT_GOOD ? refused(cli, &a) : rc;
+	} else if (rc == EXIT_GOOD) {
+		while ((n = uhttp_read(h, part, sizeof(part))) > 0 && fwrite(part, 1, (size_t)n, out) == (size_t)n)
+			;
+		if (n != 0 || fflush(out) != 0)
+			rc = complain(EXIT_FAILED, n < 0 ? "the answer broke off" : "it cannot be written: %s", strerror(errno));
+	}
+	uhttp_close(h);
+	free(h);
+	return rc;
+}
+
 /* --- event streams ------------------------------------------------------------------ */
 
 struct events {

@@ -4,6 +4,7 @@
 #ifndef LF_CLI_H
 #define LF_CLI_H
 #include <json-c/json.h>
+#include <stdio.h>
 #include "cli/settings.h"
 #include "lib/base/buf.h"
 
@@ -41,6 +42,8 @@ int cmd_restore(struct cli *, int, char **);
 int cmd_logs(struct cli *, int, char **);
 int cmd_openapi(struct cli *, int, char **);
 int cmd_vault(struct cli *, int, char **);
+int cmd_usage(struct cli *, int, char **);
+int cmd_budget(struct cli *, int, char **);
 int cmd_version(struct cli *, int, char **);
 
 /* Fill set and paths; false after a message. */
@@ -97,6 +100,8 @@ struct stream {
 };
 /* POST, and an event stream is the answer. */
 int call_stream(struct cli *, const char *target, const char *body, const struct stream *) MUST_CHECK;
+/* GET; the body goes to out as it comes. */
+int call_copy(struct cli *, const char *target, FILE *out) MUST_CHECK;
 /* JSON mode: print the body as it came; true if that was all. */
 bool print_raw(const struct cli *, const struct answer *);
 /* Percent-encode a path segment. */
@@ -126,6 +131,11 @@ void table_cell(struct table *, const char *);
 void table_pair(struct table *, const char *name, const char *value);  /* a row of two */
 void table_list(struct table *, const char *name, struct json_object *array_of_texts);
 void table_print(struct table *, bool tty);             /* and frees */
+
+/* A number of that object; dollars have two places, six when they are few. (cmd_usage.c) */
+void count_cell(struct table *, struct json_object *, const char *key);
+void dollars_cell(struct table *, struct json_object *, const char *key);
+const char *dollars(struct json_object *, const char *key, char out[static 32]);
 
 /* Text of others (UTF-8) onto the terminal: control characters but newline and tab are dropped, C1 ones too. */
 void print_text(const char *, size_t);

@@ -4,6 +4,7 @@ librefang_SOURCES = \
 	cli/child.c \
 	cli/cmd_agent.c \
 	cli/cmd_backup.c \
+	cli/cmd_budget.c \
 	cli/cmd_chat.c \
 	cli/cmd_config.c \
 	cli/cmd_front.c \
@@ -29,6 +30,7 @@ librefang_SOURCES = \
 	cli/sup.c \
 	cli/sup_boot.c \
 	cli/table.c \
+	cli/cmd_usage.c \
 	cli/cmd_vault.c \
 	cli/watcher.c \
 	cli/webchat.c

@@ -40,6 +40,11 @@ static const struct command {
 	    "conversations" },
 	{ "config", cmd_config, "show | get KEY | set KEY VALUE", "config.toml; KEY is a dotted path" },
 	{ "vault", cmd_vault, "init | list | set NAME | remove NAME | rotate-key", "secrets; a value comes from standard input" },
+	{ "usage", cmd_usage, "[summary | agents | models | days | export [FILE]]", "what was used, and what it cost; export: as CSV" },
+	{ "budget", cmd_budget, "[show] [--agent NAME | --user NAME] | agents | providers | users |\n"
+	    "        set [--agent NAME | --provider ID | --user NAME] [--hourly USD] [--daily USD] [--monthly USD]\n"
+	    "        [--tokens N] [--alert SHARE] | clear [--agent NAME | --provider ID | --user NAME]",
+	    "what may be spent; 0: no limit" },
 	{ "nginx-conf", cmd_nginx_conf, SITE_ARGS, "print a site for this machine's nginx" },
 	{ "apache-conf", cmd_apache_conf, SITE_ARGS, "the same for Apache" },
 	{ "lighttpd-conf", cmd_lighttpd_conf, SITE_ARGS " [--cgi] [--script] [--script-file FILE]", "the same for lighttpd" },

@@ -1,6 +1,6 @@
 # What fish completes of librefang(1).
 
-set -l commands init start stop restart status doctor login chat message agent sessions config vault nginx-conf apache-conf lighttpd-conf backup restore logs openapi version
+set -l commands init start stop restart status doctor login chat message agent sessions config vault usage budget nginx-conf apache-conf lighttpd-conf backup restore logs openapi version
 complete -c librefang -f
 complete -c librefang -l home -r -a '(__fish_complete_directories)' -d 'the home'
 complete -c librefang -l json -d 'the answer as JSON'
@@ -22,6 +22,11 @@ complete -c librefang -n '__fish_seen_subcommand_from sessions' -l label -r
 complete -c librefang -n '__fish_seen_subcommand_from sessions' -s n -r -d 'how many'
 complete -c librefang -n '__fish_seen_subcommand_from config' -a 'show get set'
 complete -c librefang -n '__fish_seen_subcommand_from vault' -a 'init list set remove rotate-key'
+complete -c librefang -n '__fish_seen_subcommand_from usage' -a 'summary agents models days export' -F
+complete -c librefang -n '__fish_seen_subcommand_from budget' -a 'show agents providers users set clear'
+for option in agent provider user hourly daily monthly tokens alert
+	complete -c librefang -n '__fish_seen_subcommand_from budget' -l $option -r
+end
 for site in nginx-conf apache-conf lighttpd-conf
 	complete -c librefang -n "__fish_seen_subcommand_from $site" -l server-name -r
 	complete -c librefang -n "__fish_seen_subcommand_from $site" -l cert -rF
