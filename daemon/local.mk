@@ -34,6 +34,7 @@ libdaemon_a_SOURCES = \
 	daemon/live/session_context.c \
 	daemon/live/sessions.c \
 	daemon/live/system.c \
+	daemon/live/templates.c \
 	daemon/live/uploads.c \
 	daemon/live/usage.c \
 	daemon/live/vault.c \

@@ -23,6 +23,7 @@ EMBED(migration_0007, "db/migrations/0007_catalog.sql");
 EMBED(migration_0008, "db/migrations/0008_events.sql");
 EMBED(migration_0009, "db/migrations/0009_audit.sql");
 EMBED(migration_0010, "db/migrations/0010_turn_open.sql");
+EMBED(migration_0011, "db/migrations/0011_templates.sql");
 
 static const struct {
 	const char *name;
@@ -38,6 +39,7 @@ static const struct {
 	{ "0008_events", migration_0008 },
 	{ "0009_audit", migration_0009 },
 	{ "0010_turn_open", migration_0010 },
+	{ "0011_templates", migration_0011 },
 };
 
 int

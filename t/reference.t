@@ -42,6 +42,7 @@ for my $row (sort { ($a =~ /shutdown/) <=> ($b =~ /shutdown/) || $a cmp $b } key
         $more{LOGIN} = $api->call(POST => '/api/auth/link', { token => $link }, 200, { Authorization => undef })->{token};
     }
     if ($row =~ m{/uploads/}) { $more{UPLOAD} = $api->call(POST => "/api/agents/$agent/upload", 'x', 201, { 'Content-Type' => 'text/plain' })->{file_id} }
+    if ($row =~ m{/templates/\{name\}}) { $api->put('/api/templates/coder', { description => 'changed' }, 200) }
     if ($row =~ m{/files/}) { $api->put("/api/agents/$agent/files/SOUL.md", { content => 'x' }, 200) }
     if ($row =~ m{kv/\{key\}}) { $api->put("/api/memory/agents/$agent/kv/colour", { value => 'red' }, 200) }
     if ($row =~ m{/api/vault}) { $api->put('/api/vault/SEARCH_API_KEY', { value => 'x' }, 200) }

@@ -40,7 +40,7 @@ sub place {
     my ($path, %by) = @_;
     my %in = (id => $path =~ m{/models/} ? 'gpt-4o' : $path =~ m{^/api/(?:v1/)?sessions/} ? $session : $ada, session_id => $session, key => 'kept',
         filename => 'SOUL.md', label => 'none', file_id => '99999999-9999-4999-8999-999999999999',
-        name => $path =~ /tools/ ? 'file_read' : 'openai', %by);
+        name => $path =~ /tools/ ? 'file_read' : $path =~ /templates/ ? 'coder' : 'openai', version_id => 1, %by);
     return $path =~ s/\{(\w+)\*?\}/$in{$1} \/\/ 'x'/ger;
 }
 

@@ -34,5 +34,15 @@ libagent_a_SOURCES = \
 	lib/agent/workspace.c
 
 # embedded
-lib/agent/templates.$(OBJEXT): share/agents/assistant.toml share/agents/coder.toml \
-	share/agents/researcher.toml share/agents/writer.toml
+lib/agent/templates.$(OBJEXT): share/agents/academic-researcher.toml share/agents/analyst.toml \
+	share/agents/architect.toml share/agents/assistant.toml share/agents/code-reviewer.toml \
+	share/agents/coder.toml share/agents/customer-support.toml share/agents/data-scientist.toml \
+	share/agents/debugger.toml share/agents/devops-lead.toml share/agents/doc-writer.toml \
+	share/agents/email-assistant.toml share/agents/health-tracker.toml \
+	share/agents/hello-world.toml share/agents/home-automation.toml \
+	share/agents/legal-assistant.toml share/agents/meeting-assistant.toml share/agents/ops.toml \
+	share/agents/orchestrator.toml share/agents/personal-finance.toml share/agents/planner.toml \
+	share/agents/recipe-assistant.toml share/agents/recruiter.toml share/agents/researcher.toml \
+	share/agents/sales-assistant.toml share/agents/security-auditor.toml \
+	share/agents/social-media.toml share/agents/test-engineer.toml share/agents/translator.toml \
+	share/agents/travel-planner.toml share/agents/tutor.toml share/agents/writer.toml

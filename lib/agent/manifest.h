@@ -59,4 +59,12 @@ size_t template_names(const char *const **ret);
  * Text in the arena. Errors: BAD_REQUEST invalid_manifest "Invalid template name"; NOT_FOUND template_not_found.
  */
 enum err template_load(struct ctx *, const char *name, const char **toml, size_t *n) MUST_CHECK;
+/* The same without workspaces: what is listed. *ret_own: it lies in the home. NOT_FOUND template_not_found. */
+enum err template_find(struct ctx *, const char *name, const char **toml, size_t *n, bool *ret_own) MUST_CHECK;
+bool is_template_name(const char *);
+/* Names of all that template_find() finds, sorted. */
+enum err templates_all(struct ctx *, const char ***ret, size_t *ret_n) MUST_CHECK;
+/* Write or remove <home>/agent-types/<name>.toml. IO; NOT_FOUND template_not_found. */
+enum err template_save(struct ctx *, const char *name, const char *toml) MUST_CHECK;
+enum err template_remove(struct ctx *, const char *name) MUST_CHECK;
 #endif

@@ -1,26 +1,35 @@
 /*
- * Templates: manifests to begin with. Four are part of the program; those in the home go first.
+ * Templates: manifests to begin with. Many are part of the program; those in the home go first, also
+ * under the same name.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/agent/manifest.h"
 #include "lib/agent/sandbox.h"
 #include "lib/base/embed.h"
+#include "lib/base/util.h"
 #include "lib/svc/config.h"
 
-EMBED(tpl_assistant, "share/agents/assistant.toml");
-EMBED(tpl_coder, "share/agents/coder.toml");
-EMBED(tpl_researcher, "share/agents/researcher.toml");
-EMBED(tpl_writer, "share/agents/writer.toml");
+#define TEMPLATE(id, name) EMBED(tpl_##id, "share/agents/" name ".toml");
+#include "lib/agent/templates.def"
+#undef TEMPLATE
 
-static const char *const names[] = { "assistant", "coder", "researcher", "writer" };
+static const char *const names[] = {
+#define TEMPLATE(id, name) name,
+#include "lib/agent/templates.def"
+#undef TEMPLATE
+};
+
+enum { LISTED_MAX = 1000 };
 
 const char *
 template_text(const char *name, size_t *n)
 {
 	const struct { const char *text; size_t n; } texts[] = {
-		{ tpl_assistant, EMBED_SIZE(tpl_assistant) }, { tpl_coder, EMBED_SIZE(tpl_coder) },
-		{ tpl_researcher, EMBED_SIZE(tpl_researcher) }, { tpl_writer, EMBED_SIZE(tpl_writer) },
+#define TEMPLATE(id, name) { tpl_##id, EMBED_SIZE(tpl_##id) },
+#include "lib/agent/templates.def"
+#undef TEMPLATE
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -38,7 +47,7 @@ template_names(const char *const **ret)
 	return ARRAY_LEN(names);
 }
 
-static bool
+bool
 is_template_name(const char *s)
 {
 	size_t n = strlen(s);
@@ -66,23 +75,121 @@ from_home(struct ctx *c, const char *dir, const char *name, const char *tail, co
 	return *toml != NULL ? ERR_OK : fail(c, ERR_NOMEM, "out of memory");
 }
 
+static enum err
+unknown(struct ctx *c, const char *name)
+{
+	return fail_code(c, ERR_NOT_FOUND, "template_not_found", "Template '%s' not found", name);
+}
+
 enum err
-template_load(struct ctx *c, const char *name, const char **toml, size_t *n)
+template_find(struct ctx *c, const char *name, const char **toml, size_t *n, bool *ret_own)
 {
 	enum err e;
 
+	*ret_own = true;
 	if (!is_template_name(name))
-		return fail_code(c, ERR_BAD_REQUEST, "invalid_manifest", "Invalid template name");
+		return unknown(c, "?");
 	e = from_home(c, "agent-types/", name, ".toml", toml, n);
 	if (e == ERR_NOT_FOUND)
 		e = from_home(c, "agent-types/", name, "/agent.toml", toml, n);
 	if (e != ERR_NOT_FOUND)
 		return e;
+	*ret_own = false;
 	*toml = template_text(name, n);
-	if (*toml != NULL)
-		return ERR_OK;
+	return *toml != NULL ? ERR_OK : unknown(c, name);
+}
+
+enum err
+template_load(struct ctx *c, const char *name, const char **toml, size_t *n)
+{
+	bool own;
+	enum err e;
+
+	if (!is_template_name(name))
+		return fail_code(c, ERR_BAD_REQUEST, "invalid_manifest", "Invalid template name");
+	e = template_find(c, name, toml, n, &own);
+	if (e != ERR_NOT_FOUND)
+		return e;
 	e = from_home(c, "workspaces/agents/", name, "/agent.toml", toml, n);
 	if (e == ERR_NOT_FOUND)
-		return fail_code(c, e, "template_not_found", "Template '%s' not found", name);
+		return unknown(c, name);
 	return e;
+}
+
+/* --- all of them --------------------------------------------------------------------- */
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "x.toml" or "x/" of a listing's line; NULL: neither. */
+static char *
+listed_name(struct ctx *c, const char *line, size_t n)
+{
+	size_t k = n > 5 && memcmp(line + n - 5, ".toml", 5) == 0 ? n - 5 : n > 1 && line[n - 1] == '/' ? n - 1 : 0;
+	char *s = k > 0 ? ctx_strndup(c, line, k) : NULL;
+
+	return s != NULL && is_template_name(s) ? s : NULL;
+}
+
+enum err
+templates_all(struct ctx *c, const char ***ret, size_t *ret_n)
+{
+	SCOPED_BUF b = BUF_INIT(LISTED_MAX * 260);
+	size_t n = 0, total = 0, k = 0;
+	const char **all = ctx_alloc(c, (ARRAY_LEN(names) + LISTED_MAX) * sizeof(*all));
+
+	if (all == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	for (; n < ARRAY_LEN(names); n++)
+		all[n] = names[n];
+	if (sandbox_list(c, c->cfg->home, "agent-types", 11, 0, LISTED_MAX, &b, &total) != ERR_OK)
+		c->fault = (struct fault){ 0 };         /* nobody has made the directory */
+	for (const char *p = b.p, *end; p != NULL && *p != '\0'; p = end + (*end == '\n')) {
+		const char *name;
+
+		end = strchrnul(p, '\n');
+		name = listed_name(c, p, (size_t)(end - p));
+		if (name != NULL && n < ARRAY_LEN(names) + LISTED_MAX)
+			all[n++] = name;
+	}
+	qsort(all, n, sizeof(*all), by_name);
+	for (size_t i = 0; i < n; i++)          /* one of the home may hide one of ours */
+		if (k == 0 || strcmp(all[k - 1], all[i]) != 0)
+			all[k++] = all[i];
+	*ret = all;
+	*ret_n = k;
+	return ERR_OK;
+}
+
+/* --- writing ----------------------------------------------------------------------------- */
+
+static const char *
+own_path(struct ctx *c, const char *name)
+{
+	return ctx_printf(c, "%s/agent-types/%s.toml", c->cfg->home, name);
+}
+
+enum err
+template_save(struct ctx *c, const char *name, const char *toml)
+{
+	const char *dir = ctx_printf(c, "%s/agent-types", c->cfg->home), *path = own_path(c, name);
+
+	if (dir == NULL || path == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	if (!dir_make(dir, 0700) || file_replace(path, toml, strlen(toml), 0600) != ERR_OK)
+		return fail(c, ERR_IO, "the template cannot be written");
+	return ERR_OK;
+}
+
+enum err
+template_remove(struct ctx *c, const char *name)
+{
+	const char *path = ctx_printf(c, "agent-types/%s.toml", name);
+	enum err e = path == NULL ? fail(c, ERR_NOMEM, "out of memory")
+	    : sandbox_remove(c, c->cfg->home, path, strlen(path));
+
+	return e == ERR_NOT_FOUND ? unknown(c, name) : e;
 }

@@ -17,6 +17,7 @@ libapi_a_SOURCES = \
 	lib/api/schemas_sessions.c \
 	lib/api/schemas_settings.c \
 	lib/api/schemas_system.c \
+	lib/api/schemas_templates.c \
 	lib/api/schemas_usage.c \
 	lib/api/schemas_vault.c
 

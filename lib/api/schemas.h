@@ -150,6 +150,12 @@ extern const struct schema skills_request, servers_request, channels_request;
 struct push_request { const char *channel, *recipient, *message, *thread_id; };
 extern const struct schema push_request;
 
+struct template_request {                                       /* NULL: not sent */
+	const char *name, *description, *system_prompt, *provider, *model;
+	struct json_object *tools, *skills;
+};
+extern const struct schema template_request;
+
 struct inject_request { const char *message, *session_id; };
 extern const struct schema inject_request;
 
@@ -202,6 +208,7 @@ extern const struct schema bulk_made, bulk_done, agent_updated, agent_settled, a
     assigned_skills, skills_set, assigned_servers, servers_set, assigned_channels, channels_set, agent_files,
     agent_file, file_stored, file_removed, agent_state, agent_metrics, agent_stats, agent_usage, agent_traces,
     agent_runtime, name_list, name_reset;
+extern const struct schema template_list, template_detail, template_made, template_gone, template_toml, template_history;
 extern const struct schema injected, session_context, agent_logs, agent_receipts, pushed, trajectory;
 extern const struct schema session_page, session_raw, session_labelled, session_model_set, session_found, session_export,
     session_imported, session_stopped, sessions_cleaned, memory_export, memory_imported;

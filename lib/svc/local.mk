@@ -41,6 +41,7 @@ libsvc_a_SOURCES = \
 	lib/svc/session_show.c \
 	lib/svc/session_summary.c \
 	lib/svc/system.c \
+	lib/svc/template_version.c \
 	lib/svc/toolcat.c \
 	lib/svc/trajectory.c \
 	lib/svc/turn_store.c \
