@@ -22,6 +22,8 @@ await steps({
 		await page.waitForSelector('.hljs-keyword');
 		check(await a.locator('.code pre').count() === 2, 'code is coloured');
 		check(await a.locator('.code pre').last().innerText() === 'plain <b>text</b>', 'or plain');
+		const heard = await page.textContent('p[role=status][aria-live=polite]');
+		check(heard.includes('bold') && !/[*`|]/.test(heard), 'who listens hears words, not signs', heard);
 		await accessible(page, 'Markdown');
 		await picture(page, 'markdown');
 		await b.over('Markdown');

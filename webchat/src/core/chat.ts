@@ -4,7 +4,7 @@ import { computed, signal } from '@preact/signals';
 import { cutShort, ended, grow } from './answer';
 import { ApiError, call, get, words } from './api';
 import { ofFrame, type Frame } from './events';
-import { itemsOf, textOf } from './history';
+import { itemsOf, spoken, textOf } from './history';
 import * as sessions from './sessions';
 import * as socket from './socket';
 import * as spent from './spent';
@@ -73,7 +73,7 @@ function happen(e: TurnEvent) {
 	case 'note': heard.value = e.text; break;
 	case 'answer':
 		over((i) => ({ ...i, state: t.stopping ? 'stopped' : 'done' }));
-		heard.value = textOf(items.value.at(-1)!) || 'The answer is empty.';
+		heard.value = spoken(textOf(items.value.at(-1)!)) || 'The answer is empty.';
 		sessions.hear(sessionId.value, heard.value);
 		spent.note(sessionId.value, items.value.at(-1)!);
 		void fillIn().catch(() => {});
@@ -101,7 +101,7 @@ function settle(h: History) {
 	} else if (last?.role === 'user') {
 		add({ key: fresh('a'), role: 'assistant', state: t?.stopping ? 'stopped' : 'failed', parts: [], error: t?.stopping ? undefined : 'There is no answer to this: the turn ended before it.' });
 	} else if (t && last) {
-		heard.value = textOf(last);
+		heard.value = spoken(textOf(last));
 	}
 }
 

@@ -48,3 +48,9 @@ export function itemsOf(h: History): Item[] {
 }
 
 export const textOf = (item: Item) => item.parts.filter((p) => p.kind === 'text').map((p) => p.text).join('\n\n');
+
+// The same for who listens: without the signs that only make it look well.
+export function spoken(text: string): string {
+	return text.replace(/^```.*$/gm, '').replace(/^\|?[\s|:-]+\|?$/gm, '').replace(/\|/g, ', ').replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+		.replace(/^\s{0,3}(?:#{1,6}|>)\s+/gm, '').replace(/(\*{1,3}|`+|~~)(\S[^*`~]*?)\1/g, '$2').replace(/\s+/g, ' ').trim();
+}

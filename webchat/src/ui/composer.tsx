@@ -35,7 +35,7 @@ export function Composer() {
 
 function Write() {
 	const session = chat.sessionId.value, place = `lf-draft-${session}`;
-	const box = useRef<HTMLTextAreaElement>(null);
+	const box = useRef<HTMLTextAreaElement>(null), toEnd = useRef(false);
 	const [text, setText] = useState(() => keep.get(place) ?? '');
 	const a = agents.agent.value;
 	const busy = chat.busy.value, stopping = chat.turn.value?.stopping;
@@ -52,6 +52,8 @@ function Write() {
 		const b = box.current!;
 		b.style.height = 'auto';
 		b.style.height = `${Math.min(b.scrollHeight, innerHeight * 0.4)}px`;
+		if (toEnd.current) b.setSelectionRange(text.length, text.length);
+		toEnd.current = false;
 	}, [text]);
 	useSignalEffect(() => {
 		if (!chat.editing.value) return;
@@ -60,7 +62,7 @@ function Write() {
 			write(textOf(q));
 			uploads.again(q.images ?? []);
 		});
-		requestAnimationFrame(() => box.current?.setSelectionRange(1e6, 1e6));
+		toEnd.current = true;
 	});
 
 	const pick = useRef<HTMLInputElement>(null);
