@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use File::Copy ();
+use File::Find ();
 use File::Path ();
 use File::Temp ();
 use LF;
@@ -46,6 +47,13 @@ subtest 'how it is served' => sub {
     is +($api->wire("GET /%2e HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))[0], 400, 'no other spelling of / is the page';
     isnt +($api->wire("GET /assets/..%2findex.html HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))[0], 200, 'nothing beside the assets is served';
     is $api->raw('POST', '/', { content => 'x' })->{status}, 405, 'it can only be read';
+};
+
+subtest 'what is shown is never parsed as HTML' => sub {
+    my @files;
+    File::Find::find({ no_chdir => 1, wanted => sub { push @files, $_ if /\.(?:tsx?|js)$/ } }, LF::srcdir() . '/webchat/src');
+    cmp_ok scalar(@files), '>', 40, 'all sources are looked at';
+    is_deeply [ grep { LF::slurp($_) =~ /innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc|\beval\(|new Function\(|style=/i } @files ], [], 'none makes elements of text, or styles in place';
 };
 
 sub put_page {

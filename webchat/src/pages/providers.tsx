@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import * as agents from '../core/agents';
 import { del, post, put } from '../core/api';
 import { may } from '../core/auth';
-import { count } from '../ui/format';
+import { count, sentence } from '../ui/format';
 import { Icon } from '../ui/icons';
 import { Dialog, Field, Search, Section, Shown, useLoad, useWork } from '../ui/kit';
 import { usable, WORDS } from './status';
@@ -27,16 +27,17 @@ function Connect({ p, isDefault, onClose, again }: { p: Provider; isDefault: boo
 		return `It works${t.latency_ms === undefined ? '' : `: answered in ${t.latency_ms} ms`}.${t.note ? ` ${t.note}` : ''}`;
 	}
 	async function store() {
+		let more = '';
 		setTried(true);
 		if (url.trim() !== p.base_url) await put(`${at}/url`, { base_url: url.trim() });
 		if (key.trim()) {
-			await post(`${at}/key`, { key: key.trim() });
+			more = (await post<{ message?: string }>(`${at}/key`, { key: key.trim() })).message ?? '';
 			setKey('');
 			await again();
 		}
 		const said = await test();
 		await agents.load();
-		return said;
+		return more ? `${said} ${sentence(more)}` : said;
 	}
 	const makeDefault = () => void work.run(async () => {
 		const d = await post<{ model: string }>(`${at}/default`);

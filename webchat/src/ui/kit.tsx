@@ -176,7 +176,7 @@ export function Dialog({ title, onClose, children, work, act, doing, bad, off, o
 		if (await work.run(onAct) && !keep) onClose();
 	}
 	return (
-		<dialog ref={box} aria-labelledby={id} onClose={onClose} onClick={(e) => { if (e.target === box.current) box.current?.close(); }}>
+		<dialog ref={box} aria-labelledby={id} onClose={onClose} onPointerDown={(e) => { if (e.target === box.current) box.current?.close(); }}>
 			<form onSubmit={submit}>
 				<header>
 					<h2 id={id}>{title}</h2>

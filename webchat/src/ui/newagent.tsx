@@ -48,7 +48,7 @@ export function NewAgent() {
 		setWaiting(false);
 	}
 	return (
-		<dialog ref={box} aria-labelledby="new-title" onClose={() => { making.value = false; }} onClick={(e) => { if (e.target === box.current) box.current?.close(); }}>
+		<dialog ref={box} aria-labelledby="new-title" onClose={() => { making.value = false; }} onPointerDown={(e) => { if (e.target === box.current) box.current?.close(); }}>
 			<form onSubmit={submit}>
 				<header>
 					<h2 id="new-title">New agent</h2>
