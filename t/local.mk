@@ -14,6 +14,7 @@ check_PROGRAMS += t/toml/edit
 check_PROGRAMS += t/toml/toml
 check_PROGRAMS += t/base/json_span
 check_PROGRAMS += t/net/guard
+check_PROGRAMS += t/net/sigv4
 check_PROGRAMS += t/svc/agent
 check_PROGRAMS += t/svc/catalog
 check_PROGRAMS += t/svc/config_edit

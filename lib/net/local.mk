@@ -4,6 +4,7 @@ libnet_a_SOURCES = \
 	lib/net/http.c \
 	lib/net/line.c \
 	lib/net/resolve.c \
+	lib/net/sigv4.c \
 	lib/net/tls.c \
 	lib/net/transfer.c \
 	lib/net/url.c
