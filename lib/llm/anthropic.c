@@ -69,18 +69,6 @@ is_blank(const char *s)
 	return s[strspn(s, " \t\r\n")] == '\0';
 }
 
-/* Ids are made of fewer characters here than elsewhere. */
-static void
-write_id(struct jw *w, const char *key, const char *id)
-{
-	char out[257];
-	size_t n = 0;
-
-	for (; id[n] != '\0' && n < sizeof(out) - 1; n++)
-		out[n] = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", id[n]) != NULL ? id[n] : '_';
-	jw_strn(w, key, out, n);
-}
-
 static void
 write_image(struct body *b, struct json_object *block, bool mark)
 {
@@ -111,7 +99,7 @@ write_result(struct body *b, struct json_object *block, bool mark)
 {
 	jw_object(&b->w, NULL);
 	jw_str(&b->w, "type", "tool_result");
-	write_id(&b->w, "tool_use_id", js_str_or(block, "tool_use_id", ""));
+	write_safe_id(&b->w, "tool_use_id", js_str_or(block, "tool_use_id", ""));
 	jw_str(&b->w, "content", block_result(block));
 	if (js_bool(block, "is_error", false))
 		jw_bool(&b->w, "is_error", true);
@@ -125,7 +113,7 @@ write_call(struct body *b, struct json_object *block, bool mark)
 {
 	jw_object(&b->w, NULL);
 	jw_str(&b->w, "type", "tool_use");
-	write_id(&b->w, "id", js_str_or(block, "id", ""));
+	write_safe_id(&b->w, "id", js_str_or(block, "id", ""));
 	jw_str(&b->w, "name", js_str_or(block, "name", ""));
 	if (js_obj(block, "input") != NULL)
 		jw_json(&b->w, "input", js_obj(block, "input"));

@@ -109,6 +109,17 @@ block_image(struct json_object *block, struct buf *base64)
 	return type;
 }
 
+void
+write_safe_id(struct jw *w, const char *key, const char *id)
+{
+	char out[257];
+	size_t n = 0;
+
+	for (; id[n] != '\0' && n < sizeof(out) - 1; n++)
+		out[n] = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-", id[n]) != NULL ? id[n] : '_';
+	jw_strn(w, key, out, n);
+}
+
 /* --- messages ------------------------------------------------------------ */
 
 static bool

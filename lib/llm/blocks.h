@@ -22,6 +22,9 @@ bool block_is_image(struct json_object *block);
 /* The text of a tool_result block; never NULL, "(empty)" when it says nothing. */
 const char *block_result(struct json_object *block);
 
+/* The id of a call for wires that take letters, digits, _ and - only. */
+void write_safe_id(struct jw *, const char *key, const char *id);
+
 /*
  * How many messages of the request are sent: assistant messages at the end without a call are left out, when they
  * say nothing or (all: true) whatever they say.

@@ -8,6 +8,7 @@
 #ifndef LF_LLM_DRIVER_H
 #define LF_LLM_DRIVER_H
 #include "lib/base/json.h"
+#include "lib/llm/aws_stream.h"
 #include "lib/llm/llm.h"
 #include "lib/llm/sse.h"
 #include "lib/llm/text.h"
@@ -84,7 +85,8 @@ struct intake {
 	struct llm_answer *ans;
 	struct json_tokener *tok;
 	struct sse sse;
-	struct buf whole;               /* an answer that is no stream, or what a frame lacks yet */
+	struct aws_stream aws;
+	struct buf whole;               /* an answer that is no stream, or the beginning of a line */
 	enum { SHAPE_UNKNOWN, SHAPE_FRAMES, SHAPE_WHOLE } shape;
 	struct think think;
 	struct part *parts;
@@ -160,7 +162,7 @@ struct driver {
 	enum err (*prepare)(struct outgoing *, struct llm_answer *);
 	/* At the beginning of an answer. May be NULL. */
 	void (*begin)(struct intake *);
-	/* One frame. event: its type in the framing, or "". whole: it is a whole answer. false: stop, failed or done is set. */
+	/* One frame. event: its type in the framing, or ""; "!type" of AWS's exceptions. whole: it is a whole answer. false: stop, failed or done is set. */
 	bool (*frame)(struct intake *, const char *event, struct json_object *, bool whole);
 	/* Refused: can the request do without something? true: quirks say without what. May be NULL. */
 	bool (*heal)(struct outgoing *, int status, const char *body);
@@ -175,5 +177,6 @@ enum err driver_http(const struct driver *, const struct llm_request *, const st
 /* The call itself failed: blame the answer for it. */
 enum err driver_blame(const struct llm_request *, struct llm_answer *, enum err, const char *why) MUST_CHECK;
 
-extern const struct driver anthropic_driver, gemini_driver, offline_driver, ollama_driver, openai_driver;
+extern const struct driver anthropic_driver, azure_driver, bedrock_driver, cohere_driver, copilot_driver, gemini_driver,
+    offline_driver, ollama_driver, openai_driver;
 #endif

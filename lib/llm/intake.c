@@ -303,6 +303,24 @@ on_event(void *arg, const char *event, const char *p, size_t n)
 }
 
 static bool
+on_message(void *arg, const struct aws_message *m)
+{
+	struct intake *d = arg;
+	char event[128];
+	bool exception = strcmp(m->kind, "event") != 0, go_on;
+	struct json_object *o;
+	size_t used;
+
+	if (d->done)
+		return true;
+	snprintf(event, sizeof(event), "%s%s", exception ? "!" : "", m->type);
+	o = m->n > 0 ? parse(d, m->payload, m->n, &used) : NULL;
+	go_on = exception && o == NULL ? intake_fail(d, LLM_UPSTREAM, 500, m->type) : take_frame(d, event, o);
+	json_object_put(o);
+	return go_on;
+}
+
+static bool
 take_line(struct intake *d, const char *p, size_t n)
 {
 	return n == 0 || on_event(d, "", p, n);
@@ -342,6 +360,7 @@ intake_init(struct intake *d, const struct driver *drv, const struct llm_request
 	*ans = (struct llm_answer){ .retry_after_s = -1 };
 	*d = (struct intake){ .driver = drv, .rq = rq, .sink = sink, .ans = ans, .whole = BUF_INIT(LLM_FRAME_MAX) };
 	sse_init(&d->sse, LLM_FRAME_MAX, on_event, d);
+	aws_stream_init(&d->aws, LLM_FRAME_MAX, on_message, d);
 	d->tok = json_tokener_new_ex(JSON_DEPTH_MAX);
 	if (d->tok == NULL)
 		return ERR_NOMEM;
@@ -364,6 +383,7 @@ intake_free(struct intake *d)
 	if (d->tok != NULL)
 		json_tokener_free(d->tok);
 	sse_done(&d->sse);
+	aws_stream_done(&d->aws);
 	buf_done(&d->whole);
 }
 
@@ -399,11 +419,15 @@ intake_feed(struct intake *d, const char *p, size_t n)
 		good = !d->whole.failed;
 	} else if (d->driver->framing == FRAMES_LINES) {
 		good = feed_lines(d, p, n);
+	} else if (d->driver->framing == FRAMES_AWS) {
+		good = aws_stream_feed(&d->aws, p, n);
 	} else {
 		good = sse_feed(&d->sse, p, n);
 	}
 	if (good || d->failed)
 		return good;
+	if (d->aws.broken)
+		return intake_fail(d, LLM_BROKEN_STREAM, 0, "a checksum does not match");
 	return intake_fail(d, LLM_UPSTREAM, 0, "the answer is too long");
 }
 

@@ -2,7 +2,13 @@ noinst_LIBRARIES += libllm.a
 libllm_a_SOURCES = \
 	lib/llm/anthropic.c \
 	lib/llm/anthropic_decode.c \
+	lib/llm/aws_stream.c \
+	lib/llm/azure.c \
+	lib/llm/bedrock.c \
+	lib/llm/bedrock_request.c \
 	lib/llm/blocks.c \
+	lib/llm/cohere.c \
+	lib/llm/copilot.c \
 	lib/llm/driver.c \
 	lib/llm/errors.c \
 	lib/llm/gemini.c \
@@ -17,5 +23,6 @@ libllm_a_SOURCES = \
 	lib/llm/schema.c \
 	lib/llm/sse.c \
 	lib/llm/text.c \
+	lib/llm/token.c \
 	lib/llm/translate.c \
 	lib/llm/wishes.c

@@ -196,8 +196,8 @@ write_user(struct body *b, const char *role, struct json_object *blocks)
 	}
 }
 
-static void
-write_calls(struct jw *w, struct json_object *blocks)
+void
+oa_write_calls(struct jw *w, struct json_object *blocks)
 {
 	jw_array(w, "tool_calls");
 	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++) {
@@ -244,7 +244,7 @@ write_assistant(struct body *b, struct json_object *blocks)
 	if (calls && b->echo != ECHO_NONE)
 		jw_strn(&b->w, "reasoning_content", thought.len > 0 ? thought.p : "", thought.len);
 	if (calls)
-		write_calls(&b->w, blocks);
+		oa_write_calls(&b->w, blocks);
 	jw_end(&b->w);
 	b->w.b->failed |= text.failed || thought.failed;
 }
@@ -289,8 +289,8 @@ write_messages(struct body *b)
 
 /* --- tools and the rest -------------------------------------------------- */
 
-static void
-write_tool(struct jw *w, struct json_object *tool)
+void
+oa_write_tool(struct jw *w, struct json_object *tool)
 {
 	jw_object(w, NULL);
 	jw_str(w, "type", "function");
@@ -317,7 +317,7 @@ write_our_tools(struct body *b)
 		return;
 	}
 	if (mine(b, "tools"))
-		write_tools(&b->w, "tools", rq, write_tool);
+		write_tools(&b->w, "tools", rq, oa_write_tool);
 	if (mine(b, "tool_choice"))
 		jw_str(&b->w, "tool_choice", "auto");
 }
