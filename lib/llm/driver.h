@@ -177,6 +177,6 @@ enum err driver_http(const struct driver *, const struct llm_request *, const st
 /* The call itself failed: blame the answer for it. */
 enum err driver_blame(const struct llm_request *, struct llm_answer *, enum err, const char *why) MUST_CHECK;
 
-extern const struct driver anthropic_driver, azure_driver, bedrock_driver, cohere_driver, copilot_driver, gemini_driver,
-    offline_driver, ollama_driver, openai_driver;
+extern const struct driver anthropic_driver, azure_driver, bedrock_driver, chatgpt_driver, cohere_driver, copilot_driver,
+    gemini_driver, offline_driver, ollama_driver, openai_driver, responses_driver, vertex_driver;
 #endif

@@ -31,8 +31,8 @@ llm_answer_done(struct llm_answer *a)
 	a->content = NULL;
 }
 
-static const struct driver *const drivers[] = { &openai_driver, &anthropic_driver, &gemini_driver, &ollama_driver,
-	&cohere_driver, &bedrock_driver, &azure_driver, &copilot_driver, &offline_driver };
+static const struct driver *const drivers[] = { &openai_driver, &anthropic_driver, &gemini_driver, &ollama_driver, &cohere_driver,
+	&bedrock_driver, &azure_driver, &copilot_driver, &vertex_driver, &responses_driver, &chatgpt_driver, &offline_driver };
 
 static const struct driver *
 driver_of(const char *format)

@@ -20,9 +20,11 @@ libllm_a_SOURCES = \
 	lib/llm/openai.c \
 	lib/llm/openai_decode.c \
 	lib/llm/openai_request.c \
+	lib/llm/responses.c \
 	lib/llm/schema.c \
 	lib/llm/sse.c \
 	lib/llm/text.c \
 	lib/llm/token.c \
 	lib/llm/translate.c \
+	lib/llm/vertex.c \
 	lib/llm/wishes.c
