@@ -11,7 +11,7 @@
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
 
-enum { RETRIES = 3, RETRIES_MAX = 20, TIMEOUT_MAX_S = 86400 };
+enum { RETRIES = 3, RETRIES_MAX = 20, TIMEOUT_MAX_S = 86400, CACHE_HOUR_FROM_S = 1800 };
 
 static const char *
 key_of(struct ctx *c, const char *provider, bool is_default, struct json_object *mm)
@@ -27,6 +27,27 @@ key_of(struct ctx *c, const char *provider, bool is_default, struct json_object 
 	if (v == NULL && p != NULL)
 		v = key_named(c, p->alt_api_key_env);
 	return v;
+}
+
+/* Where a wire format looks for its credentials besides; NULL: nowhere, or there is none. */
+static const char *
+own_key(struct ctx *c, const char *format, struct json_object *settings)
+{
+	const char *id, *secret, *session, *v;
+
+	if (strcmp(format, "vertex_ai") == 0) {
+		v = js_str(settings, "credentials_path");
+		return v != NULL ? v : key_named(c, "VERTEX_AI_SERVICE_ACCOUNT_JSON");
+	}
+	if (strcmp(format, "bedrock_converse") != 0)
+		return NULL;
+	v = key_named(c, "AWS_BEARER_TOKEN_BEDROCK");
+	if (v != NULL)
+		return v;
+	id = key_named(c, "AWS_ACCESS_KEY_ID");
+	secret = id != NULL ? key_named(c, "AWS_SECRET_ACCESS_KEY") : NULL;
+	session = secret != NULL ? key_named(c, "AWS_SESSION_TOKEN") : NULL;
+	return secret != NULL ? ctx_printf(c, "%s:%s%s%s", id, secret, session != NULL ? ":" : "", session != NULL ? session : "") : NULL;
 }
 
 static const char *
@@ -85,6 +106,12 @@ route_manners(struct ctx *c, bool is_default, struct json_object *mm, struct mod
 {
 	struct json_object *dflt = is_default && strcmp(r->model, c->cfg->model) == 0 ? c->cfg->extra_params : NULL;
 
+	struct json_object *cache = js_obj(c->cfg->raw, "prompt_cache");
+	const char *proxy = js_str(js_obj(c->cfg->raw, "provider_proxy_urls"), r->provider);
+
+	r->proxy = proxy != NULL && proxy[0] != '\0' ? proxy : NULL;
+	r->cache_strategy = js_bool(c->cfg->raw, "prompt_caching", true) ? js_str(cache, "strategy") : "disabled";
+	r->cache_hour = js_i64(cache, "cache_ttl_hint_secs", 300) >= CACHE_HOUR_FROM_S;
 	r->extra = mm == NULL ? NULL : add_members(c, add_members(c, NULL, dflt), mm);
 	r->retries = number_of(c->cfg->provider_retries, r->provider, RETRIES, RETRIES_MAX);
 	r->timeout_ms = 1000 * number_of(c->cfg->provider_timeouts, r->provider, c->cfg->message_timeout_s, TIMEOUT_MAX_S);
@@ -104,7 +131,10 @@ model_route(struct ctx *c, const char *provider, const char *model, struct json_
 	ret->model = known != NULL ? known->id : model;
 	ret->format = p != NULL && p->api_format != NULL ? p->api_format : "openai";
 	ret->base_url = base_of(c, p, provider, is_default, mm);
-	ret->api_key = key_of(c, provider, is_default, mm);
+	ret->settings = js_obj(c->cfg->raw, ret->format);
+	ret->api_key = own_key(c, ret->format, ret->settings);
+	if (ret->api_key == NULL)
+		ret->api_key = key_of(c, provider, is_default, mm);
 	route_manners(c, is_default, mm, ret);
 	if (strcmp(ret->format, "offline") == 0)
 		return ERR_OK;
@@ -115,7 +145,7 @@ model_route(struct ctx *c, const char *provider, const char *model, struct json_
 		    "API key not configured for this provider (provider: %s)", provider);
 	if (ret->api_key == NULL)
 		ret->api_key = "";
-	if (ret->base_url == NULL || ret->base_url[0] == '\0')
+	if (llm_needs_url(ret->format) && (ret->base_url == NULL || ret->base_url[0] == '\0'))
 		return fail_code(c, ERR_PRECONDITION, "provider_not_configured", "No address is known for provider %s",
 		    provider);
 	return ERR_OK;

@@ -92,6 +92,7 @@ summary_ask(struct summary *k, const char *system, const struct buf *text, size_
 		.extra = k->route->extra, .max_tokens = (int64_t)tokens, .has_temperature = true, .temperature = 0.3,
 		.timeout_ms = k->route->timeout_ms < TIMEOUT_MS ? k->route->timeout_ms : TIMEOUT_MS, .patience_s = PATIENCE_S,
 		.deadline_us = k->deadline_us, .cancel = k->cancel, .agent_id = k->a->id, .session_id = k->session_id,
+		.settings = k->route->settings, .proxy = k->route->proxy, .cache_strategy = "disabled",
 	};
 	const struct llm_sink none = { 0 };
 	struct llm_answer answer = { 0 };

@@ -111,6 +111,9 @@ int64_t turns_epoch(void);
 struct model_route {
 	const char *provider, *model, *format, *base_url, *api_key;
 	struct json_object *extra;      /* members that configuration or manifest add to each request, or NULL */
+	struct json_object *settings;   /* the configuration's section for this format, or NULL */
+	const char *proxy, *cache_strategy;     /* NULL: none, the usual */
+	bool cache_hour;
 	unsigned retries, timeout_ms;   /* of one call */
 };
 enum err model_route(struct ctx *, const char *provider, const char *model, struct json_object *manifest_model,

@@ -229,6 +229,15 @@ history_shown(struct turn *t)
 	return h;
 }
 
+/* Tokens of thinking that the manifest, or else the configuration, wishes for. */
+static int64_t
+thinking_of(const struct turn *t)
+{
+	struct json_object *own = js_obj(t->agent.manifest, "thinking"), *all = js_obj(t->c->cfg->raw, "thinking");
+
+	return own != NULL || all != NULL ? js_i64(own != NULL ? own : all, "budget_tokens", 10000) : 0;
+}
+
 static enum err
 try_route(struct turn *t, const struct llm_sink *sink)
 {
@@ -244,7 +253,9 @@ try_route(struct turn *t, const struct llm_sink *sink)
 		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(mm, "temperature", 0.7),
 		.timeout_ms = t->route.timeout_ms, .deadline_us = t->ask->deadline_us, .cancel = t->ask->cancel,
 		.patience_s = another ? PATIENCE_S : 0,
-		.agent_id = t->agent.id, .session_id = t->session_id,
+		.agent_id = t->agent.id, .session_id = t->session_id, .settings = t->route.settings, .proxy = t->route.proxy,
+		.cache_strategy = t->route.cache_strategy, .cache_hour = t->route.cache_hour,
+		.thinking_budget = thinking_of(t), .response_format = js_obj(t->agent.manifest, "response_format"),
 	};
 	unsigned retries = another && t->route.retries > RETRIES_BEFORE_NEXT ? RETRIES_BEFORE_NEXT : t->route.retries;
 	int64_t since = clock_mono_us();

@@ -198,7 +198,8 @@ gateway(struct ctx *c, const struct request *rq, const struct model_route *r)
 		.extra = openai_extra(c, rq->json, true), .stream = in->stream, .cancel = k,
 		.max_tokens = in->max_completion_tokens > 0 ? in->max_completion_tokens : in->max_tokens,
 		.temperature = in->temperature, .has_temperature = in->has_temperature,
-		.timeout_ms = r->timeout_ms,
+		.timeout_ms = r->timeout_ms, .settings = r->settings, .proxy = r->proxy,
+		.cache_strategy = r->cache_strategy, .cache_hour = r->cache_hour,
 	};
 	struct json_object *calls;
 	struct reply out;

@@ -89,7 +89,7 @@ take_error(struct intake *d, struct json_object *o)
 {
 	(void)intake_error(d, 0, js_get(o, "error"));
 	if (d->ans->error == LLM_OVERLOADED || d->ans->error == LLM_RATE_LIMITED)
-		d->ans->retry_after_s = PAUSE_S;
+		d->ans->pause_units = PAUSE_S;
 	return false;
 }
 

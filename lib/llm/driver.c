@@ -211,8 +211,7 @@ judge(struct intake *d, enum err e, struct http_answer *h)
 		if (d->driver->rescue != NULL && d->driver->rescue(d, (int)h->status, body) == ERR_OK)
 			return ERR_OK;
 		llm_blame_body(a, d->rq, (int)h->status, body, h->body.len);
-		if (a->retry_after_s < 0 && d->driver->busy_wait_s > 0 && (h->status == 429 || h->status == 503))
-			a->retry_after_s = d->driver->busy_wait_s;
+		a->pause_units = d->driver->busy_wait_s;
 		return ERR_UPSTREAM;
 	}
 	if (e == ERR_OK || ((e == ERR_UPSTREAM || e == ERR_TIMEOUT) && d->finish[0] != '\0'))
@@ -230,7 +229,7 @@ attempt(const struct driver *drv, struct outgoing *o, const struct llm_sink *sin
 	struct http_answer h;
 	struct http_call call = { .method = "POST", .url = o->url, .headers = o->headers, .body = o->body.p,
 	    .body_bytes = o->body.len, .spent = &o->body, .timeout_ms = rq->timeout_ms, .max_bytes = 4ul * LLM_FRAME_MAX,
-	    .cancel = rq->cancel, .on_bytes = on_bytes, .arg = &d, .enough = &d.done,
+	    .cancel = rq->cancel, .proxy = rq->proxy, .on_bytes = on_bytes, .arg = &d, .enough = &d.done,
 	    .on_quiet = on_quiet, .quiet_ms = sink != NULL && sink->quiet != NULL ? sink->quiet_ms : 0 };
 	enum err e = intake_init(&d, drv, rq, sink, a);
 

@@ -153,7 +153,7 @@ struct driver {
 	bool takes_openai;              /* raw_messages and raw_tools go out as they are */
 	bool takes_image_urls;
 	bool needs_url;                 /* a base_url must be known */
-	unsigned busy_wait_s;           /* what a 429 or 503 without Retry-After means; 0: nothing */
+	unsigned busy_wait_s;           /* how long it is usually busy when it does not say; 0: unknown */
 	const struct stop_word *stops;  /* ended by a NULL word */
 	/*
 	 * Write url, headers and body. INVALID: o->why says what is wrong with the request. FORBIDDEN: with

@@ -62,6 +62,9 @@ drive(const struct llm_request *rq, const struct llm_sink *sink, struct llm_answ
 {
 	const struct driver *d = driver_of(rq->format);
 
+	/* Cohere imitates OpenAI at an address of its own. */
+	if (d == &cohere_driver && rq->base_url != NULL && strstr(rq->base_url, "/compatibility/") != NULL)
+		d = &openai_driver;
 	*a = (struct llm_answer){ .retry_after_s = -1 };
 	if (d != NULL)
 		return d->call != NULL ? d->call(rq, sink, a) : driver_http(d, rq, sink, a);
@@ -105,9 +108,11 @@ may_retry(const struct llm_request *rq, const struct llm_answer *a, int64_t took
 static int64_t
 delay_ms(const struct llm_answer *a, unsigned n)
 {
-	int64_t backoff = base_ms() << (n < 16 ? n : 16), asked = a->retry_after_s;
+	int64_t backoff = base_ms() << (n < 16 ? n : 16), usual = base_ms() * a->pause_units, asked = a->retry_after_s;
 	uint32_t dice;
 
+	if (backoff < usual)
+		backoff = usual;
 	if (backoff > BACKOFF_MAX_MS)
 		backoff = BACKOFF_MAX_MS;
 	random_bytes(&dice, sizeof(dice));

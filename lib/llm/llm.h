@@ -25,8 +25,9 @@ const char *llm_error_code(enum llm_error);
 /* What a call wants. All strings are borrowed for its duration. */
 struct llm_request {
 	const char *provider, *model;           /* catalog ids, aliases resolved */
-	const char *format;                     /* api_format: "openai", "offline" */
+	const char *format;                     /* api_format: "openai", "anthropic" … */
 	const char *base_url, *api_key;         /* key may be "" */
+	const char *proxy;                      /* the provider's, or NULL */
 	const char *system;                     /* may be NULL */
 	const struct history *messages;         /* without system ones; may be NULL */
 	struct json_object *tools;              /* array of {name, description, input_schema}; NULL: none */
@@ -72,6 +73,7 @@ struct llm_answer {
 	char why[320];                          /* sanitised sentence, "provider openai refused the key" */
 	int http_status;
 	int64_t retry_after_s;                  /* -1 */
+	unsigned pause_units;                   /* what its kind usually needs when nobody says: units of the first back-off; 0: nothing known */
 	bool any_output;                        /* something reached the sink before it failed */
 };
 

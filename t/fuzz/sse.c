@@ -1,76 +1,23 @@
 /*
- * Fuzz: what a provider sends. The first byte says in what pieces the rest
- * arrives; whatever comes, the sink gets valid UTF-8 and the answer's blocks are whole.
+ * Fuzz: what a provider sends as events. The first byte says in whose format, and in what pieces
+ * the rest arrives; whatever comes, the sink gets valid UTF-8 and the answer's blocks are whole.
  * sources: lib/base/*.c lib/llm/*.c lib/net/*.c lib/svc/conversation.c
- * libs: libcurl
+ * libs: libcurl zlib
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "lib/base/json.h"
-#include "lib/llm/openai.h"
+#include "t/fuzz/intake.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-check_text(void *arg, const char *p, size_t n)
-{
-	(void)arg;
-	if (n == 0 || !utf8_ok(p, n))
-		abort();
-}
-
-static void
-check_start(void *arg, const char *id, const char *name)
-{
-	(void)arg;
-	if (id[0] == '\0' || name[0] == '\0')
-		abort();
-}
-
-static void
-check_input(void *arg, const char *id, const char *p, size_t n)
-{
-	(void)id;
-	check_text(arg, p, n);
-}
-
-static void
-check_end(void *arg, const char *id, const char *name, const char *in)
-{
-	check_start(arg, id, name);
-	if (in[0] != '{')
-		abort();
-}
-
-static void
-feed(const char *p, size_t n, size_t step)
-{
-	static const struct llm_request rq = { .provider = "fuzz", .model = "m", .api_key = "sk-fuzzfuzz", .stream = true };
-	static const struct llm_sink sink = { NULL, check_text, check_text, check_start, check_input, check_end, NULL, 0 };
-	struct llm_answer a = { 0 };
-	struct intake d;
-
-	if (intake_init(&d, &openai_driver, &rq, &sink, &a) == ERR_OK) {
-		for (size_t i = 0; i < n; i += step)
-			if (!intake_feed(&d, p + i, n - i < step ? n - i : step))
-				break;
-		if ((intake_end(&d, false) == ERR_OK) != (a.content != NULL))
-			abort();
-		if (a.content == NULL && (a.error == LLM_OK || !utf8_ok(a.why, strlen(a.why))))
-			abort();
-	}
-	intake_free(&d);
-	json_object_put(a.content);
-}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
+	static const struct driver *const drivers[] = { &openai_driver, &anthropic_driver, &gemini_driver, &responses_driver, &cohere_driver };
+	const struct driver *drv;
+
 	if (n == 0)
 		return 0;
-	feed((const char *)data + 1, n - 1, (size_t)data[0] % 16 + 1);
-	feed((const char *)data + 1, n - 1, n);
+	drv = drivers[data[0] / 16 % ARRAY_LEN(drivers)];
+	feed(drv, (const char *)data + 1, n - 1, (size_t)data[0] % 16 + 1);
+	feed(drv, (const char *)data + 1, n - 1, n);
 	return 0;
 }

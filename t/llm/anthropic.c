@@ -69,7 +69,7 @@ failures(void)
 	const struct driver *drv = &anthropic_driver;
 
 	wire_fails(drv, START EV("error", ",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}"), LLM_OVERLOADED, 503, "overloaded in a stream");
-	is_int(wire_answer.retry_after_s, 5, "comes again in a while");
+	is_int(wire_answer.pause_units, 5, "comes again in a while");
 	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"x\"}"), LLM_RATE_LIMITED, 429, "too fast");
 	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"authentication_error\",\"message\":\"x\"}"), LLM_AUTH, 401, "a wrong key");
 	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"permission_error\",\"message\":\"x\"}"), LLM_AUTH, 401, "a key that may not");

@@ -1,0 +1,19 @@
+/*
+ * Fuzz: what a provider sends as JSON lines (Ollama). The first byte says in what pieces the rest
+ * arrives; whatever comes, the sink gets valid UTF-8 and the answer's blocks are whole.
+ * sources: lib/base/*.c lib/llm/*.c lib/net/*.c lib/svc/conversation.c
+ * libs: libcurl zlib
+ */
+#include "t/fuzz/intake.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	if (n == 0)
+		return 0;
+	feed(&ollama_driver, (const char *)data + 1, n - 1, (size_t)data[0] % 16 + 1);
+	feed(&ollama_driver, (const char *)data + 1, n - 1, n);
+	return 0;
+}
