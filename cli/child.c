@@ -100,6 +100,9 @@ env_make(struct env *e, const struct sup *s, int slot)
 		for (unsigned i = 0; i < s->n_tcp; i++)
 			n += (size_t)snprintf(fds + n, sizeof(fds) - n, "%u;", FD_TCP_FIRST + i);
 		env_add(e, "NGINX", fds);
+		/* each map is built in a megabyte and a half, which a threshold that rises by itself leaves in the heap */
+		if (getenv("GLIBC_TUNABLES") == NULL)
+			env_add(e, "GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=131072");
 		return;
 	}
 	env_add(e, "LIBREFANG_HOME", s->paths.home);
