@@ -19,7 +19,7 @@
 
 EMBED(nginx_template, "nginx/librefang.conf.in");
 
-enum { LINE_MAX_BYTES = 2000, CONNECTIONS = 2560 };
+enum { LINE_MAX_BYTES = 2000, CONNECTIONS = 4608 };       /* two for each socket or stream: 2,000 of them, and some */
 
 /* --- rows of the daemon ------------------------------------------------------ */
 

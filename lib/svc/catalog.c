@@ -77,10 +77,8 @@ enum err
 catalog_load(struct ctx *c)
 {
 	struct catalog_set *fresh = NULL, *old;
-	enum err e;
+	enum err e = catalog_build(c, &fresh);
 
-	catalog_init();
-	e = catalog_build(c, &fresh);
 	if (e != ERR_OK)
 		return e;
 	pthread_mutex_lock(&mu);
