@@ -137,7 +137,7 @@ struct db *ws_db(const char *path);             /* the loop's own connection; NU
 void ws_db_close(void);
 
 /* loop_wal.c */
-void wal_start(const char *path, void (*fold)(bool quiet), int64_t (*bytes)(void));
+void wal_start(const char *path, void (*fold)(bool quiet), int64_t (*bytes)(void), void (*on_commit)(void));
 void wal_touched(void);                         /* its watch is readable */
 void wal_stop(void);
 

@@ -21,6 +21,8 @@ enum lane {
 bool lane_try(enum lane, const struct config *) MUST_CHECK;
 /* Wait for one; deadline_us of the monotonic clock, 0: as long as it takes. false: cancelled or too late. */
 bool lane_take(enum lane, const struct config *, const struct cancel *, int64_t deadline_us) MUST_CHECK;
+/* One more than there may be, for who will give one back. */
+void lane_force(enum lane);
 void lane_give(enum lane);
 /* Called, on any thread, when a permit is given back after lane_try() found none. */
 void lanes_on_free(void (*fn)(void));

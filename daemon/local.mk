@@ -8,7 +8,9 @@ libdaemon_a_SOURCES = \
 	daemon/compact.c \
 	daemon/conf.c \
 	daemon/config_write.c \
+	daemon/crew.c \
 	daemon/dbpool.c \
+	daemon/delegate.c \
 	daemon/feed.c \
 	daemon/events.c \
 	daemon/heartbeat.c \
@@ -53,6 +55,7 @@ libdaemon_a_SOURCES = \
 	daemon/summary.c \
 	daemon/threads.c \
 	daemon/turn.c \
+	daemon/turn_agents.c \
 	daemon/turn_boot.c \
 	daemon/turn_budget.c \
 	daemon/turn_end.c \

@@ -430,7 +430,7 @@ loop_open(const struct loop_options *o)
 	    !watch_or_close(&loop.signals, SRC_SIGNAL, o->signal_fd))
 		return ERR_UNAVAILABLE;
 	if (o->wal_path != NULL)
-		wal_start(o->wal_path, o->on_wal, o->wal_bytes);
+		wal_start(o->wal_path, o->on_wal, o->wal_bytes, o->on_commit);
 	return ERR_OK;
 }
 

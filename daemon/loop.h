@@ -17,6 +17,7 @@ struct loop_options {
 	void (*on_signal)(int signo);
 	const char *wal_path;           /* watched for growth; NULL: not */
 	void (*on_wal)(bool quiet);     /* fold it back; called on a thread of the pool */
+	void (*on_commit)(void);        /* somebody, of whatever process, has written; on the loop, a moment later. NULL: not wanted */
 	int64_t (*wal_bytes)(void);     /* how much of it is in use; never while it is folded */
 };
 

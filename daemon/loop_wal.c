@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "daemon/conn.h"
-#include "daemon/events.h"
 #include "daemon/threads.h"
 
 enum { LOOK_US = 200000, SOON_US = 50000, QUIET_LOOKS = 5, LONG_BYTES = 8 << 20 };
@@ -22,6 +21,7 @@ static struct {
 	struct source watch;
 	void (*fold)(bool quiet);
 	int64_t (*bytes)(void);
+	void (*on_commit)(void);
 	lws_sorted_usec_list_t timer;
 	struct timespec changed;
 	off_t size;
@@ -89,8 +89,8 @@ look(lws_sorted_usec_list_t *sul)
 			lws_sul_schedule(loop_context(), 0, sul, look, QUIET_LOOKS * LOOK_US);
 		return;
 	}
-	if (wal.quiet == 0)
-		events_perhaps();
+	if (wal.quiet == 0 && wal.on_commit != NULL)
+		wal.on_commit();
 	if (wal.quiet == 0 && grown_long())
 		fold(false);
 	lws_sul_schedule(loop_context(), 0, sul, look, wal.size > LONG_BYTES ? SOON_US : LOOK_US);
@@ -109,13 +109,14 @@ wal_touched(void)
 }
 
 void
-wal_start(const char *path, void (*fold_back)(bool), int64_t (*bytes)(void))
+wal_start(const char *path, void (*fold_back)(bool), int64_t (*bytes)(void), void (*on_commit)(void))
 {
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 
 	snprintf(wal.path, sizeof(wal.path), "%s", path);
 	wal.fold = fold_back;
 	wal.bytes = bytes;
+	wal.on_commit = on_commit;
 	if (fd >= 0)
 		(void)loop_watch(&wal.watch, SRC_WAL, fd);      /* without it the first look still comes */
 	lws_sul_schedule(loop_context(), 0, &wal.timer, look, LOOK_US);

@@ -22,6 +22,7 @@
 #include "daemon/aliases.h"
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
+#include "daemon/delegate.h"
 #include "daemon/events.h"
 #include "daemon/heartbeat.h"
 #include "daemon/keep.h"
@@ -365,7 +366,7 @@ static const char help[] =
 int
 main(int argc, char **argv)
 {
-	struct loop_options o = { .on_signal = on_signal, .on_wal = fold_wal, .wal_bytes = wal_bytes, .wal_path = self.wal };
+	struct loop_options o = { .on_signal = on_signal, .on_wal = fold_wal, .on_commit = events_perhaps, .wal_bytes = wal_bytes, .wal_path = self.wal };
 
 	if (asked_only(argc, argv, "librefangd " LF_VERSION, help))
 		return 0;
@@ -395,6 +396,7 @@ main(int argc, char **argv)
 		return give_up("alarms", strerror(errno));
 	keep_start();
 	schedule_start();
+	delegate_look();
 	heartbeat_look();
 	events_look();
 	say_ready();

@@ -7,17 +7,14 @@
  */
 #include "daemon/schedule.h"
 
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "daemon/alarm.h"
-#include "daemon/background.h"
+#include "daemon/crew.h"
 #include "daemon/dbpool.h"
+#include "daemon/delegate.h"
 #include "daemon/heartbeat.h"
-#include "daemon/lanes.h"
-#include "daemon/threads.h"
 #include "daemon/turn.h"
 #include "db/db.h"
 #include "lib/base/util.h"
@@ -29,22 +26,10 @@ enum { LOOK_MAX = 256, AGAIN_MS = 1000, BUSY_MS = 5000, JUMP_MS = 2000, DEFER_S 
 
 #define SLOT_NAMESPACE "0b8c5f0e-6a53-4f4e-9a3e-3f2f6a7a41d5"
 
-struct tick {
-	struct tick *next;
-	char agent_id[37];
-	int64_t due_ms;
-	enum lane lane;
-	struct cancel cancel;
-};
-
 static int64_t look(void);
 
 static struct alarm alarm_of = { .ring = look };
-static struct {
-	pthread_mutex_t mu;
-	struct tick *ticks;
-	int64_t wall_less_mono_us;      /* at the last look; 0: none yet */
-} self = { .mu = PTHREAD_MUTEX_INITIALIZER };
+static int64_t wall_less_mono_us;       /* at the last look; 0: none yet */
 
 void
 schedule_look(void)
@@ -52,48 +37,11 @@ schedule_look(void)
 	alarm_now(&alarm_of);
 }
 
-/* --- who is under way ----------------------------------------------------------------- */
-
-static bool
-under_way(const char *agent_id)
-{
-	bool found = false;
-
-	pthread_mutex_lock(&self.mu);
-	for (const struct tick *t = self.ticks; t != NULL && !found; t = t->next)
-		found = strcmp(t->agent_id, agent_id) == 0;
-	pthread_mutex_unlock(&self.mu);
-	return found;
-}
-
-static void
-tick_add(struct tick *t)
-{
-	pthread_mutex_lock(&self.mu);
-	t->next = self.ticks;
-	self.ticks = t;
-	pthread_mutex_unlock(&self.mu);
-}
-
-static void
-tick_end(struct tick *t)
-{
-	struct tick **at = &self.ticks;
-
-	pthread_mutex_lock(&self.mu);
-	while (*at != t)
-		at = &(*at)->next;
-	*at = t->next;
-	pthread_mutex_unlock(&self.mu);
-	lane_give(t->lane);
-	free(t);
-}
-
 /* --- one tick ---------------------------------------------------------------------------- */
 
 struct work {
-	struct background b;
-	struct tick *tick;
+	struct ctx *c;
+	struct hand *hand;
 	struct agent agent;
 	struct plan plan;
 	struct slot slot;
@@ -101,10 +49,11 @@ struct work {
 };
 
 static enum err
-claim(struct ctx *c, void *arg)
+claim(struct ctx *c, void *arg, const char *turn_id)
 {
 	struct work *w = arg;
 
+	(void)turn_id;
 	return schedule_claim(c, w->agent.id, &w->slot, w->next_ms);
 }
 
@@ -122,7 +71,7 @@ next_slot(const struct work *w)
 static const char *
 text_of(struct work *w)
 {
-	struct ctx *c = &w->b.c;
+	struct ctx *c = w->c;
 	char when[25];
 
 	time_rfc3339(w->slot.due_ms, when);
@@ -140,7 +89,7 @@ text_of(struct work *w)
 static const char *
 session_of(struct work *w)
 {
-	struct ctx *c = &w->b.c;
+	struct ctx *c = w->c;
 	const char *name = ctx_printf(c, "%s:%lld", w->agent.id, (long long)w->slot.due_ms);
 	char *id = ctx_alloc(c, 37);
 
@@ -168,7 +117,7 @@ count(const struct work *w, const char *outcome)
 static enum err
 pass(struct work *w, const char *why)
 {
-	struct ctx *c = &w->b.c;
+	struct ctx *c = w->c;
 
 	count(w, why);
 	job_db_acquire(c);
@@ -180,7 +129,7 @@ pass(struct work *w, const char *why)
 static enum err
 after_turn(struct work *w, enum err e)
 {
-	struct ctx *c = &w->b.c;
+	struct ctx *c = w->c;
 	bool limited = e == ERR_RATE_LIMITED && c->fault.code != NULL && strcmp(c->fault.code, "rate_limited") == 0;
 	unsigned wait_s = c->fault.retry_after_s > DEFER_S ? c->fault.retry_after_s : DEFER_S;
 	int64_t n = limited ? w->slot.limited + 1 : 0;
@@ -201,7 +150,7 @@ after_turn(struct work *w, enum err e)
 static void
 give_up_slot(struct work *w, enum err e)
 {
-	struct ctx *c = &w->b.c;
+	struct ctx *c = w->c;
 	struct fault f = c->fault;
 	enum err passed;
 
@@ -217,11 +166,11 @@ give_up_slot(struct work *w, enum err e)
 static enum err
 run_turn(struct work *w)
 {
-	struct ctx *c = &w->b.c;
+	struct ctx *c = w->c;
 	struct turn_ask ask = {
 		.agent_id = w->agent.id, .agent = &w->agent, .text = text_of(w), .session_id = session_of(w),
-		.origin = "autonomous", .channel = "autonomous", .event_depth = (unsigned)w->slot.depth, .lane = w->tick->lane,
-		.claim = claim, .claim_arg = w, .cancel = &w->tick->cancel,
+		.origin = "autonomous", .channel = "autonomous", .event_depth = (unsigned)w->slot.depth, .lane = w->hand->lane,
+		.claim = claim, .claim_arg = w, .cancel = &w->hand->cancel,
 		.deadline_us = w->plan.kind == PLAN_PROACTIVE ? clock_mono_us() + (int64_t)FIRE_S * 1000000 : 0,
 	};
 	struct turn_answer a;
@@ -233,7 +182,7 @@ run_turn(struct work *w)
 	e = turn_run(c, &ask, &a);
 	if (e == ERR_CONFLICT && c->fault.code != NULL && strcmp(c->fault.code, "slot_taken") == 0)
 		return ERR_OK;
-	if (e != ERR_OK && atomic_load(&w->tick->cancel.why) == CANCEL_SHUTDOWN)
+	if (e != ERR_OK && atomic_load(&w->hand->cancel.why) == CANCEL_SHUTDOWN)
 		return ERR_OK;                  /* its row is open, or the slot still due */
 	give_up_slot(w, e);
 	return after_turn(w, e);
@@ -242,13 +191,13 @@ run_turn(struct work *w)
 static enum err
 tick_work(struct work *w)
 {
-	struct ctx *c = &w->b.c;
-	const char *id = w->tick->agent_id;
+	struct ctx *c = w->c;
+	const char *id = w->hand->id;
 	enum err e = agent_load(c, id, &w->agent);
 	struct tx tx = { 0 };
 
 	if (e == ERR_OK)
-		e = schedule_load(c, id, w->tick->due_ms, &w->slot);
+		e = schedule_load(c, id, w->hand->at_ms, &w->slot);
 	if (e != ERR_OK)
 		return e == ERR_NOT_FOUND ? ERR_OK : e;
 	w->plan = plan_of(w->agent.manifest);
@@ -263,29 +212,21 @@ tick_work(struct work *w)
 		return pass(w, "quiet");
 	if (turns_count(id) >= at_once(w))
 		return pass(w, "busy");
-	series_add(SERIES_QUEUE_WAIT, (const char *const[]){ w->tick->lane == LANE_CRON ? "cron" : w->tick->lane == LANE_MAIN ? "main"
+	series_add(SERIES_QUEUE_WAIT, (const char *const[]){ w->hand->lane == LANE_CRON ? "cron" : w->hand->lane == LANE_MAIN ? "main"
 	    : "trigger" }, (clock_ms() - w->slot.due_ms) * 1000);
 	return run_turn(w);
 }
 
 static void
-tick_run(void *arg)
+tick(struct hand *h, struct background *b)
 {
-	struct work w = { .tick = arg };
-	bool first = false;             /* from now on it is listened for */
-	enum err e;
+	struct work w = { .hand = h, .c = &b->c };
+	enum err e = tick_work(&w);
 
-	if (background_begin(&w.b)) {
-		e = tick_work(&w);
-		if (e != ERR_OK && e != ERR_CONFLICT)
-			log_line(LOG_WARN, "rid=%s agent=%s what=tick err=%s", w.b.c.rid, w.tick->agent_id, err_code(e));
-		first = !w.agent.has_processed;
-		background_end(&w.b);
-	}
-	tick_end(w.tick);
-	schedule_look();                /* its next slot may be the first to come */
-	if (first)
-		heartbeat_look();
+	if (e != ERR_OK && e != ERR_CONFLICT)
+		log_line(LOG_WARN, "rid=%s agent=%s what=tick err=%s", w.c->rid, h->id, err_code(e));
+	if (!w.agent.has_processed)
+		heartbeat_look();       /* from now on it is listened for */
 }
 
 /* --- the look ------------------------------------------------------------------------------ */
@@ -296,37 +237,13 @@ lane_named(const char *s)
 	return strcmp(s, "cron") == 0 ? LANE_CRON : strcmp(s, "main") == 0 ? LANE_MAIN : LANE_TRIGGER;
 }
 
-/* false: no thread for it at this moment. */
-static bool
-start_tick(const struct due *d, const struct config *cfg)
-{
-	struct tick *t;
-	enum lane lane = lane_named(d->lane);
-
-	if (under_way(d->agent_id) || !lane_try(lane, cfg))
-		return true;            /* a permit that comes back calls again */
-	t = calloc(1, sizeof(*t));
-	if (t == NULL) {
-		lane_give(lane);
-		return false;
-	}
-	memcpy(t->agent_id, d->agent_id, 37);
-	t->due_ms = d->due_ms;
-	t->lane = lane;
-	tick_add(t);
-	if (threads_run(tick_run, t) == 0)
-		return true;
-	tick_end(t);
-	return false;
-}
-
 /* Has somebody set the clock since the last look? Also true for the first one. */
 static bool
 clock_was_set(void)
 {
-	int64_t off = clock_ms() * 1000 - clock_mono_us(), was = self.wall_less_mono_us;
+	int64_t off = clock_ms() * 1000 - clock_mono_us(), was = wall_less_mono_us;
 
-	self.wall_less_mono_us = off;
+	wall_less_mono_us = off;
 	return was == 0 || off - was > JUMP_MS * 1000 || was - off > JUMP_MS * 1000;
 }
 
@@ -357,12 +274,12 @@ look_around(struct ctx *c, int64_t *next_ms)
 	enum err e = due == NULL ? fail(c, ERR_NOMEM, "out of memory") : ERR_OK;
 
 	if (e == ERR_OK && clock_was_set() && (e = replan(c)) != ERR_OK)
-		self.wall_less_mono_us = 0;
+		wall_less_mono_us = 0;
 	job_db_acquire(c);
 	if (e == ERR_OK)
 		e = schedule_due(c, due, LOOK_MAX, &n);
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
-		all &= start_tick(&due[i], c->cfg);
+		all &= crew_start(due[i].agent_id, due[i].due_ms, lane_named(due[i].lane), c->cfg, tick, schedule_look);
 	if (e == ERR_OK)
 		e = schedule_first(c, next_ms);
 	if (e == ERR_OK && !all && *next_ms > clock_ms() + AGAIN_MS)
@@ -406,9 +323,17 @@ schedule_boot(struct ctx *c)
 	return e;
 }
 
+/* A permit is back: who went without one? */
+static void
+look_all(void)
+{
+	schedule_look();
+	delegate_look();
+}
+
 void
 schedule_start(void)
 {
-	lanes_on_free(schedule_look);
+	lanes_on_free(look_all);
 	schedule_look();
 }

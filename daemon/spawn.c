@@ -17,11 +17,13 @@
 #include "daemon/turn.h"
 #include "daemon/ws_chat.h"
 #include "db/db.h"
+#include "lib/agent/capability.h"
 #include "lib/agent/manifest.h"
 #include "lib/base/util.h"
+#include "lib/svc/agent_family.h"
 #include "lib/svc/config.h"
 
-enum { STOP_WAIT_MS = 5000 };
+enum { STOP_WAIT_MS = 5000, CHILDREN_MAX = 5, CHILD_DEPTH = 10 };
 
 static void
 set_text(struct json_object *o, const char *key, const char *v)
@@ -49,6 +51,32 @@ make_workspace(struct ctx *c, const char *id, struct json_object *m, const char 
 	return workspace_make(c, dir, m, toml);
 }
 
+/* A child can do no more than its parent, and there are not more of them than may be. Who has no known parent is refused. */
+static enum err
+check_parent(struct ctx *c, const char *parent_id, struct json_object *m)
+{
+	struct json_object *policy = js_obj(c->cfg->raw, "tool_policy");
+	int64_t most = js_i64(policy, "subagent_max_concurrent", CHILDREN_MAX), deep = js_i64(policy, "subagent_max_depth", CHILD_DEPTH);
+	int64_t children = 0, depth = 0;
+	struct agent parent;
+	const char *more;
+	enum err e = agent_load(c, parent_id, &parent);
+
+	if (e == ERR_NOT_FOUND)
+		return fail_code(c, ERR_FORBIDDEN, "capability_denied", "The parent of that agent is not known");
+	if (e == ERR_OK)
+		e = agent_family(c, parent_id, &children, &depth);
+	if (e != ERR_OK)
+		return e;
+	if ((more = caps_beyond(c, parent.manifest, parent.mode, m)) != NULL)
+		return fail_code(c, ERR_FORBIDDEN, "capability_denied", "A child may do no more than you: %s", more);
+	if (children >= (most < 1 ? 1 : most))
+		return fail(c, ERR_FORBIDDEN, "you have %lld children already; end one first", (long long)children);
+	if (depth + 1 >= (deep < 1 ? 1 : deep))
+		return fail(c, ERR_FORBIDDEN, "no further generation of agents is made");
+	return ERR_OK;
+}
+
 enum err
 agent_spawn(struct ctx *c, const struct spawn *s, char ret_id[static 37], const char **ret_name)
 {
@@ -57,6 +85,7 @@ agent_spawn(struct ctx *c, const struct spawn *s, char ret_id[static 37], const 
 	struct json_object *m = NULL;
 	struct agent_new a;
 	bool was;
+	char child[37];
 	enum err e = ERR_OK;
 
 	if (toml == NULL || n == 0)
@@ -73,7 +102,10 @@ agent_spawn(struct ctx *c, const struct spawn *s, char ret_id[static 37], const 
 		if (toml == NULL || manifest_parse(c, toml, strlen(toml), &m) != ERR_OK)
 			return c->fault.err != ERR_OK ? c->fault.err : fail(c, ERR_NOMEM, "out of memory");
 	}
-	a = (struct agent_new){ .name = js_str_or(m, "name", "unnamed"), .manifest_toml = toml, .manifest = m,
+	if (s->parent_id != NULL && (e = check_parent(c, s->parent_id, m)) != ERR_OK)
+		return e;
+	uuid4(child);
+	a = (struct agent_new){ .id = s->parent_id != NULL ? child : NULL, .depth = s->depth, .name = js_str_or(m, "name", "unnamed"), .manifest_toml = toml, .manifest = m,
 		.template_name = s->toml == NULL ? s->template_name : NULL, .parent_id = s->parent_id };
 	if ((e = agent_insert(c, &a, ret_id)) != ERR_OK)
 		return e;

@@ -10,12 +10,13 @@ struct spawn {
 	const char *toml; size_t toml_n;        /* the manifest; NULL: of the template */
 	const char *template_name;              /* or NULL */
 	const char *name;                       /* over the manifest's, or NULL */
-	const char *parent_id;                  /* or NULL */
+	const char *parent_id;                  /* or NULL: then it may do no more than that one */
+	unsigned depth;                         /* of the chain of events that makes it */
 };
 
 /*
  * Errors: BAD_REQUEST invalid_manifest, NOT_FOUND template_not_found, TOO_LARGE manifest_too_large, CONFLICT
- * agent_already_exists. Nothing is left behind by a failure. *ret_name lives in c's arena.
+ * agent_already_exists; with a parent FORBIDDEN capability_denied, RATE_LIMITED when that has enough children. Nothing is left behind by a failure. *ret_name lives in c's arena.
  */
 enum err agent_spawn(struct ctx *, const struct spawn *, char ret_id[static 37], const char **ret_name) MUST_CHECK;
 /* A whole new manifest; name, tags and workspace of the agent are kept. */

@@ -228,7 +228,7 @@ insert_row(struct turn *t, const char *state)
 
 	if (e == ERR_CONFLICT || e == ERR_DB)
 		return agent_gone(t, e);
-	return e == ERR_OK && t->ask->claim != NULL ? t->ask->claim(t->c, t->ask->claim_arg) : e;
+	return e == ERR_OK && t->ask->claim != NULL ? t->ask->claim(t->c, t->ask->claim_arg, t->id) : e;
 }
 
 static enum err

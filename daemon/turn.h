@@ -64,7 +64,7 @@ struct turn_ask {
 	const char *const *chain;       /* agents that wait for this one, NULL-ended; NULL: none */
 	enum lane lane;                 /* whose permit is held for it; LANE_NONE: somebody waits */
 	/* What it is the answer to, done with in the transaction that accepts it; an error refuses it. NULL: nothing. */
-	enum err (*claim)(struct ctx *, void *arg);
+	enum err (*claim)(struct ctx *, void *arg, const char *turn_id);
 	void *claim_arg;
 	struct turn_sink sink;
 	struct cancel *cancel;          /* the caller's; never NULL */

@@ -9,6 +9,7 @@
 #include "daemon/alarm.h"
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
+#include "daemon/delegate.h"
 #include "daemon/hub.h"
 #include "daemon/spawn.h"
 #include "daemon/threads.h"
@@ -17,6 +18,7 @@
 #include "lib/agent/artifact.h"
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
+#include "lib/svc/delegation.h"
 #include "lib/svc/config.h"
 
 enum { KEEP_TURNS_MS = 7 * 86400000 };
@@ -94,6 +96,7 @@ run_left(void *arg)
 	}
 	conf_drop(l->conf);
 	free(l);
+	delegate_look();                /* somebody may have waited for it */
 }
 
 static enum err
@@ -146,6 +149,8 @@ turns_boot(struct ctx *c)
 		e = agent_first(c);
 	if (e == ERR_OK)
 		e = turns_take_over(c, epoch, &ids);
+	if (e == ERR_OK)
+		e = delegations_boot(c);
 	for (size_t i = 0; e == ERR_OK && i < json_object_array_length(ids); i++)
 		start_left(json_object_get_string(json_object_array_get_idx(ids, i)));
 	return e;

@@ -10,6 +10,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/audit.h"
 #include "lib/svc/caller.h"
+#include "lib/svc/delegation.h"
 
 enum { FINISH_TRIES = 6 };
 
@@ -82,6 +83,8 @@ finish(struct turn *t)
 		e = message_append(t->c, t->session_id, "assistant", said, n, t->id);
 	if (e == ERR_OK)
 		e = turn_end(t->c, t->id, t->epoch, "done", result_json(t), NULL, NULL);
+	if (e == ERR_OK && strcmp(t->ask->origin, "delegated") == 0)
+		e = delegation_answer(t->c, t->id, t->out->text, false);
 	if (e == ERR_OK)
 		e = touch_agent(t);
 	if (e == ERR_OK)
@@ -144,6 +147,8 @@ write_end(struct turn *t, enum err why, const struct fault *f)
 		    f->code != NULL ? f->code : err_code(why), f->msg);
 	if (e == ERR_OK)
 		e = note_end(t, ctx_printf(t->c, "error: %s", f->code != NULL ? f->code : err_code(why)));
+	if (e == ERR_OK && strcmp(t->ask->origin, "delegated") == 0)
+		e = delegation_answer(t->c, t->id, f->msg != NULL ? f->msg : "The task failed.", true);
 	return e == ERR_OK ? commit(t, &tx) : e;
 }
 

@@ -11,6 +11,7 @@
 
 #include "daemon/dbpool.h"
 #include "daemon/threads.h"
+#include "daemon/turn_agents.h"
 #include "daemon/turn_state.h"
 #include "lib/agent/tool.h"
 #include "lib/base/arena.h"
@@ -54,50 +55,6 @@ env_db_put(struct tool_env *env, struct db *db)
 {
 	(void)db;
 	job_db_release(env->c);
-}
-
-static bool
-in_chain(const struct turn_ask *ask, const char *id)
-{
-	for (const char *const *p = ask->chain; p != NULL && *p != NULL; p++)
-		if (strcmp(*p, id) == 0)
-			return true;
-	return false;
-}
-
-/* agent_send: a turn of the other agent on this thread, under this turn's cancel. */
-static enum err
-ask_agent(struct tool_env *env, const char *who, const char *message, struct buf *out)
-{
-	struct turn *t = env->turn;
-	struct ctx *c = env->c;
-	struct agent other = { 0 };
-	struct turn_answer a = { 0 };
-	const char **chain = ctx_alloc(c, (env->depth + 3) * sizeof(*chain));
-	size_t n = 0;
-	char id[37];
-	enum err e;
-
-	job_db_acquire(c);
-	e = uuid_parse(who, id) ? agent_load(c, id, &other) : agent_load_by_name(c, who, &other);
-	for (const char *const *p = t->ask->chain; p != NULL && *p != NULL; p++)
-		chain[n++] = *p;
-	chain[n++] = t->agent.id;
-	if (e == ERR_OK && (strcmp(other.id, t->agent.id) == 0 || in_chain(t->ask, other.id)))
-		e = fail(c, ERR_CONFLICT, "%s waits for this answer itself", other.name);
-	if (e == ERR_OK && env->depth + 1 > (c->cfg->max_agent_call_depth > 0 ? c->cfg->max_agent_call_depth : 5))
-		e = fail(c, ERR_CONFLICT, "agents may not call each other deeper than that");
-	if (e == ERR_OK) {
-		struct turn_ask ask = {
-			.agent_id = other.id, .text = message, .origin = "agent", .channel = "agent",
-			.depth = env->depth + 1, .chain = chain, .cancel = t->ask->cancel, .deadline_us = env->deadline_us,
-		};
-
-		e = turn_run(c, &ask, &a);
-	}
-	job_db_release(c);
-	buf_str(out, e == ERR_OK ? a.text : c->fault.msg != NULL ? c->fault.msg : "it failed");
-	return e;
 }
 
 bool
@@ -160,7 +117,8 @@ run_tool(struct run *r)
 		.c = r->c, .agent_id = t->agent.id, .agent_name = t->agent.name, .session_id = t->session_id,
 		.turn_id = t->id, .workspace = t->workspace, .depth = t->ask->depth,
 		.event_depth = t->ask->event_depth + 1, .cancel = t->ask->cancel,
-		.turn = t, .db_get = env_db_get, .db_put = env_db_put, .ask_agent = ask_agent,
+		.turn = t, .db_get = env_db_get, .db_put = env_db_put, .ask_agent = turn_ask_agent,
+		.spawn_agent = turn_spawn_agent, .end_agent = turn_end_agent,
 	};
 	int64_t since = clock_mono_us(), until = t->ask->deadline_us;
 	struct buf *out = &r->out;

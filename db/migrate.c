@@ -24,6 +24,7 @@ EMBED(migration_0008, "db/migrations/0008_events.sql");
 EMBED(migration_0009, "db/migrations/0009_audit.sql");
 EMBED(migration_0010, "db/migrations/0010_turn_open.sql");
 EMBED(migration_0011, "db/migrations/0011_templates.sql");
+EMBED(migration_0012, "db/migrations/0012_tasks.sql");
 
 static const struct {
 	const char *name;
@@ -40,6 +41,7 @@ static const struct {
 	{ "0009_audit", migration_0009 },
 	{ "0010_turn_open", migration_0010 },
 	{ "0011_templates", migration_0011 },
+	{ "0012_tasks", migration_0012 },
 };
 
 int

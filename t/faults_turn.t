@@ -153,7 +153,7 @@ subtest 'the daemon dies while a file is written about' => sub {
 
 subtest 'the daemon dies while a tool works that must not run twice' => sub {
     serve(when => [ [ 'outcome is unknown' => { text => 'I cannot tell' } ], [ 'the inner question' => { hang => 1 } ] ],
-        default => { tool_calls => [ { name => 'agent_send', arguments => { agent_id => 'helper', message => 'the inner question' } } ] });
+        default => { tool_calls => [ { name => 'agent_send', arguments => { agent_id => 'helper', message => 'the inner question', async => JSON::PP::false } } ] });
     $api->post('/api/agents', { manifest_toml => qq(name = "helper"\nauthor = "Ursula"\n[model]\nsystem_prompt = "Help."\n) }, 201);
     my $asked = sub { return scalar grep { $_->{body} =~ /"content":"[^"]*the inner question/ } @{ $up->chats } };
     my $child = say_it("/api/agents/$id/message", 'ask the other');

@@ -106,7 +106,7 @@ subtest 'how long a tool may take' => sub {
     my $up = LF->mock(when => [
         [ 'call_slow_1' => { text => 'Somebody was too slow.' } ],
         [ 'FETCH-SLOW' => { tool_calls => [ { id => 'call_slow_1', name => 'web_fetch', arguments => { url => $silent->url . '/chat/completions' } } ] } ],
-        [ 'ASK-SLOW' => { tool_calls => [ { id => 'call_slow_1', name => 'agent_send', arguments => { agent_id => 'slow', message => 'NEVER-EVER' } } ] } ],
+        [ 'ASK-SLOW' => { tool_calls => [ { id => 'call_slow_1', name => 'agent_send', arguments => { agent_id => 'slow', message => 'NEVER-EVER', async => JSON::PP::false } } ] } ],
         [ 'NEVER-EVER' => { hang => 1 } ],
     ]);
     $api = LF->start(model => $up, timeout => 60, config => "[tool_timeouts]\n\"*\" = 100\n\"web_*\" = 1\nagent_send = 2\n\"agent_*\" = 90\n[web.fetch]\nssrf_allowed_hosts = [\"127.0.0.1\"]\n");

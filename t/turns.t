@@ -38,8 +38,8 @@ my $up = LF->mock(
         # alice asks bob, bob asks alice back
         [ 'call_alice_1' => { text => 'Bob was asked.' } ],
         [ 'call_bob_1'   => { text => 'I may not ask Alice.' } ],
-        [ 'PING-BACK'    => { tool_calls => [ { id => 'call_bob_1', name => 'agent_send', arguments => { agent_id => 'alice', message => 'and you?' } } ] } ],
-        [ 'ASK-BOB'      => { tool_calls => [ { id => 'call_alice_1', name => 'agent_send', arguments => { agent_id => 'bob', message => 'PING-BACK' } } ] } ],
+        [ 'PING-BACK'    => { tool_calls => [ { id => 'call_bob_1', name => 'agent_send', arguments => { agent_id => 'alice', message => 'and you?', async => JSON::PP::false } } ] } ],
+        [ 'ASK-BOB'      => { tool_calls => [ { id => 'call_alice_1', name => 'agent_send', arguments => { agent_id => 'bob', message => 'PING-BACK', async => JSON::PP::false } } ] } ],
     ],
     answers => [ { status => 429, headers => { 'Retry-After' => 1 } }, { text => 'after the wait' } ],
     default => { text => 'Hello from the mock.' },

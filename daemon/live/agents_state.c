@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/live/agents.h"
+#include "daemon/delegate.h"
 #include "daemon/events.h"
 #include "daemon/running.h"
 #include "daemon/schedule.h"
@@ -40,6 +41,7 @@ agent_enable(struct ctx *c, const struct agent *a, bool on)
 		e = agent_set_state(c, a->id, on ? "Running" : "Suspended");
 	schedule_look();
 	events_look();
+	delegate_look();
 	return e;
 }
 

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libagent.a
 libagent_a_SOURCES = \
 	lib/agent/artifact.c \
+	lib/agent/capability.c \
 	lib/agent/clean.c \
 	lib/agent/fit.c \
 	lib/agent/guard.c \
@@ -22,6 +23,7 @@ libagent_a_SOURCES = \
 	lib/agent/templates.c \
 	lib/agent/tokens.c \
 	lib/agent/tool.c \
+	lib/agent/tools/agent_spawn.c \
 	lib/agent/tools/agents.c \
 	lib/agent/tools/artifact.c \
 	lib/agent/tools/common.c \

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "lib/agent/capability.h"
 #include "lib/agent/tool.h"
 #include "lib/agent/tools/tools.h"
 #include "lib/base/json.h"
@@ -19,8 +20,11 @@
 enum { LISTS_MAX = 64, TIMEOUT_DEFAULT_S = 600, TIMEOUT_MAX_S = 86400 };
 
 static const struct tool tools[] = {
+	{ "agent_find", tool_agent_find, true, TOOL_READS },
+	{ "agent_kill", tool_agent_kill, false, TOOL_ALONE },
 	{ "agent_list", tool_agent_list, true, TOOL_READS },
 	{ "agent_send", tool_agent_send, false, TOOL_ALONE },
+	{ "agent_spawn", tool_agent_spawn, false, TOOL_ALONE },
 	{ "file_list", tool_file_list, true, TOOL_READS },
 	{ "file_read", tool_file_read, true, TOOL_READS },
 	{ "file_write", tool_file_write, false, TOOL_WRITES_ITS },
@@ -259,6 +263,8 @@ tool_granted(struct json_object *manifest, const char *mode, const char *name)
 	if (in_patterns(js_arr(manifest, "tool_blocklist"), name))
 		return false;
 	if (is_filled(allow) && !in_patterns(allow, name))
+		return false;
+	if ((strcmp(name, "agent_spawn") == 0 || strcmp(name, "agent_kill") == 0) && !caps_may_spawn(manifest))
 		return false;
 	if (mode != NULL && strcasecmp(mode, "observe") == 0)
 		return false;

@@ -10,6 +10,13 @@
 struct config;
 struct turn;
 
+/* agent_send */
+struct agent_question {
+	const char *agent_id, *message;
+	const char *key;                /* names a conversation of the two; NULL: the other's usual one */
+	bool async;                     /* the answer comes later */
+};
+
 /* What a tool may know of the turn that calls it. */
 struct tool_env {
 	struct ctx *c;                  /* c->db is NULL: borrow with tool_db() */
@@ -23,8 +30,13 @@ struct tool_env {
 	/* borrow and give back a database connection; hold none while waiting */
 	struct db *(*db_get)(struct tool_env *);
 	void (*db_put)(struct tool_env *, struct db *);
-	/* agent_send: run a turn of another agent; text of its answer or of the error to out */
-	enum err (*ask_agent)(struct tool_env *, const char *who, const char *message, struct buf *out);
+	/*
+	 * Other agents; NULL: not from here. What is for the model, an answer or why there is none, goes to out. ask: its answer, or
+	 * that it works on it. spawn: a child with that manifest; FORBIDDEN when it could more than its parent. end: a child.
+	 */
+	enum err (*ask_agent)(struct tool_env *, const struct agent_question *, struct buf *out);
+	enum err (*spawn_agent)(struct tool_env *, const char *toml, struct buf *out);
+	enum err (*end_agent)(struct tool_env *, const char *id, struct buf *out);
 };
 
 /*

@@ -236,6 +236,8 @@ static const struct field agent_detail_fields[] = {
 	R_(BOOL, "auto_evolve"),
 	R_(STRING, "web_search_augmentation", .values = words_search),
 	R_(INT, "injected_footprint_tokens"),
+	R_NULL(UUID, "parent_agent_id", .doc = "the agent that made it"),
+	R_(ARRAY, "children", .item = FT_UUID, .doc = "agents that it made"),
 	F_END
 };
 const struct schema agent_detail = { .name = "AgentDetail", .fields = agent_detail_fields };

@@ -10,6 +10,7 @@
 
 #include "db/db.h"
 #include "lib/base/util.h"
+#include "lib/svc/agent_family.h"
 #include "lib/svc/caller.h"
 #include "lib/svc/config.h"
 #include "lib/svc/agent_rows.h"
@@ -258,5 +259,6 @@ agent_write_detail(struct ctx *c, const struct agent *a, struct jw *w)
 	jw_bool(w, "auto_evolve", js_bool(m, "auto_evolve", true));
 	jw_str(w, "web_search_augmentation", js_str_or(m, "web_search_augmentation", "auto"));
 	jw_i64(w, "injected_footprint_tokens", footprint_tokens(a));
+	agent_write_family(c, a->id, a->parent_id, w);
 	jw_end(w);
 }

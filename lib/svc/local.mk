@@ -4,6 +4,7 @@ noinst_LIBRARIES += libsvc.a libconfigfile.a
 libsvc_a_SOURCES = \
 	lib/svc/agent.c \
 	lib/svc/agent_assigned.c \
+	lib/svc/agent_family.c \
 	lib/svc/agent_identity.c \
 	lib/svc/agent_list.c \
 	lib/svc/agent_stats.c \
@@ -20,6 +21,7 @@ libsvc_a_SOURCES = \
 	lib/svc/config.c \
 	lib/svc/config_budget.c \
 	lib/svc/conversation.c \
+	lib/svc/delegation.c \
 	lib/svc/event.c \
 	lib/svc/heartbeat.c \
 	lib/svc/delivery.c \

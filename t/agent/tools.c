@@ -55,14 +55,32 @@ give(struct tool_env *env, struct db *db)
 }
 
 static enum err
-answer(struct tool_env *env, const char *who, const char *message, struct buf *out)
+answer(struct tool_env *env, const struct agent_question *q, struct buf *out)
 {
-	buf_printf(out, "%s asked %s: %s%s", env->agent_name, who, message, borrowed > 0 ? " (holding a connection)" : "");
+	buf_printf(out, "%s asked %s: %s%s%s%s", env->agent_name, q->agent_id, q->message, q->async ? ", later" : "",
+	    q->key != NULL ? ", about " : "", q->key != NULL ? q->key : "");
+	buf_str(out, borrowed > 0 ? " (holding a connection)" : "");
+	return ERR_OK;
+}
+
+static enum err
+spawn(struct tool_env *env, const char *toml, struct buf *out)
+{
+	(void)env;
+	buf_str(out, toml);
+	return ERR_OK;
+}
+
+static enum err
+end(struct tool_env *env, const char *id, struct buf *out)
+{
+	(void)env;
+	buf_printf(out, "ended %s", id);
 	return ERR_OK;
 }
 
 static struct tool_env env = { .c = &ctx, .agent_id = ADA, .agent_name = "ada", .workspace = work, .db_get = take,
-	.db_put = give, .ask_agent = answer };
+	.db_put = give, .ask_agent = answer, .spawn_agent = spawn, .end_agent = end };
 static struct buf out = BUF_INIT(16 << 20);
 
 static enum err
@@ -129,7 +147,7 @@ grants(void)
 	ok(js_obj(json_object_array_get_idx(tools, 0), "input_schema") != NULL &&
 	    js_get(json_object_array_get_idx(tools, 0), "read_only") == NULL, "as a model wants them");
 	ok(tools_last(tools) && !tools_last(tool_catalog()), "a list of ours lasts");
-	is_int(json_object_array_length(tools_for(&ctx, json_keep(&ctx, json_tokener_parse("{}")), "full")), 11, "eleven in all");
+	is_int(json_object_array_length(tools_for(&ctx, json_keep(&ctx, json_tokener_parse("{}")), "full")), 12, "twelve in all");
 	ok(tool_find("fs-write") == tool_find("file_write") && tool_find("fileRead") == tool_find("file_read"), "other spellings are understood");
 	ok(tool_find("nothing") == NULL && tool_find("") == NULL, "but not every one");
 }
@@ -235,19 +253,36 @@ agent_tools(void)
 {
 	gives("agent_list", "{}", "ada (" ADA ") Running offline:offline (you)\n");
 	gives("agent_list", "{}", "bea (" BEA ") Running openai:gpt-x\n");
-	gives("agent_send", "{\"agent_id\":\"bea\",\"message\":\"hi\"}", "ada asked " BEA ": hi");
+	gives("agent_send", "{\"agent_id\":\"bea\",\"message\":\"hi\"}", "ada asked " BEA ": hi, later");
 	ok(strstr(out.p, "holding") == NULL, "and no connection is held meanwhile");
-	gives("agent_send", "{\"agent_id\":\"" BEA "\",\"message\":\"hi\",\"async\":false}", "ada asked " BEA);
+	gives("agent_send", "{\"agent_id\":\"" BEA "\",\"message\":\"hi\",\"async\":false}", "ada asked " BEA ": hi");
+	ok(strstr(out.p, "later") == NULL, "the answer is waited for");
+	gives("agent_send", "{\"agent_id\":\"bea\",\"message\":\"hi\",\"conversation_key\":\"taxes\"}", "about taxes");
 	refuses("agent_send", "{\"agent_id\":\"ada\",\"message\":\"hi\"}", ERR_FORBIDDEN, "itself");
 	refuses("agent_send", "{\"agent_id\":\"" ADA "\",\"message\":\"hi\"}", ERR_FORBIDDEN, "itself");
 	refuses("agent_send", "{\"agent_id\":\"nobody\",\"message\":\"hi\"}", ERR_NOT_FOUND, "no agent 'nobody'");
 	refuses("agent_send", "{\"agent_id\":\"bea\"}", ERR_INVALID, "missing parameter: message");
 	refuses("agent_send", "{\"agent_id\":\"bea\",\"message\":\" \"}", ERR_INVALID, "empty");
-	refuses("agent_send", "{\"agent_id\":\"bea\",\"message\":\"hi\",\"async\":true}", ERR_INVALID, "async");
+	refuses("agent_send", "{\"agent_id\":\"bea\",\"message\":\"hi\",\"conversation_key\":\"\"}", ERR_INVALID, "conversation_key");
 	refuses("agent_send", "{\"agent_id\":\"bea\",\"message\":\"use sk-abcdefghijklmnopqr\"}", ERR_FORBIDDEN, "secret");
 	env.depth = 3;
 	refuses("agent_send", "{\"agent_id\":\"bea\",\"message\":\"hi\"}", ERR_FORBIDDEN, "3 deep");
 	env.depth = 0;
+	gives("agent_find", "{\"query\":\"BE\"}", "\"name\":\"bea\"");
+	gives("agent_find", "{\"query\":\"no such thing\"}", "[]");
+	refuses("agent_find", "{\"query\":\" \"}", ERR_INVALID, "empty");
+	refuses("agent_find", "{}", ERR_INVALID, "missing parameter: query");
+	gives("agent_kill", "{\"agent_id\":\"bea\"}", "ended " BEA);
+	refuses("agent_kill", "{\"agent_id\":\"ada\"}", ERR_FORBIDDEN, "itself");
+	refuses("agent_kill", "{\"agent_id\":\"nobody\"}", ERR_NOT_FOUND, "no agent");
+	refuses("agent_kill", "{}", ERR_INVALID, "missing parameter: agent_id");
+	gives("agent_spawn", "{\"name\":\"kid\",\"system_prompt\":\"You count.\",\"tools\":[\"file_read\"]}", "tools = [\"file_read\"]");
+	gives("agent_spawn", "{\"name\":\"kid\",\"system_prompt\":\"You count.\"}", "tools_disabled = true");
+	gives("agent_spawn", "{\"name\":\"kid\",\"system_prompt\":\"You count.\",\"network\":true}", "web_fetch");
+	refuses("agent_spawn", "{\"name\":\"kid\"}", ERR_INVALID, "missing parameter: system_prompt");
+	refuses("agent_spawn", "{\"name\":\"kid\",\"system_prompt\":\"x\",\"tools\":\"all\"}", ERR_INVALID, "tools");
+	refuses("agent_spawn", "{\"name\":\"kid\",\"system_prompt\":\"x\",\"tools\":[1]}", ERR_INVALID, "tools");
+	refuses("agent_spawn", "{\"name\":\"kid\",\"system_prompt\":\"use sk-abcdefghijklmnopqr\"}", ERR_FORBIDDEN, "secret");
 	ctx.who = &zoe;
 	refuses("agent_send", "{\"agent_id\":\"bea\",\"message\":\"hi\"}", ERR_NOT_FOUND, "no agent");
 	ctx.who = &root;

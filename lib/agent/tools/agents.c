@@ -1,19 +1,20 @@
 /*
  * agent_list and agent_send: the other agents.
  *
- * A question to another agent is a turn of that agent, run while the asking
- * turn waits; who waits for whom is watched by the turns themselves, here only the
+ * A question to another agent is a turn of that agent: beside the asking one, which hears of its answer later, or
+ * while that one waits. Who waits for whom is watched by the turns themselves, here only the
  * plain mistakes are found. Secrets do not travel from agent to agent.
  */
 #include <string.h>
 
+#include "lib/agent/capability.h"
 #include "lib/agent/taint.h"
 #include "lib/agent/tools/tools.h"
 #include "lib/base/util.h"
 #include "lib/svc/agent.h"
 #include "lib/svc/config.h"
 
-enum { ROWS_MAX = 4 << 20, DEPTH_DEFAULT = 5 };
+enum { ROWS_MAX = 4 << 20, DEPTH_DEFAULT = 5, KEY_MAX = 256 };
 
 enum err
 tool_agent_list(struct tool_env *env, struct json_object *input, struct buf *out)
@@ -50,9 +51,8 @@ tool_agent_list(struct tool_env *env, struct json_object *input, struct buf *out
 	return ERR_OK;
 }
 
-/* The agent that is meant by an id or a name; its id in the arena. */
-static enum err
-resolve(struct tool_env *env, const char *who, const char **ret_id, struct buf *out)
+enum err
+tool_agent_meant(struct tool_env *env, const char *who, const char **ret_id, const char **ret_name, struct buf *out)
 {
 	struct agent a;
 	char id[37];
@@ -70,7 +70,49 @@ resolve(struct tool_env *env, const char *who, const char **ret_id, struct buf *
 	if (e != ERR_OK)
 		return tool_fault(env, e, out);
 	*ret_id = a.id;
+	if (ret_name != NULL)
+		*ret_name = a.name;
 	return ERR_OK;
+}
+
+static enum err
+read_question(struct json_object *input, struct agent_question *q, struct buf *out)
+{
+	size_t n = 0;
+	const char *rule;
+	enum err e = tool_text(input, "agent_id", &q->agent_id, NULL, out);
+
+	if (e == ERR_OK)
+		e = tool_text(input, "message", &q->message, NULL, out);
+	if (e == ERR_OK)
+		e = tool_text_opt(input, "conversation_key", &q->key, &n, out);
+	if (e != ERR_OK)
+		return e;
+	q->async = js_bool(input, "async", true);
+	if (q->message[strspn(q->message, " \t\r\n")] == '\0')
+		return tool_say(out, ERR_INVALID, "parameter message is empty");
+	if (q->key != NULL && (n == 0 || n > KEY_MAX || memchr(q->key, '\0', n) != NULL))
+		return tool_say(out, ERR_INVALID, "parameter conversation_key: 1 to %d bytes are expected", KEY_MAX);
+	rule = taint_find(q->message, strlen(q->message), TAINT_SECRET);
+	if (rule != NULL)
+		return tool_say(out, ERR_FORBIDDEN, "the message looks as if it held a secret (%s); it was not sent", rule);
+	return ERR_OK;
+}
+
+/* capabilities.agent_message of who asks. */
+static enum err
+may_message(struct tool_env *env, const char *id, const char *name, struct buf *out)
+{
+	struct agent me;
+	enum err e = tool_db_take(env, out);
+
+	if (e != ERR_OK)
+		return e;
+	e = agent_load(env->c, env->agent_id, &me);
+	tool_db_give(env);
+	if (e != ERR_OK)
+		return tool_fault(env, e, out);
+	return caps_may_message(me.manifest, name, id) ? ERR_OK : tool_say(out, ERR_FORBIDDEN, "you may not write to %s", name);
 }
 
 enum err
@@ -78,30 +120,24 @@ tool_agent_send(struct tool_env *env, struct json_object *input, struct buf *out
 {
 	unsigned deepest = env->c->cfg != NULL && env->c->cfg->max_agent_call_depth > 0
 	    ? env->c->cfg->max_agent_call_depth : DEPTH_DEFAULT;
-	const char *who, *message, *id = NULL, *rule;
-	enum err e = tool_text(input, "agent_id", &who, NULL, out);
+	struct agent_question q = { 0 };
+	const char *name = NULL;
+	enum err e = read_question(input, &q, out);
 
-	if (e == ERR_OK)
-		e = tool_text(input, "message", &message, NULL, out);
 	if (e != ERR_OK)
 		return e;
-	if (message[strspn(message, " \t\r\n")] == '\0')
-		return tool_say(out, ERR_INVALID, "parameter message is empty");
-	if (js_bool(input, "async", false))
-		return tool_say(out, ERR_INVALID, "parameter async: only false is possible; the answer is waited for");
-	rule = taint_find(message, strlen(message), TAINT_SECRET);
-	if (rule != NULL)
-		return tool_say(out, ERR_FORBIDDEN, "the message looks as if it held a secret (%s); it was not sent", rule);
 	if (env->ask_agent == NULL)
 		return tool_say(out, ERR_FORBIDDEN, "no other agent can be asked from here");
 	if (env->depth >= deepest)
 		return tool_say(out, ERR_FORBIDDEN, "agents already wait for one another %u deep; no further question is sent",
 		    env->depth);
-	e = resolve(env, who, &id, out);
+	e = tool_agent_meant(env, q.agent_id, &q.agent_id, &name, out);
 	if (e != ERR_OK)
 		return e;
-	if (strcmp(id, env->agent_id) == 0)
+	if (strcmp(q.agent_id, env->agent_id) == 0)
 		return tool_say(out, ERR_FORBIDDEN, "an agent cannot send a message to itself");
+	if ((e = may_message(env, q.agent_id, name, out)) != ERR_OK)
+		return e;
 	buf_clear(out);
-	return env->ask_agent(env, id, message, out);
+	return env->ask_agent(env, &q, out);
 }

@@ -11,6 +11,9 @@ enum err tool_memory_recall(struct tool_env *, struct json_object *, struct buf 
 enum err tool_memory_list(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_system_time(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_agent_list(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_agent_spawn(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_agent_kill(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_agent_find(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_agent_send(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_read_artifact(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_web_fetch(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
@@ -32,6 +35,9 @@ enum err tool_text_opt(struct json_object *input, const char *name, const char *
 /* A whole number, dflt when absent; held within min..max. */
 enum err tool_count(struct json_object *input, const char *name, int64_t dflt, int64_t min, int64_t max,
     int64_t *ret, struct buf *out) MUST_CHECK;
+
+/* The agent that is meant by an id or a name: id and name (or NULL) in the arena. NOT_FOUND, said in out. */
+enum err tool_agent_meant(struct tool_env *, const char *who, const char **ret_id, const char **ret_name, struct buf *out) MUST_CHECK;
 
 /* How long the call may still take; at least 1. */
 unsigned tool_left_ms(const struct tool_env *);
