@@ -153,14 +153,14 @@ async def main():
         async with websockets.connect(f'{ws}/api/agents/{agent}/ws', origin='https://evil.example', extra_headers={'Authorization': 'Bearer ' + key}): check(False, 'a foreign page is a 403')
     except websockets.InvalidStatusCode as e: check(e.status_code == 403, 'a foreign page is a 403')
     many = [await websockets.connect(f'{ws}/api/agents/{agent}/ws', extra_headers={'Authorization': 'Bearer ' + key}) for _ in range(3)]
-    for i, s in enumerate(many): await s.send(f'hello {i}')
+    for i, s in enumerate(many): await s.send(f'WIDE-WORDS {i}')
     check(all([(await until(s, 'response'))[-1]['content'] == 'caf\u00e9 \U0001f600' for s in many]), 'three at once are all answered')
     for s in many: await s.close()
 asyncio.run(main())
 
 c = http.client.HTTPConnection(base[7:], timeout=10)
 for _ in range(3):
-    c.request('POST', f'/api/agents/{agent}/message', body=iter([b'{"mess', b'age":"hel', b'lo"}']), headers={'Authorization': 'Bearer ' + key, 'Content-Type': 'application/json'}, encode_chunked=True)
+    c.request('POST', f'/api/agents/{agent}/message', body=iter([b'{"mess', b'age":"WIDE-', b'WORDS"}']), headers={'Authorization': 'Bearer ' + key, 'Content-Type': 'application/json'}, encode_chunked=True)
     got = json.loads(c.getresponse().read())
 check(got['response'] == 'caf\u00e9 \U0001f600', 'http.client sends chunks over one connection')
 rq = urllib.request.Request(f'{base}/api/agents/{agent}/message/stream', json.dumps({'message': 'LONG-TALK'}).encode(),

@@ -84,7 +84,7 @@ END { delete $tracer{n}; kill 'KILL', keys %tracer if %tracer }
 
 # --- a server, and what is asked of it ------------------------------------------------
 
-my $api = LF->start(files => { 'librefang.ini' => "[librefang]\npool_size = 2\n" });
+my $api = LF->start(config => "[compaction]\nthreshold_messages = 100000\n", files => { 'librefang.ini' => "[librefang]\npool_size = 2\n" });
 my $agent = $api->post('/api/agents', { manifest_toml => "name = \"steady\"\n[model]\nprovider = \"offline\"\nmodel = \"offline\"\n[capabilities]\ntools = [\"*\"]\n" }, 201)->{agent_id};
 my $n = 0;
 my (%acked, %refused);          # keys, by what we were told

@@ -28,7 +28,7 @@ my $mock_pid = do {
     $pid;
 };
 END { if ($mock_pid) { local $?; kill 'TERM', $mock_pid; waitpid $mock_pid, 0 } }
-my $api = LF->start(timeout => 30, env => { OPENAI_API_KEY => 'sk-x' },
+my $api = LF->start(timeout => 30, config => "[compaction]\nthreshold_messages = 100000\n", env => { OPENAI_API_KEY => 'sk-x' },
     model => { provider => 'openai', model => 'gpt-4o-mini', base_url => "http://127.0.0.1:$main::port/v1", api_key_env => 'LF_MOCK_KEY' });
 my @agents = map { $api->post('/api/agents', { manifest_toml => "name = \"soak-$_\"\n" }, 201)->{agent_id} } 1 .. $CLIENTS;
 
