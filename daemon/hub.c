@@ -16,6 +16,7 @@ struct watcher {
 	struct watcher *next;
 	char agent_id[37], session_id[37];
 	struct live *live;
+	bool ws;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -89,7 +90,7 @@ let_go(struct watcher **at)
 }
 
 bool
-hub_join(const char *agent_id, const char *session_id, struct live *live)
+hub_join(const char *agent_id, const char *session_id, struct live *live, bool ws)
 {
 	struct watcher *w = calloc(1, sizeof(*w));
 	bool room;
@@ -99,6 +100,7 @@ hub_join(const char *agent_id, const char *session_id, struct live *live)
 	memcpy(w->agent_id, agent_id, 37);
 	memcpy(w->session_id, session_id, 37);
 	w->live = live_hold(live);
+	w->ws = ws;
 	pthread_mutex_lock(&lock);
 	for (struct watcher **at = &all; *at != NULL;)  /* those who went while nothing happened */
 		if (live_gone((*at)->live))
@@ -133,19 +135,48 @@ hub_watched(const char *session_id)
 	return watched;
 }
 
+/* An event as a frame: its data with its name as `type`. */
+static void
+frame_of(const char *name, const struct buf *data, struct buf *out)
+{
+	buf_printf(out, "{\"type\":\"%s\",", name);
+	buf_add(out, data->p + 1, data->len - 1);
+}
+
+static bool
+tell_one(struct watcher *w, const char *name, const struct buf *b, struct buf *frame)
+{
+	if (!w->ws)
+		return live_event(w->live, name, b->p, b->len);
+	if (frame->len == 0)
+		frame_of(name, b, frame);       /* one for all sockets */
+	return !frame->failed && live_ws_text(w->live, frame->p, frame->len);
+}
+
+static void
+end_one(struct watcher *w)
+{
+	if (w->ws)
+		live_ws_close(w->live, 1000, "");
+	else
+		live_end(w->live);
+}
+
 /* To all of a session, or of an agent (both NULL: to all); last: their streams end with it. */
 static void
 send(const char *session_id, const char *agent_id, const char *name, const struct buf *b, bool last)
 {
+	SCOPED_BUF frame = BUF_INIT((16 << 20) + 128);
+
 	pthread_mutex_lock(&lock);
 	for (struct watcher **at = &all; *at != NULL;) {
 		struct watcher *w = *at;
 		bool meant = (session_id == NULL || strcmp(w->session_id, session_id) == 0) &&
 		    (agent_id == NULL || strcmp(w->agent_id, agent_id) == 0);
-		bool sent = !meant || live_event(w->live, name, b->p, b->len);
+		bool sent = !meant || tell_one(w, name, b, &frame);
 
 		if (meant && last)
-			live_end(w->live);
+			end_one(w);
 		if (!sent || (meant && last))
 			let_go(at);
 		else

@@ -13,8 +13,8 @@
 const char *turn_event_text(const struct turn_event *, struct buf *out);
 void turn_done_text(int64_t input_tokens, int64_t output_tokens, struct buf *out);
 
-/* From now on; the stream has begun. false: too many watch, or no memory. */
-bool hub_join(const char *agent_id, const char *session_id, struct live *);
+/* From now on; the stream has begun, or (ws) the socket is open. false: too many watch, or no memory. */
+bool hub_join(const char *agent_id, const char *session_id, struct live *, bool ws);
 /* Does anybody watch? Costs one look at a number when nobody does. */
 bool hub_watched(const char *session_id);
 void hub_tell(const char *session_id, const struct turn_event *);

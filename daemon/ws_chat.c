@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/hub.h"
 #include "daemon/loop.h"
 #include "daemon/threads.h"
 #include "db/db.h"
@@ -21,6 +22,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
 #include "lib/svc/history.h"
+#include "lib/svc/session_admin.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ws_session *open_ones;
@@ -90,6 +92,16 @@ check_pin(struct ctx *c, const struct request *rq, const char *agent_id, char pi
 	return ERR_OK;
 }
 
+/* The session that is looked at: named by the path. */
+static enum err
+check_watched(struct ctx *c, const struct request *rq, const struct agent *a, char id[static 37])
+{
+	struct session s;
+	enum err e = request_session_id(c, rq, "session_id", id);
+
+	return e == ERR_OK ? session_to_watch(c, a, id, &s) : e;
+}
+
 static struct ws_session *
 session_new(struct ctx *c, const char *agent_id, const char *pin)
 {
@@ -118,18 +130,23 @@ ws_admit(struct ctx *c, struct request *rq, struct ws_session **ret)
 {
 	struct agent a;
 	char pin[37];
+	bool watches;
 	enum err e = dispatch_admit(c, rq);
 
 	if (e != ERR_OK)
 		return e;
-	if ((rq->route->flags & RT_SOCKET) == 0)
+	if ((rq->route->flags & (RT_SOCKET | RT_ALSO_SOCKET)) == 0)
 		return fail(c, ERR_BAD_REQUEST, "This is no WebSocket");
 	if (!own_origin(c, rq))
 		return fail(c, ERR_FORBIDDEN, "This origin may not connect");
-	if ((e = request_agent(c, rq, &a)) != ERR_OK || (e = check_pin(c, rq, a.id, pin)) != ERR_OK ||
+	watches = (rq->route->flags & RT_ALSO_SOCKET) != 0;
+	if ((e = request_agent(c, rq, &a)) != ERR_OK ||
+	    (e = watches ? check_watched(c, rq, &a, pin) : check_pin(c, rq, a.id, pin)) != ERR_OK ||
 	    (e = live_ws_slot(rq->live, c, rq->peer)) != ERR_OK)
 		return e;
 	*ret = session_new(c, a.id, pin);
+	if (*ret != NULL)
+		(*ret)->watches = watches;
 	return *ret != NULL ? ERR_OK : fail(c, ERR_NOMEM, "out of memory");
 }
 
@@ -402,6 +419,8 @@ ws_on_text(struct ws_session *s, char *text, size_t n)
 {
 	struct ctx c = { 0 };
 
+	if (s->watches)
+		return;                 /* nobody listens there */
 	if (text == NULL) {
 		ws_error(s, NULL, "Message too large (max 64KB)", NULL);
 		return;
@@ -425,6 +444,11 @@ ws_on_open(struct ws_session *s, struct live *live)
 	int n = snprintf(hello, sizeof(hello), "{\"type\":\"connected\",\"agent_id\":\"%s\"}", s->agent_id);
 
 	s->live = live_hold(live);
+	if (s->watches) {
+		if (!hub_join(s->agent_id, s->pinned, live, true))
+			live_ws_close(live, 1013, "too many watch");
+		return;
+	}
 	(void)live_ws_text(s->live, hello, (size_t)n);
 	pthread_mutex_lock(&lock);
 	s->next = open_ones;
@@ -438,6 +462,8 @@ ws_on_idle(struct ws_session *s)
 {
 	char why[80];
 
+	if (s->watches)
+		return;                 /* it waits for a turn, however long */
 	snprintf(why, sizeof(why), "Connection closed due to inactivity (%us timeout)", conf_of(s->conf)->ws_idle_s);
 	ws_error(s, NULL, why, NULL);
 	live_ws_close(s->live, 1000, "idle");

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use LF;
+use LF::WS;
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -62,6 +63,36 @@ subtest 'how it may end' => sub {
     $api->down;
     is +(all($w))[-1]{json}{phase}, 'error', 'a server that stops';
     $api->up;
+};
+
+subtest 'over a WebSocket' => sub {
+    my ($id, $s) = spawn();
+    my $path = "/api/agents/$id/sessions/$s/stream";
+    my $ws = LF::WS->open($api, $path, headers => { Authorization => undef, 'Sec-WebSocket-Protocol' => 'bearer.' . $api->key });
+    is $ws->status, 101, 'the same address';
+    is $ws->headers->{'sec-websocket-protocol'}, 'bearer.' . $api->key, 'with the key as a sub-protocol';
+    my $w = watch($id, $s);
+    $ws->say($_) for { type => 'message', content => 'nobody listens' }, 'x' x 70000;
+    $api->post("/api/agents/$id/message", { message => 'SLOW-ONE' }, 200);
+    my (@m, $f);
+    while ($f = $ws->next) { push @m, $f }
+    is_deeply [ map { my %e = %$_; [ delete $e{type}, \%e ] } @m ], [ map { [ $_->{event}, $_->{json} ] } all($w) ], 'the same events, each as a frame';
+    is $m[-1]{type}, 'done', 'once';
+    is $ws->code, 1000, 'then it ends';
+    is $api->get("/api/agents/$id/session", 200)->{message_count}, 2, 'what the watcher says is nothing';
+    my ($id2, $s2) = spawn();
+    $ws = LF::WS->open($api, "/api/agents/$id2/sessions/$s2/stream");
+    $api->post("/api/agents/$id2/message", { message => 'BROKEN' }, 500);
+    @m = ();
+    while ($f = $ws->next) { push @m, $f }
+    is_deeply $m[-1], { type => 'phase', phase => 'error', detail => undef }, 'a turn that fails';
+    is((LF::WS->open($api, $path, headers => { Authorization => 'Bearer wrong' })->status), 401, 'not for strangers');
+    is((LF::WS->open($api, $path, headers => { Origin => 'https://elsewhere.example' })->status), 403, 'nor from other pages');
+    is((LF::WS->open($api, "/api/agents/$id/sessions/$nobody/stream")->status), 404, 'a session of nobody');
+    is((LF::WS->open($api, "/api/agents/$id/sessions/none/stream")->status), 400, 'an id that is none');
+    my @many = map { LF::WS->open($api, $path) } 1 .. 6;
+    is $many[-1]->status, 429, 'not too many from one address';
+    $_->close for grep { $_->status == 101 } @many;
 };
 
 subtest 'what is none' => sub {

@@ -235,7 +235,7 @@ sessions_stream(struct ctx *c, const struct request *rq)
 		e = live_begin(rq->live, c, "text/event-stream");
 	if (e != ERR_OK)
 		return reply_fail(c);
-	if (rq->head || !hub_join(a.id, id, rq->live))
+	if (rq->head || !hub_join(a.id, id, rq->live, false))
 		return reply_streamed(c);       /* ended: there is nothing to see */
 	return reply_open_stream(c);
 }

@@ -28,6 +28,7 @@ enum route_flags {
 	RT_SOCKET = 64,         /* WebSocket upgrade */
 	RT_UPLOAD = 256,        /* LIVE: the body is a file; read with live_read(), rq->body_bytes is what was declared */
 	RT_FIELDS_400 = 512,    /* wrong members are 400 instead of 422 */
+	RT_ALSO_SOCKET = 512,   /* the same over a WebSocket, by an upgrade */
 	RT_OWN_USER = 128,      /* a user below admin may call it on agents of their own */
 };
 
