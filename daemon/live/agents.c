@@ -43,10 +43,10 @@ enum err
 agent_spawn_asked(struct ctx *c, const struct spawn_request *in, char ret_id[static 37], const char **ret_name)
 {
 	struct spawn s = { .name = text_blank(in->name) ? NULL : text_trimmed(c, in->name) };
+	enum err e;
 
-	if (!text_blank(in->signed_manifest))
-		return fail_code(c, ERR_FORBIDDEN, "signature_invalid", "Manifest signature verification failed: "
-		    "no signer is trusted");
+	if (!text_blank(in->signed_manifest) && (e = manifest_signed(c, in->signed_manifest, in->manifest_toml)) != ERR_OK)
+		return e;
 	if (!text_blank(in->manifest_toml)) {
 		s.toml = in->manifest_toml;
 		s.toml_n = strlen(in->manifest_toml);

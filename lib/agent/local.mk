@@ -8,6 +8,7 @@ libagent_a_SOURCES = \
 	lib/agent/html.c \
 	lib/agent/manifest.c \
 	lib/agent/manifest_keys.c \
+	lib/agent/manifest_sign.c \
 	lib/agent/manifest_write.c \
 	lib/agent/message.c \
 	lib/agent/pictures.c \

@@ -20,6 +20,11 @@ enum { MANIFEST_BYTES_MAX = 1 << 20, MANIFEST_NAME_MAX = 256, MANIFEST_MAX_TOKEN
  * invalid_manifest "Invalid manifest: line 3: model.max_tokens: a whole number is expected".
  */
 enum err manifest_parse(struct ctx *, const char *toml, size_t n, struct json_object **ret) MUST_CHECK;
+/*
+ * Is that envelope (JSON) a manifest signed by a key of trusted_manifest_signers, and the same text as toml (NULL: none)?
+ * FORBIDDEN signature_invalid; BAD_REQUEST invalid_manifest: it is another text.
+ */
+enum err manifest_signed(struct ctx *, const char *envelope, const char *toml) MUST_CHECK;
 /* The rules for a name alone (rename, clone); the same errors. */
 enum err manifest_check_name(struct ctx *, const char *name, size_t n) MUST_CHECK;
 /* The JSON form as TOML in a readable order, without what is the default anyway. In the arena; NULL: out of memory. */

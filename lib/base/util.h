@@ -24,6 +24,8 @@ bool uuid_from_hex(const char *hex, char out[static 37]);
 
 void sha256(const void *, size_t, uint8_t out[static 32]);
 void hmac_sha256(const void *key, size_t kn, const void *, size_t n, uint8_t out[static 32]);
+/* Is that an Ed25519 signature (RFC 8032) of the message by the owner of the key? */
+bool ed25519_ok(const uint8_t key[static 32], const void *message, size_t n, const uint8_t signature[static 64]);
 void hex_of(const void *, size_t, char *out);            /* 2n+1 bytes */
 bool hex_to(const char *hex, void *out, size_t n);       /* exactly 2n digits */
 bool same_bytes(const void *, const void *, size_t);     /* constant time */
