@@ -29,6 +29,19 @@ await steps({
 		await b.over('the list');
 	},
 
+	'one of very many': async () => {
+		const b = await on({ signed: true, at: '/#/agents' }), { page } = b;
+		await page.route('**/api/agents?limit=500*', async (r) => {        // as if it were the five hundred and first
+			const answer = await r.fetch(), body = await answer.json();
+			await r.fulfill({ response: answer, json: { ...body, items: body.items.filter((a) => a.id !== slow) } });
+		});
+		await page.goto(base + talk(slow));
+		await page.reload();
+		await page.waitForFunction(() => document.querySelector('.empty h2')?.textContent === 'Talk with slow-one');
+		check(page.url().includes(slow), 'an agent that the list does not hold can be talked with too');
+		await b.over('one of very many');
+	},
+
 	'made from a manifest, copied, and deleted': async () => {
 		const b = await on({ at: '/#/agents', expected: [/status of 4/] }), { page } = b;
 		await page.click('text=New agent');

@@ -5,7 +5,7 @@ import * as chat from './chat';
 import { keep } from './keep';
 import { CHAT, go, page, read } from './route';
 import * as sessions from './sessions';
-import type { Agent } from './types';
+import type { Agent, AgentDetail } from './types';
 
 declare const TEMPLATES: { id: string; description: string }[];
 export const templates = TEMPLATES;
@@ -13,7 +13,6 @@ export const templates = TEMPLATES;
 export const agents = signal<Agent[]>([]);
 export const loaded = signal(false);
 export const agent = computed(() => agents.value.find((a) => a.id === chat.agentId.value));
-export const missing = signal(false);           // the address named an agent that is gone
 
 const LAST = 'lf-last-agent';
 
@@ -28,13 +27,24 @@ export async function load() {
 	loaded.value = true;
 }
 
+// An agent that the list does not hold: of very many, or of a moment ago.
+async function known(id: string): Promise<boolean> {
+	if (agents.value.some((a) => a.id === id)) return true;
+	try {
+		const d = await get<AgentDetail>(`/api/agents/${id}`);
+		if (!agents.value.some((a) => a.id === id)) agents.value = [...agents.value, { ...d, model_provider: d.model.provider, model_name: d.model.model }];
+		return true;
+	} catch {
+		return false;
+	}
+}
+
 const current = async (id: string) => (await get<Agent>(`/api/agents/${id}`)).session_id!;
 
 // A conversation of an agent, its current one when none is named or the named one is gone.
 // aside: behind another page, which keeps the address.
 export async function show(id: string, session?: string, aside = false) {
 	const a = agents.value.find((x) => x.id === id);
-	missing.value = !a;
 	if (!a) return;
 	const to = session ?? a.session_id ?? await current(id);
 	keep.set(LAST, id, true);
@@ -49,7 +59,7 @@ export async function show(id: string, session?: string, aside = false) {
 export async function follow() {
 	const m = CHAT.exec(location.hash), aside = page.value !== 'chat';
 	if (m && m[1] === chat.agentId.value && m[2] === chat.sessionId.value) return;
-	if (m && agents.value.some((a) => a.id === m[1])) return show(m[1]!, m[2]);
+	if (m && await known(m[1]!)) return show(m[1]!, m[2]);
 	if (!m && agent.value) return aside ? undefined : put(chat.agentId.value, chat.sessionId.value);
 	const last = keep.get(LAST), first = agents.value.find((a) => a.id === last) ?? agents.value[0];
 	if (first) await show(first.id, undefined, aside);

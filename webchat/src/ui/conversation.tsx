@@ -45,7 +45,7 @@ function Empty() {
 			{may('user') && <ul class="chips" aria-label="Suggestions">
 				{(offline ? OFFLINE : MODEL).map((s) => <li key={s}><button type="button" onClick={() => { void chat.ask(s); focus('box'); }}>{s}</button></li>)}
 			</ul>}
-			{offline && <p class="soft small">No model provider is set up, so the built-in offline engine answers. It follows a few fixed rules and uses real tools.</p>}
+			{offline && <p class="soft small">No model provider is set up, so the built-in offline engine answers. It follows a few fixed rules and uses real tools. {may('admin') && <a href="#/models">Connect a provider</a>}</p>}
 		</div>
 	);
 }
@@ -108,10 +108,11 @@ function Notice({ problem, again }: { problem: string; again: () => void }) {
 	let text = problem || chat.trouble.value, act: (() => void) | null = problem ? again : null;
 	if (!problem && chat.trouble.value) act = () => void chat.open(chat.agentId.value, chat.sessionId.value);
 	if (!text && link.value === 'offline' && chat.agentId.value) text = 'Offline. The page connects again by itself.';
-	if (!text && a?.auth_status === 'missing') text = `The provider ${a.model_provider} has no key yet, so ${a.name} cannot answer.`;
+	const keyless = !text && a?.auth_status === 'missing';
+	if (keyless) text = `The provider ${a.model_provider} has no key yet, so ${a.name} cannot answer.`;
 	return (
 		<div role="alert" class="notices">
-			{text && <p class="notice"><Icon name="alert" /><span>{sentence(text)}</span>{act && <button type="button" class="plain" onClick={act}>Try again</button>}</p>}
+			{text && <p class="notice"><Icon name="alert" /><span>{sentence(text)}</span>{act && <button type="button" class="plain" onClick={act}>Try again</button>}{keyless && may('admin') && <a class="plain" href="#/models">Connect it</a>}</p>}
 		</div>
 	);
 }
