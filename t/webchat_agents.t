@@ -1,12 +1,11 @@
 #!/usr/bin/perl
-# The WebChat's page of agents, and all that can be set, seen and done there.
+# The WebChat's page of agents.
 use strict;
 use warnings;
 use LF;
 use LF::Page;
 use Test::More;
 
-my $long = join ' ', map {"word$_"} 1 .. 400;
-my $api = LF::Page->start(when => [ [ 'SLOWLY' => { text => $long, chunks => 300, chunk_delay => 0.1 } ] ]);
+my $api = LF::Page->start;
 LF::Page::browse($api, 'agents.mjs', LF_AGENT => LF::Page::agent($api, 'offline-one', 'offline'), LF_SLOW => LF::Page::agent($api, 'slow-one', 'default'));
 done_testing;

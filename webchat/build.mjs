@@ -12,16 +12,6 @@ const at = process.argv.indexOf('--out');
 const out = resolve(at > 0 ? process.argv[at + 1] : join(here, 'dist'));
 const fresh = out + '.new';
 
-// Templates that come with the server, for "New agent": name and description of each.
-function templates() {
-	const dir = join(here, '..', 'share', 'agents');
-	const line = (text, key) => text.match(new RegExp(`^${key}\\s*=\\s*"([^"]*)"`, 'm'))?.[1] ?? '';
-	return readdirSync(dir).filter((f) => f.endsWith('.toml')).sort().map((f) => {
-		const text = readFileSync(join(dir, f), 'utf8');
-		return { id: basename(f, '.toml'), description: line(text, 'description') };
-	});
-}
-
 // The licences of what is in the bundle travel with it.
 function licences(meta) {
 	const names = new Set();
@@ -56,7 +46,6 @@ const { metafile } = await build({
 	bundle: true, minify: true, splitting: true, format: 'esm', target: 'es2022',
 	jsx: 'automatic', jsxImportSource: 'preact',
 	loader: { '.woff2': 'file' },
-	define: { TEMPLATES: JSON.stringify(templates()) },
 	legalComments: 'none', metafile: true, logLevel: 'warning',
 });
 

@@ -43,7 +43,7 @@ sub build {
     open my $lock, '>', LF::builddir() . '/webchat/lock' or die "lock: $!";
     flock $lock, LOCK_EX;
     my $is = (stat dist() . '/index.html')[9] // 0;
-    return if $is > newest("$dir/src", "$dir/build.mjs", "$dir/package-lock.json", LF::srcdir() . '/share/agents');
+    return if $is > newest("$dir/src", "$dir/build.mjs", "$dir/package-lock.json");
     system($node, "$dir/build.mjs", '--out', dist()) == 0 or die "the page does not build\n";
     return;
 }

@@ -7,9 +7,6 @@ import { CHAT, go, page, read } from './route';
 import * as sessions from './sessions';
 import type { Agent, AgentDetail } from './types';
 
-declare const TEMPLATES: { id: string; description: string }[];
-export const templates = TEMPLATES;
-
 export const agents = signal<Agent[]>([]);
 export const loaded = signal(false);
 export const agent = computed(() => agents.value.find((a) => a.id === chat.agentId.value));

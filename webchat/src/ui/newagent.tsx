@@ -1,12 +1,14 @@
-// A new agent: from one of the templates that come with the server, or from a manifest.
+// A new agent: from one of the server's templates, or from a manifest.
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { make, templates } from '../core/agents';
-import { words } from '../core/api';
+import { make } from '../core/agents';
+import { get, words } from '../core/api';
 import { sentence } from './format';
 import { Icon } from './icons';
 import { focus, making } from './view';
 
-const BLANK = 'blank', MANY = 8;
+interface Template { name: string; description: string }
+
+const BLANK = '', FIRST = 'assistant', MANY = 8;
 const MANIFEST = `description = ""
 
 [model]
@@ -21,17 +23,25 @@ tools = ["*"]
 
 export function NewAgent() {
 	const box = useRef<HTMLDialogElement>(null);
-	const [template, setTemplate] = useState(templates[0]?.id ?? '');
+	const [templates, setTemplates] = useState<Template[]>([]);
+	const [template, setTemplate] = useState(FIRST);
 	const [name, setName] = useState('');
 	const [manifest, setManifest] = useState(MANIFEST);
 	const [filter, setFilter] = useState('');
 	const q = filter.trim().toLowerCase();
-	const shown = templates.filter((t) => t.id === template || `${t.id} ${t.description}`.toLowerCase().includes(q));
+	const shown = templates.filter((t) => t.name === template || `${t.name} ${t.description}`.toLowerCase().includes(q));
 	const [problem, setProblem] = useState('');
 	const [waiting, setWaiting] = useState(false);
 	useEffect(() => {
 		box.current?.showModal();
 		focus('agent-name');
+		get<{ templates: Template[] }>('/api/templates').then((r) => {
+			setTemplates(r.templates);
+			if (!r.templates.some((t) => t.name === FIRST)) setTemplate(r.templates[0]?.name ?? BLANK);
+		}, (e) => {
+			setTemplate(BLANK);
+			setProblem(words(e));
+		});
 	}, []);
 	async function submit(e: Event) {
 		e.preventDefault();
@@ -60,10 +70,10 @@ export function NewAgent() {
 					<legend>What it is for</legend>
 					{templates.length > MANY && <input type="search" class="filter" placeholder="Filter" aria-label="Filter the templates" value={filter} onInput={(e) => setFilter(e.currentTarget.value)} />}
 					<div class="cards">
-						{[...shown, { id: BLANK, description: 'From a manifest, the text of an agent.toml.' }].map((t) => (
-							<label class="card" key={t.id}>
-								<input type="radio" name="template" value={t.id} checked={t.id === template} onChange={() => setTemplate(t.id)} />
-								<span><strong>{t.id}</strong><span class="soft">{t.description}</span></span>
+						{[...shown, { name: BLANK, description: 'From a manifest, the text of an agent.toml.' }].map((t) => (
+							<label class="card" key={t.name}>
+								<input type="radio" name="template" value={t.name} checked={t.name === template} onChange={() => setTemplate(t.name)} />
+								<span><strong>{t.name || 'From nothing'}</strong><span class="soft">{t.description}</span></span>
 							</label>
 						))}
 					</div>
