@@ -56,6 +56,7 @@ libdaemon_a_SOURCES = \
 	daemon/threads.c \
 	daemon/turn.c \
 	daemon/turn_agents.c \
+	daemon/turn_answer.c \
 	daemon/turn_boot.c \
 	daemon/turn_budget.c \
 	daemon/turn_end.c \

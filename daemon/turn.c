@@ -369,6 +369,7 @@ leave(struct turn *t)
 	if (t->entered)
 		running_leave(&t->run);
 	llm_answer_done(&t->answer);
+	speech_done(&t->speech);
 	buf_done(&t->said);
 	buf_done(&t->thought);
 }

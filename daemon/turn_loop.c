@@ -113,6 +113,7 @@ commit_batch(struct turn *t, bool goes_on)
 		e = held;
 	t->n_calls = 0;
 	t->resumed = false;
+	t->recovered = false;
 	t->injected = false;
 	return e;
 }
@@ -215,46 +216,25 @@ tools(struct turn *t, bool *ret_wait)
 	return commit_batch(t, true);
 }
 
-/* --- the answer ------------------------------------------------------------------------ */
+/* --- once more ------------------------------------------------------------------------ */
 
-static const char *
-final_text(struct turn *t)
-{
-	char *text = ctx_strdup(t->c, content_text(t->c, t->content, "text", "text"));
-
-	if (text == NULL)
-		return NULL;
-	t->out->silent = text_is_silent(text);
-	if (t->out->silent)
-		return "";
-	if (t->head.n > 0 && !t->head.open)     /* held back, and no sentinel after all */
-		turn_emit(t, TURN_TEXT, NULL, NULL, t->head.held, t->head.n, false);
-	if (text[strspn(text, " \t\r\n")] == '\0' && t->said.len > 0)
-		return t->said.p;
-	return text;
-}
-
+/* An answer that is none: ask once more. Neither is part of the session. */
 static enum err
-record_answer(struct turn *t)
+nudge(struct turn *t, const char *why)
 {
-	t->out->stop = t->answer.stop;
-	t->out->text = final_text(t);
-	t->out->thinking = content_text(t->c, t->content, "thinking", "thinking");
-	if (t->out->text == NULL)
-		return fail(t->c, ERR_NOMEM, "out of memory");
-	if (t->answer.stop == LLM_FILTERED)
-		return fail_code(t->c, ERR_INTERNAL, "content_filtered", "The provider withheld the answer");
-	return ERR_OK;
-}
-
-/* A first answer without a word: ask once more. Not part of the history. */
-static enum err
-nudge(struct turn *t)
-{
-	static const char please[] = "\"Please answer the last message.\"";
+	const char *please = ctx_printf(t->c, "\"%s\"", why), *said;
 	SCOPED_TX tx = { 0 };
-	enum err e = remember(t, message_of(t->c, BY_USER, please, sizeof(please) - 1));
+	size_t n;
+	enum err e = ERR_OK;
 
+	t->nudged = true;
+	said = content_json(t->c, t->content, &n);
+	if (please == NULL || said == NULL)
+		return fail(t->c, ERR_NOMEM, "out of memory");
+	if (!says_nothing(t))
+		e = remember(t, message_of(t->c, BY_ASSISTANT, said, n));
+	if (e == ERR_OK)
+		e = remember(t, message_of(t->c, BY_USER, please, strlen(please)));
 	if (e == ERR_OK)
 		e = turn_tx(t, &tx);
 	if (e == ERR_OK)
@@ -278,15 +258,33 @@ wants_tools(struct turn *t, unsigned *cuts)
 {
 	if (t->answer.stop == LLM_TOOL_USE)
 		return true;
-	return t->answer.stop == LLM_MAX_TOKENS && ++*cuts <= CUTS_MAX &&
-	    content_text(t->c, t->content, "tool_use", "id")[0] != '\0';
+	if (t->answer.stop == LLM_MAX_TOKENS)
+		return content_text(t->c, t->content, "tool_use", "id")[0] != '\0' && ++*cuts <= CUTS_MAX;
+	return answer_recover(t);
+}
+
+/* It was still speaking when the user said more. */
+static enum err
+speak_on(struct turn *t)
+{
+	buf_str(&t->said, content_text(t->c, t->content, "text", "text"));
+	return commit_batch(t, true);
+}
+
+/* What was said before the provider withheld the rest. */
+enum err
+turn_keep_partial(struct turn *t)
+{
+	t->n_calls = 0;
+	return commit_batch(t, false);
 }
 
 enum err
 turn_loop(struct turn *t)
 {
 	unsigned cuts = 0;
-	bool nudged = false, wait = false;
+	bool wait = false;
+	const char *why;
 	enum err e = ERR_OK;
 
 	if (t->resumed && t->content != NULL) {
@@ -302,21 +300,15 @@ turn_loop(struct turn *t)
 		turn_emit(t, TURN_PHASE, t->out->iterations == 1 ? "streaming" : "thinking", NULL, NULL, 0, false);
 		if ((e = turn_model(t)) != ERR_OK)
 			return e;
-		if (wants_tools(t, &cuts)) {
-			if ((e = tools(t, &wait)) != ERR_OK || wait)
-				return e;
-		} else if (!nudged && t->out->iterations == 1 && t->answer.stop == LLM_END_TURN && says_nothing(t)) {
-			nudged = true;
-			if ((e = nudge(t)) != ERR_OK)
-				return e;
-		} else if ((e = turn_was_told(t, true)) != ERR_OK) {
+		if (wants_tools(t, &cuts))
+			e = tools(t, &wait);
+		else if ((why = answer_nudge(t)) != NULL)
+			e = nudge(t, why);
+		else if ((e = turn_was_told(t, true)) == ERR_OK && t->injected)
+			e = speak_on(t);
+		else
+			return e == ERR_OK ? answer_record(t) : e;
+		if (e != ERR_OK || wait)
 			return e;
-		} else if (t->injected) {       /* it was still speaking when the user said more */
-			buf_str(&t->said, content_text(t->c, t->content, "text", "text"));
-			if ((e = commit_batch(t, true)) != ERR_OK)
-				return e;
-		} else {
-			return record_answer(t);
-		}
 	}
 }

@@ -6,7 +6,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
@@ -86,42 +85,19 @@ turn_routes(struct turn *t)
 
 /* --- what the driver hands over while the answer comes ---------------------------- */
 
-static const char *const sentinels[] = { "NO_REPLY", "[no reply needed]", "no reply needed", "[[silent]]",
-	"[[reply:", "[[@current]]" };
-
-/* Could this beginning still become a sentinel? */
-static bool
-may_be_sentinel(const char *s, size_t n)
+static void
+let_out(void *arg, const char *s, size_t n)
 {
-	for (size_t i = 0; i < ARRAY_LEN(sentinels); i++) {
-		size_t k = strlen(sentinels[i]);
-
-		if (strncasecmp(s, sentinels[i], n < k ? n : k) == 0)
-			return true;
-	}
-	return false;
+	turn_emit(arg, TURN_TEXT, NULL, NULL, s, n, false);
 }
 
-/* The start of a text is held back while it may turn out to be a word for "nothing to say". */
 static void
 on_text(void *arg, const char *s, size_t n)
 {
 	struct turn *t = arg;
 
 	t->heard += (int64_t)n;
-	if (!t->head.open && t->head.n + n < sizeof(t->head.held)) {
-		memcpy(t->head.held + t->head.n, s, n);
-		t->head.n += n;
-		if (may_be_sentinel(t->head.held, t->head.n))
-			return;
-		n = 0;
-	}
-	t->head.open = true;
-	if (t->head.n > 0)
-		turn_emit(t, TURN_TEXT, NULL, NULL, t->head.held, t->head.n, false);
-	t->head.n = 0;
-	if (n > 0)
-		turn_emit(t, TURN_TEXT, NULL, NULL, s, n, false);
+	speech_add(&t->speech, s, n);
 }
 
 static void
@@ -248,7 +224,7 @@ try_route(struct turn *t, const struct llm_sink *sink)
 		.base_url = t->route.base_url, .api_key = t->route.api_key, .system = t->system,
 		.messages = history_shown(t), .tools = t->withhold ? NULL : t->tools,
 		.tools_last = !t->withhold && t->tools != NULL && tools_last(t->tools), .extra = extra_of(t),
-		.max_tokens = t->max_tokens, .stream = t->ask->sink.on != NULL || (t->keep && hub_watched(t->session_id)),
+		.max_tokens = t->max_tokens, .stream = t->watched,
 		.has_temperature = true,
 		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(mm, "temperature", 0.7),
 		.timeout_ms = t->route.timeout_ms, .deadline_us = t->ask->deadline_us, .cancel = t->ask->cancel,
@@ -262,8 +238,7 @@ try_route(struct turn *t, const struct llm_sink *sink)
 	enum err e;
 
 	llm_answer_done(&t->answer);
-	t->head.n = 0;
-	t->head.open = false;
+	speech_begin(&t->speech, let_out, t);
 	t->heard = 0;
 	job_db_release(t->c);
 	if (t->ask->lane != LANE_NONE && !lane_take(LANE_MODEL, t->c->cfg, t->ask->cancel, t->ask->deadline_us)) {
@@ -318,6 +293,7 @@ turn_model(struct turn *t)
 		return e;
 	if (turn_wire(t) == NULL)
 		return fail(t->c, ERR_NOMEM, "out of memory");
+	t->watched = t->ask->sink.on != NULL || (t->keep && hub_watched(t->session_id));
 	while ((e = try_route(t, &sink)) != ERR_OK && next_may_serve(t)) {
 		go_on_to_next(t);
 		if ((e = turn_hold_alone(t)) != ERR_OK)
@@ -326,6 +302,7 @@ turn_model(struct turn *t)
 	t->withhold = false;
 	if (e != ERR_OK)
 		return model_failed(t);
+	speech_end(&t->speech);
 	t->content = t->answer.content;
 	t->model_ended = false;
 	return ERR_OK;

@@ -190,7 +190,7 @@ trace(struct turn *t, const struct call *k)
 	json_object_object_add(o, "tool_name", json_object_new_string(k->name));
 	json_object_object_add(o, "input", json_object_get(k->input));
 	json_object_object_add(o, "rationale", NULL);
-	json_object_object_add(o, "recovered_from_text", json_object_new_boolean(0));
+	json_object_object_add(o, "recovered_from_text", json_object_new_boolean(t->recovered));
 	json_object_object_add(o, "execution_ms", json_object_new_int64(k->ms));
 	json_object_object_add(o, "is_error", json_object_new_boolean(k->is_error));
 	json_object_object_add(o, "output_summary", json_object_new_string_len(k->result,

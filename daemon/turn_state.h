@@ -7,6 +7,7 @@
 #include "daemon/turn.h"
 #include "db/db.h"
 #include "lib/agent/guard.h"
+#include "lib/agent/speech.h"
 #include "lib/svc/budget.h"
 #include "lib/svc/history.h"
 #include "lib/svc/turn_store.h"
@@ -82,7 +83,10 @@ struct turn {
 	struct json_object *content;    /* the assistant message under way */
 	struct buf said;                /* text of earlier iterations, for an empty last one */
 	struct buf thought;
-	struct { char held[32]; size_t n; bool open; } head;    /* start of a text that may be a sentinel */
+	struct speech speech;           /* on its way to who listens */
+	bool watched;                   /* somebody reads the answer as it comes */
+	bool nudged;                    /* asked once more */
+	bool recovered;                 /* the calls of this batch were written as text */
 	struct llm_answer answer;
 };
 
@@ -154,6 +158,16 @@ enum err turn_loop(struct turn *) MUST_CHECK;
 enum err turn_was_told(struct turn *, bool last) MUST_CHECK;
 void turn_emit(struct turn *, enum turn_event_kind, const char *a, const char *b, const char *s, size_t n, bool is_error);
 
+enum err turn_keep_partial(struct turn *) MUST_CHECK;
+
+/* --- turn_answer.c --- */
+/* Calls that are written in the text become calls of the answer; false: there are none. */
+bool answer_recover(struct turn *);
+/* What to say to an answer that is none; NULL: it is one, or it was said already. */
+const char *answer_nudge(struct turn *);
+/* It is the turn's answer. INTERNAL content_filtered. */
+enum err answer_record(struct turn *) MUST_CHECK;
+
 /* --- turn_tools.c --- */
 /* Fill calls[] from the assistant message in t->content. */
 enum err calls_gather(struct turn *) MUST_CHECK;
@@ -180,8 +194,6 @@ void turn_spill_batch(struct turn *);
 
 /* --- turn_text.c --- */
 const char *content_text(struct ctx *, struct json_object *content, const char *type, const char *member);
-/* Strip reply directives; true: the whole says that nothing is to be said. */
-bool text_is_silent(char *text);
 const char *content_json(struct ctx *, struct json_object *content, size_t *n);
 /* The same as the store keeps a message: a single text as a string. */
 const char *message_json(struct ctx *, struct json_object *content, size_t *n);

@@ -1,10 +1,7 @@
 /*
- * What a model's blocks say: text for people, JSON for the store, and the
- * words by which an agent says that it has nothing to say.
+ * What a model's blocks say: text for people, JSON for the store.
  */
-#include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "daemon/turn_state.h"
 #include "lib/base/arena.h"
@@ -67,50 +64,4 @@ message_json(struct ctx *c, struct json_object *content, size_t *n)
 	    strcmp(js_str_or(one, "type", ""), "text") == 0;
 
 	return content_json(c, plain ? js_get(one, "text") : content, n);
-}
-
-/* "[[reply:x]]", "[[@current]]", "[[silent]]" are for the channel, not for the reader. */
-static bool
-strip_directives(char *text)
-{
-	bool silent = false;
-	char *p = text;
-
-	while ((p = strstr(p, "[[")) != NULL) {
-		char *end = strstr(p, "]]");
-
-		if (end == NULL)
-			break;
-		if (strncmp(p, "[[reply:", 8) != 0 && strncmp(p, "[[@current]]", 12) != 0 &&
-		    strncmp(p, "[[silent]]", 10) != 0) {
-			p += 2;
-			continue;
-		}
-		silent |= strncmp(p, "[[silent]]", 10) == 0;
-		memmove(p, end + 2, strlen(end + 2) + 1);
-	}
-	return silent;
-}
-
-static bool
-is_sentinel(const char *s, size_t n)
-{
-	static const char *const words[] = { "NO_REPLY", "[no reply needed]", "no reply needed" };
-
-	while (n > 0 && (s[n - 1] == '.' || s[n - 1] == '!' || isspace((unsigned char)s[n - 1])))
-		n--;
-	while (n > 0 && isspace((unsigned char)*s)) {
-		s++;
-		n--;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (strlen(words[i]) == n && strncasecmp(s, words[i], n) == 0)
-			return true;
-	return false;
-}
-
-bool
-text_is_silent(char *text)
-{
-	return strip_directives(text) || is_sentinel(text, strlen(text));
 }

@@ -15,10 +15,12 @@ libagent_a_SOURCES = \
 	lib/agent/program.c \
 	lib/agent/prompt.c \
 	lib/agent/prompt_files.c \
+	lib/agent/recover.c \
 	lib/agent/repair.c \
 	lib/agent/repair_look.c \
 	lib/agent/repair_merge.c \
 	lib/agent/sandbox.c \
+	lib/agent/speech.c \
 	lib/agent/squeeze.c \
 	lib/agent/taint.c \
 	lib/agent/templates.c \

@@ -72,6 +72,22 @@ answered(const struct message *m, const struct message *next)
 	return true;
 }
 
+/* Answers to calls come before whatever else is said beside them. */
+static bool
+results_first(const struct message *m)
+{
+	bool other = false;
+
+	for (size_t i = 0, n = message_blocks(m); i < n; i++) {
+		bool result = block_is(message_block(m, i), "tool_result");
+
+		if (result && other)
+			return false;
+		other |= !result;
+	}
+	return true;
+}
+
 bool
 repair_may_merge(const struct message *a, const struct message *b)
 {
@@ -94,7 +110,7 @@ repair_is_sound(const struct history *h)
 		if (m->role == BY_ASSISTANT) {
 			if (message_has(m, "tool_result") || !answered(m, next))
 				return false;
-		} else if (message_has(m, "tool_use") || (message_has(m, "tool_result") &&
+		} else if (!results_first(m) || message_has(m, "tool_use") || (message_has(m, "tool_result") &&
 		    (m->role != BY_USER || prev == NULL || !message_has_tool_use(prev)))) {
 			return false;
 		}

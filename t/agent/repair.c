@@ -112,6 +112,7 @@ rules(void)
 	ok(st.reordered == 1 && st.positional == 1, "and is counted");
 	check("[" U("q") "," UB(RES("1", "early")) "," AB(USE("1")) "," U("hm") "]",
 	    "u:q a:+1 u:=1(early) u:hm", "2b: also one that came before");
+	check("[" U("q") "," AB(USE("1")) "," UB(TEXT("hint") "," RES("1", "r")) "]", "u:q a:+1 u:=1(r),hint", "2b: results come before what is said beside them");
 	check("[" U("q") "," AB(USE("1")) "]", "u:q a:+1 u:=1(!)", "2c: a call that nothing answers gets an error");
 	ok(st.synthetic == 1 && st.positional == 0, "and is counted");
 	check("[" U("q") "," AB(USE("1")) "," UB(WAIT("1") "," RES("1", "r") "," RES("1", "again")) "]",
