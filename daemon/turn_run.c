@@ -301,7 +301,7 @@ perform_group(struct turn *t, struct call *k, size_t n)
 {
 	struct group g = { .mu = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
 	struct run r[TOGETHER_MAX];
-	bool end = false, may[TOGETHER_MAX];
+	bool end = false, may[TOGETHER_MAX] = { false };
 
 	job_db_release(t->c);
 	for (size_t i = 0; i < n; i++) {

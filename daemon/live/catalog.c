@@ -66,7 +66,7 @@ base64(const char *s, size_t n, gnutls_datum_t *ret)
 static bool
 signed_by(const char *key, const struct buf *text, const struct buf *sig)
 {
-	gnutls_datum_t k = { 0 }, s = { 0 }, data = { .data = (unsigned char *)text->p, .size = (unsigned)text->len };
+	gnutls_datum_t k = { 0 }, s = { 0 }, data = { (unsigned char *)text->p, (unsigned)text->len };
 	gnutls_pubkey_t pub = NULL;
 	bool good = base64(key, strlen(key), &k) && k.size == 32 && sig->p != NULL && base64(sig->p, sig->len, &s) &&
 	    gnutls_pubkey_init(&pub) == 0 &&

@@ -326,7 +326,8 @@ templates_make(struct ctx *c, const struct request *rq)
 		e = fail_code(c, ERR_CONFLICT, "template_exists", "Template '%s' already exists", name);
 	else if (e == ERR_NOT_FOUND)
 		e = ERR_OK;
-	c->fault = e == ERR_OK ? (struct fault){ 0 } : c->fault;
+	if (e == ERR_OK)
+		memset(&c->fault, 0, sizeof(c->fault));
 	empty = ctx_printf(c, "name = \"%s\"\n", name);
 	if (e == ERR_OK)
 		e = empty == NULL ? fail(c, ERR_NOMEM, "out of memory") : manifest_parse(c, empty, strlen(empty), &m);

@@ -22,7 +22,7 @@ static struct {
 struct token_key
 token_key(const char *kind, const char *credential)
 {
-	struct token_key k;
+	struct token_key k = { 0 };
 
 	hmac_sha256(kind, strlen(kind), credential, strlen(credential), k.digest);
 	return k;
