@@ -39,10 +39,11 @@
 #include "lib/base/util.h"
 #include "lib/net/http.h"
 #include "lib/svc/catalog.h"
+#include "lib/svc/search.h"
 #include "lib/svc/vault.h"
 #include "version.h"
 
-enum { FD_FRONT = 3, FD_CONTROL = 4, STOP_MS = 5000, FDS_MAX = 16384 };
+enum { FD_FRONT = 3, FD_CONTROL = 4, STOP_MS = 5000, FDS_MAX = 16384, INDEX_AT_ONCE = 20000 };
 
 static struct {
 	struct run_paths paths;
@@ -227,9 +228,30 @@ boot_turns(void)
 
 /* --- while it runs --------------------------------------------------------------------------- */
 
+/* What was said since the store was quiet last becomes searchable without anybody waiting. */
+static void
+index_words(void)
+{
+	struct conf *k = conf_hold();
+	struct ctx c = { .arena = arena_new(4096), .cfg = conf_of(k), .now_ms = clock_ms() };
+	bool more = false;
+
+	uuid4(c.rid);
+	if (c.arena != NULL) {
+		job_db_acquire(&c);
+		if (search_catch_up(&c, INDEX_AT_ONCE, &more) != ERR_OK)
+			log_line(LOG_WARN, "what=index err=%s", err_code(c.fault.err));
+		job_db_release(&c);
+	}
+	arena_free(c.arena);
+	conf_drop(k);
+}
+
 static void
 fold_wal(bool quiet)
 {
+	if (quiet)
+		index_words();
 	db_checkpoint(self.db, quiet);
 	malloc_trim(256 * 1024);
 }

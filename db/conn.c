@@ -18,7 +18,9 @@
 
 enum {
 	BUSY_US = 5 * 1000 * 1000,
-	RESTART_US = 100 * 1000,        /* how long writers may wait for readers, so that the log starts anew */
+	RESTART_US = 5 * 1000,          /* how long writers may wait for readers, so that the log starts anew; */
+	RESTART_MUST_US = 100 * 1000,   /* when it is longer than LOG_MAX */
+	LOG_MAX = 24 << 20,
 	FRAME_BYTES = 4096 + 24,        /* of the log: a page and its head */
 };
 
@@ -169,7 +171,7 @@ db_checkpoint(struct db *db, bool quiet)
 	(void)sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE, &all, &folded);
 	if ((!quiet && db_log_bytes(db) <= (int64_t)folded * FRAME_BYTES) || (line = line_enter(BUSY_US)) == NULL)
 		return;
-	db->wait_us = RESTART_US;
+	db->wait_us = db_log_bytes(db) > LOG_MAX ? RESTART_MUST_US : RESTART_US;
 	(void)sqlite3_wal_checkpoint_v2(db->h, NULL, quiet ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART,
 	    NULL, NULL);
 	db->wait_us = BUSY_US;

@@ -64,6 +64,7 @@ int64_t db_changes(struct stmt *);
 const char *col_text(struct ctx *, struct stmt *, const char *name);    /* NULL for SQL NULL */
 const char *col_textn(struct ctx *, struct stmt *, const char *name, size_t *n);
 int64_t col_i64(struct stmt *, const char *name);                       /* 0 for NULL */
+double col_f64(struct stmt *, const char *name);                        /* 0 for NULL */
 bool col_is_null(struct stmt *, const char *name);
 /* Borrowed until the next step: no copy. */
 const char *col_peek(struct stmt *, const char *name, size_t *n);

@@ -25,6 +25,7 @@ EMBED(migration_0009, "db/migrations/0009_audit.sql");
 EMBED(migration_0010, "db/migrations/0010_turn_open.sql");
 EMBED(migration_0011, "db/migrations/0011_templates.sql");
 EMBED(migration_0012, "db/migrations/0012_tasks.sql");
+EMBED(migration_0013, "db/migrations/0013_search.sql");
 
 static const struct {
 	const char *name;
@@ -42,6 +43,7 @@ static const struct {
 	{ "0010_turn_open", migration_0010 },
 	{ "0011_templates", migration_0011 },
 	{ "0012_tasks", migration_0012 },
+	{ "0013_search", migration_0013 },
 };
 
 int

@@ -223,6 +223,14 @@ col_i64(struct stmt *st, const char *name)
 	return k < 0 ? 0 : sqlite3_column_int64(st->s, k);
 }
 
+double
+col_f64(struct stmt *st, const char *name)
+{
+	int k = column(st, name);
+
+	return k < 0 ? 0 : sqlite3_column_double(st->s, k);
+}
+
 bool
 col_is_null(struct stmt *st, const char *name)
 {

@@ -54,6 +54,7 @@ HANDLER(agents_memory_export);
 HANDLER(agents_memory_import);
 
 HANDLER(sessions_list);
+HANDLER(sessions_search);
 HANDLER(sessions_show);
 HANDLER(sessions_label);
 HANDLER(sessions_model);

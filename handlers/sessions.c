@@ -8,6 +8,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 #include "lib/svc/kv.h"
+#include "lib/svc/search.h"
 #include "lib/svc/session_admin.h"
 
 static enum err
@@ -28,6 +29,24 @@ sessions_list(struct ctx *c, const struct request *rq)
 	if (w == NULL)
 		return reply_json(c, 200, w);
 	if (sessions_write_page(c, q->limit, q->offset, w) != ERR_OK)
+		return reply_fail(c);
+	return reply_json(c, 200, w);
+}
+
+struct reply
+sessions_search(struct ctx *c, const struct request *rq)
+{
+	const struct search_query *q = rq->query;
+	struct search_ask ask = { .words = q->q, .agent_id = q->agent_id, .limit = q->limit, .offset = q->offset };
+	struct jw *w = reply_open(c);
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	if (q->q == NULL || q->q[strspn(q->q, " \t\r\n")] == '\0') {
+		ignore_err(fail(c, ERR_BAD_REQUEST, "missing or empty 'q' parameter"));
+		return reply_fail(c);
+	}
+	if (search_write_page(c, &ask, w) != ERR_OK)
 		return reply_fail(c);
 	return reply_json(c, 200, w);
 }

@@ -26,6 +26,8 @@ struct confirm_query { bool confirm; };
 extern const struct schema confirm_query;
 
 struct page_query { int64_t limit, offset; };                   /* limit: 50 when absent */
+struct search_query { const char *q, *agent_id; int64_t limit, offset; };
+extern const struct schema search_query, search_page;
 extern const struct schema page_query;
 
 struct events_query { int64_t limit; };                         /* 30 when absent */

@@ -119,6 +119,33 @@ const struct schema page_query = {
 	.name = "PageQuery", .fields = page_query_fields, .bytes = sizeof(struct page_query),
 };
 
+static const struct field search_query_fields[] = {
+	F_STR(struct search_query, q, .doc = "words; \"a phrase\", begin*, OR, NOT as the full-text engine reads them"),
+	F_STR(struct search_query, agent_id, .doc = "UUID; of all agents when absent"),
+	F_I64(struct search_query, limit, .dflt = 50, .doc = "at most 500"),
+	F_I64(struct search_query, offset),
+	F_END
+};
+const struct schema search_query = {
+	.name = "SearchQuery", .fields = search_query_fields, .bytes = sizeof(struct search_query),
+};
+
+static const struct field search_hit_fields[] = {
+	R_(UUID, "session_id"),
+	R_(UUID, "agent_id"),
+	R_(STRING, "snippet", .doc = "what stands around the best match"),
+	R_(NUMBER, "rank", .doc = "of the best message; lower is better"),
+	R_(BOOL, "active", .doc = "a turn runs now"),
+	F_END
+};
+static const struct schema search_hit = { .name = "SearchHit", .fields = search_hit_fields };
+
+static const struct field search_page_fields[] = {
+	R_(ARRAY, "items", .of = &search_hit), R_(INT, "total", .doc = "exact on the last page, else one more than is shown"),
+	R_(INT, "offset"), R_(INT, "limit"), F_END
+};
+const struct schema search_page = { .name = "SearchPage", .fields = search_page_fields };
+
 const struct schema session_model_request = { .name = "SessionModelRequest", .flags = SF_ANY };
 const struct schema session_import_request = { .name = "SessionImportRequest", .flags = SF_ANY };
 const struct schema memory_import_request = { .name = "MemoryImportRequest", .flags = SF_ANY };

@@ -37,6 +37,7 @@ libsvc_a_SOURCES = \
 	lib/svc/run_paths.c \
 	lib/svc/schedule.c \
 	lib/svc/series.c \
+	lib/svc/search.c \
 	lib/svc/session_admin.c \
 	lib/svc/session_compact.c \
 	lib/svc/session_export.c \

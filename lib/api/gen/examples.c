@@ -43,6 +43,7 @@ static const struct example examples[] = {
 	{ .verb = POST, .path = "/api/agents/{id}/upload",
 	    .words = "-H 'Content-Type: text/plain' -H 'X-Filename: notes.txt' --data-binary 'remember the milk'" },
 	{ .verb = GET, .path = "/api/sessions", .query = "?limit=10" },
+	{ .verb = GET, .path = "/api/sessions/search", .query = "?q=hello" },
 	{ .verb = PUT, .path = "/api/sessions/{id}/label", .body = "{\"label\":\"notes\"}" },
 	{ .verb = PATCH, .path = "/api/sessions/{id}/model", .body = "{\"model_override\":\"offline/offline\"}" },
 	{ .verb = POST, .path = "/api/agents/{id}/sessions", .body = "{\"label\":\"second thoughts\"}" },
