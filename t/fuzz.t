@@ -77,7 +77,7 @@ sub build_target {
     my ($name, $text) = @_;
     my ($sources) = $text =~ /^\s*\*?\s*sources:\s*(.+?)(?:\s*\*\/)?$/m;
     my ($libs) = $text =~ /^\s*\*?\s*libs:\s*(.+?)(?:\s*\*\/)?$/m;
-    my @pkgs = (qw(json-c nettle libargon2 gnutls), split ' ', $libs // '');
+    my @pkgs = (qw(json-c nettle hogweed libargon2 gnutls), split ' ', $libs // '');
     my $cflags = pkg('--cflags', @pkgs, 'sqlite3');
     my @files = ("$src/t/fuzz/$name.c", map { glob "$src/$_" } split ' ', $sources // 'lib/base/*.c');
     push @files, "$src/t/fuzz/replay.c" unless $fuzzer;

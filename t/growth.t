@@ -148,9 +148,38 @@ my %kinds = (
         my ($id) = $t =~ /"session_id":"([^"]+)"/ or return "session: $s $t";
         my @w = map { my $w = $api->later("/api/agents/$agents[$_[0]]/sessions/$id/stream", '', method => 'GET'); $w->read_head; $w } 1 .. 3;
         $w[0]->close;
+        my $ws = LF::WS->open($api, "/api/agents/$agents[$_[0]]/sessions/$id/stream");
         my @bad = expect(200, POST => "/api/agents/$agents[$_[0]]/message", '{"message":"hello"}');
+        push @bad, 'watcher: no last frame' if ($ws->until('done'))[-1]{type} ne 'done';
+        $ws->close;
         push @bad, 'watcher: no end' if grep { ($_->all)[-1]{event} ne 'done' } @w[ 1, 2 ];
         return (@bad, fresh($_[0]));
+    } ],
+    'uploads' => [ 0.25, sub {
+        my $up = "/api/agents/$agents[$_[0]]/upload";
+        my ($s, $t) = ask(POST => $up, 'x' x (1 + $n++ * 997 % 400000), 'Content-Type' => 'text/plain', 'X-Filename' => "f$n.txt");
+        my ($id) = $t =~ /"file_id":"([^"]+)"/ or return "upload: $s $t";
+        return (expect(200, GET => "/api/uploads/$id"), expect(206, GET => "/api/uploads/$id", undef, Range => 'bytes=0-0'), expect(400, POST => $up, 'x' x 100000, 'Content-Type' => 'text/html'),
+            expect(201, POST => $up, "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\n\r\nabc\r\n--b--\r\n", 'Content-Type' => 'multipart/form-data; boundary=b'));
+    } ],
+    'uploads that break off' => [ 0.1, sub {
+        my $c = $api->connect;
+        syswrite $c, "POST /api/agents/$agents[$_[0]]/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " . $api->key . "\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\n" . 'x' x ($n++ * 997 % 300000);
+        close $c;
+        return;
+    } ],
+    'pictures in messages' => [ 0.1, sub {
+        my $a = "/api/agents/$agents[$_[0]]";
+        my ($s, $t) = ask(POST => "$a/upload", "\x89PNG\r\n\x1a\n" . $n++ % 50, 'Content-Type' => 'image/png');
+        my ($id) = $t =~ /"file_id":"([^"]+)"/ or return "upload: $s $t";
+        return (fresh($_[0]), expect(200, POST => "$a/message", qq({"message":"look","attachments":[{"file_id":"$id"}]})), expect(200, GET => "$a/session"));
+    } ],
+    'templates, logs, trajectories' => [ 0.25, sub {
+        my $a = "/api/agents/$agents[$_[0]]";
+        my ($s, $t) = ask(GET => "$a/session");
+        my ($id) = $t =~ /"session_id":"([^"]+)"/ or return "session: $s $t";
+        return (expect(200, GET => ('/api/templates', '/api/templates/coder', '/api/templates/tutor/toml')[ $n++ % 3 ]), expect(200, GET => "$a/logs?n=50"),
+            expect(200, GET => "$a/sessions/$id/trajectory?format=" . ('json', 'jsonl')[ $n % 2 ]), $n % 10 ? () : expect(200, PUT => '/api/templates/coder', qq({"description":"number $n"})));
     } ],
     'clients that go away' => [ 0.1, sub {
         my $s = $api->later("/api/agents/$agents[$_[0]]/message/stream", { message => 'hello' });

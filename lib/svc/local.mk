@@ -49,6 +49,7 @@ libsvc_a_SOURCES = \
 	lib/svc/trajectory.c \
 	lib/svc/turn_store.c \
 	lib/svc/upload.c \
+	lib/svc/upload_name.c \
 	lib/svc/upload_sweep.c \
 	lib/svc/usage.c \
 	lib/svc/usage_show.c \
