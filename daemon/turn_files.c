@@ -242,7 +242,7 @@ static enum err
 add_file(struct turn *t, struct json_object *blocks, const struct upload *u)
 {
 	uint64_t size = 0;
-	int fd = -1;
+	SCOPED_FD fd = -1;
 	enum err e = upload_open(t->c, u->id, &fd, &size);
 
 	if (e != ERR_OK)

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "handlers/handlers.h"
+#include "lib/base/arena.h"
 #include "lib/base/util.h"
 #include "lib/svc/upload.h"
 
@@ -125,6 +127,25 @@ given(struct ctx *c, const struct request *rq, const struct upload *u, int fd, u
 	return r;
 }
 
+static void
+close_fd(void *fd)
+{
+	close(*(int *)fd);
+}
+
+/* The file stays open until the answer is out. */
+static enum err
+open_for_job(struct ctx *c, const char *id, int *ret_fd, uint64_t *ret_size)
+{
+	int *fd = ctx_alloc(c, sizeof(*fd));
+	enum err e = fd == NULL ? fail(c, ERR_NOMEM, "out of memory") : upload_open(c, id, fd, ret_size);
+
+	if (e != ERR_OK)
+		return e;
+	*ret_fd = *fd;
+	return arena_defer(c->arena, close_fd, fd) == 0 ? ERR_OK : fail(c, ERR_NOMEM, "out of memory");
+}
+
 struct reply
 uploads_show(struct ctx *c, const struct request *rq)
 {
@@ -138,7 +159,7 @@ uploads_show(struct ctx *c, const struct request *rq)
 		ignore_err(fail(c, ERR_BAD_REQUEST, "Invalid file ID"));
 		return reply_fail(c);
 	}
-	if (upload_load(c, id, &u) != ERR_OK || upload_open(c, id, &fd, &size) != ERR_OK)
+	if (upload_load(c, id, &u) != ERR_OK || open_for_job(c, id, &fd, &size) != ERR_OK)
 		return reply_fail(c);
 	return given(c, rq, &u, fd, size);
 }

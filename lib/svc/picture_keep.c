@@ -68,7 +68,7 @@ load(struct ctx *c, const char *path, struct upload *u, struct bytes *ret)
 	size_t at = 0;
 	char id[37];
 	ssize_t n = 1;
-	int fd = -1;
+	SCOPED_FD fd = -1;
 	enum err e;
 
 	if (!upload_id_of(path, id))

@@ -71,7 +71,7 @@ picture_bytes(struct ctx *c, struct json_object *b)
 	const char *data = js_str(b, "data");
 	uint64_t size = 0;
 	char id[37];
-	int fd;
+	SCOPED_FD fd = -1;
 
 	if (data != NULL)
 		return (int64_t)(strcspn(data, "=") * 3 / 4);

@@ -14,18 +14,11 @@
 #include <unistd.h>
 
 #include "db/db.h"
-#include "lib/base/arena.h"
 #include "lib/base/util.h"
 #include "lib/svc/caller.h"
 #include "lib/svc/config.h"
 
 /* --- reading ---------------------------------------------------------------------------- */
-
-static void
-close_fd(void *fd)
-{
-	close(*(int *)fd);
-}
 
 static enum err
 no_file(struct ctx *c)
@@ -37,21 +30,17 @@ enum err
 upload_open(struct ctx *c, const char *id, int *ret_fd, uint64_t *ret_bytes)
 {
 	const char *path = ctx_printf(c, "%s/uploads/%s", c->cfg->data_dir, id);
-	int *fd = ctx_alloc(c, sizeof(*fd));
+	SCOPED_FD fd = -1;
 	struct stat sb;
 
-	if (path == NULL || fd == NULL)
+	if (path == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	*fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (*fd < 0)
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &sb) != 0 || !S_ISREG(sb.st_mode))
 		return no_file(c);
-	if (arena_defer(c->arena, close_fd, fd) != 0)
-		return fail(c, ERR_NOMEM, "out of memory");
-	if (fstat(*fd, &sb) != 0 || !S_ISREG(sb.st_mode))
-		return no_file(c);
-	*ret_fd = *fd;
 	if (ret_bytes != NULL)
 		*ret_bytes = (uint64_t)sb.st_size;
+	*ret_fd = TAKE_FD(fd);
 	return ERR_OK;
 }
 
@@ -252,7 +241,7 @@ static bool
 is_there(struct ctx *c, const char *id)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT 1 FROM upload WHERE id = ?"));
-	int fd;
+	SCOPED_FD fd = -1;
 
 	bind_text(st, id);
 	return db_step(st) && upload_open(c, id, &fd, NULL) == ERR_OK;

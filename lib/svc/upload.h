@@ -32,7 +32,7 @@ bool upload_id_of(const char *path, char ret[static 37]);
  * when there is no owner, and who may read the conversation that shows it.
  */
 enum err upload_load(struct ctx *, const char *id, struct upload *ret) MUST_CHECK;
-/* Open its file; the descriptor lives as long as the job. NOT_FOUND. *ret_bytes may be NULL. */
+/* Open its file; the caller closes it. NOT_FOUND. *ret_bytes may be NULL. */
 enum err upload_open(struct ctx *, const char *id, int *ret_fd, uint64_t *ret_bytes) MUST_CHECK;
 
 /* --- writing ---------------------------------------------------------------------- */
