@@ -62,6 +62,7 @@ check_PROGRAMS += t/agent/tools
 check_PROGRAMS += t/svc/config
 check_PROGRAMS += t/svc/vault
 check_PROGRAMS += t/llm/decode
+check_PROGRAMS += t/llm/cli
 check_PROGRAMS += t/llm/responses
 check_PROGRAMS += t/llm/tokens
 check_PROGRAMS += t/llm/bedrock

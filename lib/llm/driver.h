@@ -179,4 +179,5 @@ enum err driver_blame(const struct llm_request *, struct llm_answer *, enum err,
 
 extern const struct driver anthropic_driver, azure_driver, bedrock_driver, chatgpt_driver, cohere_driver, copilot_driver,
     gemini_driver, offline_driver, ollama_driver, openai_driver, responses_driver, vertex_driver;
+extern const struct driver cli_claude_driver, cli_codewhale_driver, cli_codex_driver, cli_gemini_driver, cli_qwen_driver;
 #endif

@@ -266,6 +266,12 @@ is_done(const char *p, size_t n)
 static bool
 take_frame(struct intake *d, const char *event, struct json_object *o)
 {
+	if (d->driver->framing == FRAMES_LINES && json_object_is_type(o, json_type_array)) {
+		for (size_t i = 0, n = json_object_array_length(o); i < n && !d->done; i++)
+			if (!take_frame(d, event, json_object_array_get_idx(o, i)))
+				return false;
+		return true;
+	}
 	return !json_object_is_type(o, json_type_object) || (d->driver->frame(d, event, o, false) && !d->failed);
 }
 

@@ -32,7 +32,8 @@ llm_answer_done(struct llm_answer *a)
 }
 
 static const struct driver *const drivers[] = { &openai_driver, &anthropic_driver, &gemini_driver, &ollama_driver, &cohere_driver,
-	&bedrock_driver, &azure_driver, &copilot_driver, &vertex_driver, &responses_driver, &chatgpt_driver, &offline_driver };
+	&bedrock_driver, &azure_driver, &copilot_driver, &vertex_driver, &responses_driver, &chatgpt_driver, &offline_driver,
+	&cli_claude_driver, &cli_codex_driver, &cli_gemini_driver, &cli_qwen_driver, &cli_codewhale_driver };
 
 static const struct driver *
 driver_of(const char *format)
@@ -89,7 +90,7 @@ may_retry(const struct llm_request *rq, const struct llm_answer *a, int64_t took
 {
 	int64_t whole_ms = rq->timeout_ms != 0 ? rq->timeout_ms : 300000;
 
-	if (a->any_output || (rq->patience_s > 0 && a->retry_after_s > (int64_t)rq->patience_s))
+	if (a->any_output || a->final || (rq->patience_s > 0 && a->retry_after_s > (int64_t)rq->patience_s))
 		return false;
 	switch (a->error) {
 	case LLM_RATE_LIMITED:

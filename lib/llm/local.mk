@@ -7,6 +7,9 @@ libllm_a_SOURCES = \
 	lib/llm/bedrock.c \
 	lib/llm/bedrock_request.c \
 	lib/llm/blocks.c \
+	lib/llm/child.c \
+	lib/llm/cli.c \
+	lib/llm/cli_decode.c \
 	lib/llm/cohere.c \
 	lib/llm/copilot.c \
 	lib/llm/driver.c \

@@ -9,18 +9,18 @@
 #include "lib/llm/driver.h"
 #include "t/tap.h"
 
-static void w_text(void *a, const char *p, size_t n) { if (!utf8_ok(p, n)) buf_str(a, "BAD"); buf_add(a, p, n); }
-static void w_think(void *a, const char *p, size_t n) { if (!utf8_ok(p, n)) buf_str(a, "BAD"); buf_str(a, "("); buf_add(a, p, n); buf_str(a, ")"); }
-static void w_start(void *a, const char *id, const char *name) { buf_printf(a, "[%s %s", id, name); }
-static void w_input(void *a, const char *id, const char *p, size_t n) { (void)id; buf_str(a, "|"); buf_add(a, p, n); }
-static void w_end(void *a, const char *id, const char *name, const char *in) { (void)id; (void)name; buf_printf(a, " => %s]", in); }
+static inline void w_text(void *a, const char *p, size_t n) { if (!utf8_ok(p, n)) buf_str(a, "BAD"); buf_add(a, p, n); }
+static inline void w_think(void *a, const char *p, size_t n) { if (!utf8_ok(p, n)) buf_str(a, "BAD"); buf_str(a, "("); buf_add(a, p, n); buf_str(a, ")"); }
+static inline void w_start(void *a, const char *id, const char *name) { buf_printf(a, "[%s %s", id, name); }
+static inline void w_input(void *a, const char *id, const char *p, size_t n) { (void)id; buf_str(a, "|"); buf_add(a, p, n); }
+static inline void w_end(void *a, const char *id, const char *name, const char *in) { (void)id; (void)name; buf_printf(a, " => %s]", in); }
 
 static struct llm_request wire_rq = { .provider = "test", .model = "m-1", .api_key = "secret-key-123", .stream = true };
 static struct llm_answer wire_answer;
 static char wire_seen[16384], wire_all[16384];
 
 /* Feed pieces of step bytes; hole: additionally split there (0: no). */
-static enum err
+static inline enum err
 wire(const struct driver *drv, const void *bytes, size_t n, size_t step, bool cut)
 {
 	const char *p = bytes;
@@ -45,7 +45,7 @@ wire(const struct driver *drv, const void *bytes, size_t n, size_t step, bool cu
 }
 
 /* Ids that are made anew each time, blotted out. */
-static void
+static inline void
 wire_blot(char *s, const char *prefix)
 {
 	for (char *p = s; *prefix != '\0' && (p = strstr(p, prefix)) != NULL;)
@@ -54,7 +54,7 @@ wire_blot(char *s, const char *prefix)
 }
 
 /* prefix: of ids made by us, or "". */
-static void
+static inline void
 wire_judge(const struct driver *drv, const void *bytes, size_t n, const char *content, const char *prefix, const char *name)
 {
 	char seen[sizeof(wire_seen)];

@@ -1,0 +1,39 @@
+#!/usr/bin/perl
+# Command-line programs as providers, end to end: a script plays claude for an agent, a stream and the gateway.
+use strict;
+use warnings;
+use File::Temp ();
+use LF;
+use Test::More;
+
+LF::needed();
+my $dir = File::Temp->newdir('lf-cli-XXXXXXXX', TMPDIR => 1);
+sub program {
+    my ($name, $script) = @_;
+    open my $fh, '>', "$dir/$name" or die;
+    print $fh "#!/bin/sh\n$script\n";
+    close $fh or die;
+    chmod 0755, "$dir/$name" or die;
+    return;
+}
+program('claude', qq(cat > "$dir/asked"; env > "$dir/env"; tr '\\0' '\\n' < /proc/\$PPID/cmdline > /dev/null\n)
+    . q(echo '{"type":"result","is_error":false,"result":"Hello from a program.","usage":{"input_tokens":3,"output_tokens":5}}'));
+my $api = LF->start(model => { provider => 'offline', model => 'offline' }, env => { PATH => "$dir:$ENV{PATH}", OPENAI_API_KEY => 'sk-canary-canary-1' });
+my $id = $api->post('/api/agents', { manifest_toml => qq(name = "ada"\n[model]\nprovider = "claude-code"\nmodel = "claude-code/opus"\n) }, 201)->{agent_id};
+
+my $r = $api->post("/api/agents/$id/message", { message => 'are you there' }, 200);
+is $r->{response}, 'Hello from a program.', 'an agent has its answer from a program';
+like LF::slurp("$dir/asked"), qr/\[User\]\nare you there$/, 'which was asked with the conversation';
+unlike LF::slurp("$dir/env"), qr/canary|LF_|API_KEY/, 'and given no key of ours';
+like LF::slurp("$dir/env"), qr/^LIBREFANG_AGENT_ID=\Q$id\E$/m, 'but who asks';
+my $s = $api->stream("/api/agents/$id/message/stream", { message => 'again' });
+is join('', map { $_->{json}{content} } grep { $_->{event} eq 'chunk' } $s->all), 'Hello from a program.', 'a stream too';
+my $g = $api->post('/v1/chat/completions', { model => 'claude-code/sonnet', messages => [ { role => 'user', content => 'hi' } ] }, 200);
+is $g->{choices}[0]{message}{content}, 'Hello from a program.', 'and the gateway';
+program('claude', q(cat > /dev/null; echo 'Please run /login' >&2; exit 1));
+my $e = $api->post("/api/agents/$id/message", { message => 'and now' }, 500);
+is $e->{code}, 'auth_error', 'a program without a login is a refused key';
+program('claude', q(cat > /dev/null; kill -9 $$));
+is $api->post("/api/agents/$id/message", { message => 'and now' }, 500)->{code}, 'llm_error', 'one that dies is an error';
+$api->finish;
+done_testing;
