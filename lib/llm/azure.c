@@ -63,5 +63,5 @@ prepare(struct outgoing *o, struct llm_answer *a)
 
 const struct driver azure_driver = {
 	.format = "azure_openai", .framing = FRAMES_SSE, .takes_openai = true, .stops = oa_stops, .prepare = prepare,
-	.begin = oa_begin, .frame = oa_frame, .heal = oa_heal, .learn = oa_learn,
+	.begin = oa_begin, .frame = oa_frame, .heal = oa_heal, .rescue = oa_rescue, .learn = oa_learn,
 };

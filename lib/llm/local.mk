@@ -23,6 +23,7 @@ libllm_a_SOURCES = \
 	lib/llm/openai.c \
 	lib/llm/openai_decode.c \
 	lib/llm/openai_request.c \
+	lib/llm/openai_rescue.c \
 	lib/llm/responses.c \
 	lib/llm/schema.c \
 	lib/llm/sse.c \

@@ -14,12 +14,13 @@
 
 #include "lib/base/util.h"
 #include "lib/llm/blocks.h"
+#include "lib/llm/wishes.h"
 
 enum { LESSONS = 256 };
 
 /* --- lessons ------------------------------------------------------------- */
 
-enum { NO_TEMPERATURE = 1, COMPLETION_TOKENS = 2, OLD_TOKENS = 4, NO_STREAM_OPTIONS = 8, FLAGS = 15 };
+enum { NO_TEMPERATURE = 1, COMPLETION_TOKENS = 2, OLD_TOKENS = 4, NO_STREAM_OPTIONS = 8, NO_THINKING = 16, FLAGS = 31 };
 
 static _Atomic uint64_t lessons[LESSONS];       /* hash with the flags in its low bits */
 
@@ -48,6 +49,7 @@ recall(const struct llm_request *rq, struct quirks *q)
 	q->completion_tokens |= (known & COMPLETION_TOKENS) != 0 && !q->old_tokens;
 	q->old_tokens |= (known & OLD_TOKENS) != 0;
 	q->no_stream_options |= (known & NO_STREAM_OPTIONS) != 0;
+	q->no_thinking |= (known & NO_THINKING) != 0;
 }
 
 void
@@ -56,7 +58,8 @@ oa_learn(const struct outgoing *o)
 	const struct quirks *q = &o->quirks;
 	uint64_t h = hash_of(o->rq);
 	unsigned flags = (q->no_temperature ? NO_TEMPERATURE : 0u) | (q->completion_tokens ? COMPLETION_TOKENS : 0u) |
-	    (q->old_tokens ? OLD_TOKENS : 0u) | (q->no_stream_options ? NO_STREAM_OPTIONS : 0u);
+	    (q->old_tokens ? OLD_TOKENS : 0u) | (q->no_stream_options ? NO_STREAM_OPTIONS : 0u) |
+	    (q->no_thinking ? NO_THINKING : 0u);
 
 	if (flags != 0)
 		atomic_store(&lessons[(h >> 32) % LESSONS], h | flags);
@@ -118,6 +121,10 @@ oa_heal(struct outgoing *o, int status, const char *body)
 	if (!q->no_temperature && has_substr_ci(body, "temperature") &&
 	    (has_substr_ci(body, "unsupported") || has_substr_ci(body, "not supported")))
 		return q->no_temperature = true;
+	if (!q->no_thinking && wish_thinking(rq) > 0 && has_substr_ci(body, "reasoning_effort"))
+		return q->no_thinking = true;
+	if (q->renewed == 0 && has_substr_ci(body, "tool_use_failed"))
+		return ++q->renewed > 0;        /* the model wrote a call wrong: once more */
 	if (!q->no_stream_options && has_substr_ci(body, "stream_options"))
 		return q->no_stream_options = true;
 	if (has_substr_ci(body, "max_tokens") || has_substr_ci(body, "max_completion_tokens"))
@@ -163,5 +170,5 @@ prepare(struct outgoing *o, struct llm_answer *a)
 
 const struct driver openai_driver = {
 	.format = "openai", .framing = FRAMES_SSE, .takes_openai = true, .needs_url = true, .stops = oa_stops,
-	.prepare = prepare, .begin = oa_begin, .frame = oa_frame, .heal = oa_heal, .learn = oa_learn,
+	.prepare = prepare, .begin = oa_begin, .frame = oa_frame, .heal = oa_heal, .rescue = oa_rescue, .learn = oa_learn,
 };

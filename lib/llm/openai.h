@@ -21,5 +21,6 @@ bool oa_frame(struct intake *, const char *event, struct json_object *, bool who
 /* What was learnt about this provider and model; its body into o. INVALID, NOMEM as prepare(). */
 enum err oa_prepare_body(struct outgoing *) MUST_CHECK;
 bool oa_heal(struct outgoing *, int status, const char *body);
+enum err oa_rescue(struct intake *, int status, const char *body) MUST_CHECK;
 void oa_learn(const struct outgoing *);
 #endif

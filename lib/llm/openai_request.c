@@ -11,6 +11,7 @@
 #include "lib/base/json.h"
 #include "lib/llm/blocks.h"
 #include "lib/llm/openai.h"
+#include "lib/llm/wishes.h"
 
 /* How past reasoning is sent back. */
 enum echo { ECHO_NONE, ECHO_TEXT, ECHO_EMPTY };
@@ -323,6 +324,26 @@ write_our_tools(struct body *b)
 }
 
 static void
+write_format(struct body *b)
+{
+	struct wish_format f = wish_format(b->rq);
+
+	if (f.kind == FORMAT_TEXT)
+		return;
+	jw_object(&b->w, "response_format");
+	jw_str(&b->w, "type", f.kind == FORMAT_JSON ? "json_object" : "json_schema");
+	if (f.kind == FORMAT_SCHEMA) {
+		jw_object(&b->w, "json_schema");
+		jw_str(&b->w, "name", f.name);
+		jw_json(&b->w, "schema", f.schema);
+		if (f.strict)
+			jw_bool(&b->w, "strict", true);
+		jw_end(&b->w);
+	}
+	jw_end(&b->w);
+}
+
+static void
 write_numbers(struct body *b)
 {
 	const struct llm_request *rq = b->rq;
@@ -341,6 +362,10 @@ write_numbers(struct body *b)
 		jw_str(&b->w, "type", "disabled");
 		jw_end(&b->w);
 	}
+	if (rq->thinking_budget >= 1024 && b->echo != ECHO_EMPTY && !b->quirks->no_thinking && mine(b, "reasoning_effort"))
+		jw_str(&b->w, "reasoning_effort", rq->thinking_budget <= 4096 ? "low" : rq->thinking_budget <= 16384 ? "medium" : "high");
+	if (mine(b, "response_format"))
+		write_format(b);
 	if (!rq->stream)
 		return;
 	jw_bool(&b->w, "stream", true);
@@ -366,6 +391,7 @@ write_extra(struct body *b)
 			o++;
 		if (*o != NULL || (b->quirks->no_temperature && strcmp(k, "temperature") == 0) ||
 		    (b->quirks->no_stream_options && strcmp(k, "stream_options") == 0) ||
+		    (b->quirks->no_thinking && strcmp(k, "reasoning_effort") == 0) ||
 		    (b->quirks->no_tools && (strcmp(k, "tools") == 0 || strcmp(k, "tool_choice") == 0)))
 			continue;
 		if (tokens && (b->quirks->completion_tokens || b->quirks->old_tokens))

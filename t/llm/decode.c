@@ -302,6 +302,14 @@ bodies(void)
 	    "\"response_format\":{\"type\":\"json_object\"}}", "extra members win");
 	json_object_put(r.extra);
 	r.extra = NULL;
+	r.thinking_budget = 5000;
+	r.response_format = json_tokener_parse("{\"type\":\"json_schema\",\"name\":\"n\",\"schema\":{\"type\":\"object\"},\"strict\":true}");
+	body_is(&r, "[{\"role\":\"user\",\"content\":\"x\"}]", NULL,
+	    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"max_tokens\":9,\"temperature\":0.7,\"reasoning_effort\":\"medium\","
+	    "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":{\"type\":\"object\"},\"strict\":true}}}", "thinking and a form");
+	json_object_put(r.response_format);
+	r.response_format = NULL;
+	r.thinking_budget = 0;
 	r.has_temperature = false;
 	r.max_tokens = 0;
 	r.tools = json_tokener_parse("[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{\"$schema\":\"s\",\"type\":\"object\","

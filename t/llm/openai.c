@@ -108,6 +108,15 @@ serve(int fd, const struct seen *rq, void *arg)
 		return strstr(rq->body, "stream_options") ? refuse(fd, 400, "", "{\"error\":\"unknown field stream_options\"}") : hello(fd);
 	if (strncmp(p, "notools/", 8) == 0)
 		return strstr(rq->body, "\"tools\"") ? refuse(fd, 400, "", "{\"error\":\"m does not support tools\"}") : hello(fd);
+	if (strncmp(p, "effort/", 7) == 0)
+		return strstr(rq->body, "reasoning_effort") ? refuse(fd, 400, "", "{\"error\":{\"message\":\"Unrecognized request argument supplied: reasoning_effort\"}}") : hello(fd);
+	if (strncmp(p, "groq/", 5) == 0)
+		return refuse(fd, 400, "", "{\"error\":{\"message\":\"Failed to call a function.\",\"code\":\"tool_use_failed\",\"failed_generation\":"
+		    "\"So. <function=get_x{\\\"a\\\": \\\"}\\\"}</function> <function=get_y>{}</function><function=bad\"}}");
+	if (strncmp(p, "groqtext/", 9) == 0)
+		return refuse(fd, 400, "", "{\"error\":{\"code\":\"tool_use_failed\",\"failed_generation\":\"I just talk.\"}}");
+	if (strncmp(p, "groqonce/", 9) == 0)
+		return rq->nth % 2 != 0 ? refuse(fd, 400, "", "{\"error\":{\"code\":\"tool_use_failed\"}}") : hello(fd);
 	httpd_silence(fd);
 	return false;
 }
@@ -279,6 +288,29 @@ healing(void)
 	json_object_put(rq.tools);
 }
 
+static void
+rescue(void)
+{
+	struct llm_request rq;
+
+	prepare(&rq, "effort");
+	rq.thinking_budget = 8000;
+	is_int(call(&rq, 0), ERR_OK, "a model that knows no effort is asked without");
+	llm_answer_done(&a);
+	is_int(go("groq", 0), ERR_OK, "calls that a server refused to pass on");
+	is_str(text(), "[{\"type\":\"tool_use\",\"id\":\"groq_recovered_0\",\"name\":\"get_x\",\"input\":{\"a\":\"}\"}},"
+	    "{\"type\":\"tool_use\",\"id\":\"groq_recovered_1\",\"name\":\"get_y\",\"input\":{}}]", "are read from what it refused");
+	is_int(a.stop, LLM_TOOL_USE, "and wanted");
+	llm_answer_done(&a);
+	is_int(go("groqtext", 0), ERR_OK, "words that it took for a call");
+	is_str(seen.p, "I just talk.", "are the answer");
+	llm_answer_done(&a);
+	atomic_store(&srv.requests, 0);
+	prepare(&rq, "groqonce");
+	ok(call(&rq, 0) == ERR_OK || call(&rq, 0) == ERR_OK, "without them it is asked once more");
+	llm_answer_done(&a);
+}
+
 static void *
 stop_later(void *k)
 {
@@ -316,6 +348,7 @@ main(void)
 	broken();
 	retries();
 	healing();
+	rescue();
 	cancel_in("silent", "the model thinks");
 	cancel_in("later", "waiting for another attempt");
 	httpd_stop(&srv);
