@@ -33,6 +33,9 @@ libdaemon_a_SOURCES = \
 	daemon/live/openai.c \
 	daemon/live/openai_read.c \
 	daemon/live/openai_write.c \
+	daemon/live/copilot.c \
+	daemon/live/providers.c \
+	daemon/live/providers_set.c \
 	daemon/live/session_context.c \
 	daemon/live/sessions.c \
 	daemon/live/system.c \
@@ -47,6 +50,8 @@ libdaemon_a_SOURCES = \
 	daemon/loop_ws.c \
 	daemon/meter.c \
 	daemon/model_route.c \
+	daemon/probe.c \
+	daemon/rest.c \
 	daemon/queue.c \
 	daemon/restore.c \
 	daemon/running.c \

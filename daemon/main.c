@@ -28,6 +28,8 @@
 #include "daemon/keep.h"
 #include "daemon/keys.h"
 #include "daemon/loop.h"
+#include "daemon/probe.h"
+#include "daemon/rest.h"
 #include "daemon/restore.h"
 #include "daemon/schedule.h"
 #include "daemon/threads.h"
@@ -193,6 +195,8 @@ tell(bool again)
 		keys_publish(&c);
 		job_db_acquire(&c);
 		aliases_take(&c, self.paths.home);
+		if (!again)
+			rests_load(&c);
 		good = (again ? catalog_changed(&c) : catalog_load(&c)) == ERR_OK;
 		job_db_release(&c);
 		catalog_leave();                /* the jobs' threads enter it */
@@ -417,6 +421,7 @@ main(int argc, char **argv)
 	if (!alarms_open())
 		return give_up("alarms", strerror(errno));
 	keep_start();
+	probes_start();
 	schedule_start();
 	delegate_look();
 	heartbeat_look();

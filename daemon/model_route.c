@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/keys.h"
+#include "daemon/rest.h"
 #include "daemon/turn.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
@@ -18,12 +19,18 @@ key_of(struct ctx *c, const char *provider, bool is_default, struct json_object 
 {
 	const struct provider *p = catalog_provider(provider);
 	char name[128];
-	const char *v = key_named(c, js_str(mm, "api_key_env"));
+	const struct provider_state *st = catalog_state(provider);
+	const char *v;
+
+	/* put away; or a token of GitHub's that was not got for Copilot */
+	if (st->suppressed || (p != NULL && strcmp(p->api_format, "copilot") == 0 && !st->key_set))
+		return NULL;
+	v = key_named(c, js_str(mm, "api_key_env"));
 
 	if (v == NULL && is_default)
 		v = key_named(c, c->cfg->api_key_env);
 	if (v == NULL)
-		v = key_named(c, catalog_key_env(c->cfg, provider, name));
+		v = key_named(c, catalog_key_name(c->cfg, provider, name));
 	if (v == NULL && p != NULL)
 		v = key_named(c, p->alt_api_key_env);
 	return v;
@@ -132,12 +139,17 @@ model_route(struct ctx *c, const char *provider, const char *model, struct json_
 	ret->format = p != NULL && p->api_format != NULL ? p->api_format : "openai";
 	ret->base_url = base_of(c, p, provider, is_default, mm);
 	ret->settings = js_obj(c->cfg->raw, ret->format);
-	ret->api_key = own_key(c, ret->format, ret->settings);
-	if (ret->api_key == NULL)
+	ret->pooled = !catalog_state(provider)->suppressed && pool_has(c, provider);
+	ret->api_key = ret->pooled ? pool_pick(c, provider) : own_key(c, ret->format, ret->settings);
+	if (ret->api_key == NULL) {
+		ret->pooled = false;
 		ret->api_key = key_of(c, provider, is_default, mm);
+	}
 	route_manners(c, is_default, mm, ret);
 	if (strcmp(ret->format, "offline") == 0)
 		return ERR_OK;
+	if (catalog_state(provider)->suppressed)
+		return fail_code(c, ERR_PRECONDITION, "provider_auth_missing", "Provider %s is put away: give it a key, or enable it", provider);
 	if (ret->api_key == NULL && c->fault.code != NULL && strncmp(c->fault.code, "vault_", 6) == 0)
 		return fail_code(c, ERR_PRECONDITION, "provider_auth_missing", "%s", c->fault.msg);
 	if (ret->api_key == NULL && (p == NULL ? js_str(mm, "api_key_env") != NULL : p->key_required))

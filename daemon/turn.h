@@ -115,6 +115,7 @@ struct model_route {
 	const char *proxy, *cache_strategy;     /* NULL: none, the usual */
 	bool cache_hour;
 	unsigned retries, timeout_ms;   /* of one call */
+	bool pooled;                    /* api_key is one of several */
 };
 enum err model_route(struct ctx *, const char *provider, const char *model, struct json_object *manifest_model,
     struct model_route *ret) MUST_CHECK;

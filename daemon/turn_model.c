@@ -9,6 +9,7 @@
 
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
+#include "daemon/rest.h"
 #include "daemon/turn_state.h"
 #include "lib/agent/pictures.h"
 #include "lib/agent/tool.h"
@@ -18,7 +19,7 @@
 #include "lib/svc/config.h"
 #include "lib/svc/series.h"
 
-enum { RETRIES_BEFORE_NEXT = 2, PATIENCE_S = 10 };
+enum { RETRIES_BEFORE_NEXT = 1, HURRY_MS = 250 };
 
 /* --- the ways a question may go --------------------------------------------------- */
 
@@ -165,10 +166,20 @@ next_may_serve(const struct turn *t)
 	}
 }
 
+/* Who failed is remembered, for the sentence that is said when nobody could serve. */
+static void
+note_tried(struct turn *t)
+{
+	t->tried = ctx_printf(t->c, "%s%s%s=%s", t->tried != NULL ? t->tried : "", t->tried != NULL ? ", " : "", t->route.provider,
+	    llm_error_code(t->answer.error));
+}
+
 static void
 go_on_to_next(struct turn *t)
 {
 	const char *from = t->route.provider;
+
+	note_tried(t);
 
 	t->route = t->routes[++t->route_at];
 	t->window = 0;
@@ -228,7 +239,7 @@ try_route(struct turn *t, const struct llm_sink *sink)
 		.has_temperature = true,
 		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(mm, "temperature", 0.7),
 		.timeout_ms = t->route.timeout_ms, .deadline_us = t->ask->deadline_us, .cancel = t->ask->cancel,
-		.patience_s = another ? PATIENCE_S : 0,
+		.hurry_ms = another ? HURRY_MS : 0, .other_key = t->route.pooled,
 		.agent_id = t->agent.id, .session_id = t->session_id, .settings = t->route.settings, .proxy = t->route.proxy,
 		.cache_strategy = t->route.cache_strategy, .cache_hour = t->route.cache_hour,
 		.thinking_budget = thinking_of(t), .response_format = js_obj(t->agent.manifest, "response_format"),
@@ -255,6 +266,75 @@ try_route(struct turn *t, const struct llm_sink *sink)
 	return e;
 }
 
+static void
+say_instead(struct turn *t, const struct llm_answer *a)
+{
+	llm_answer_done(&t->answer);
+	t->answer = *a;
+}
+
+/* Those who rest are passed over, as long as there is somebody else. */
+static enum err
+skip_resting(struct turn *t)
+{
+	size_t at = t->route_at;
+	struct llm_answer a;
+
+	while (t->route_at + 1 < t->n_routes && !rest_asks(t->route.provider, t->route.api_key, false, &a)) {
+		say_instead(t, &a);
+		go_on_to_next(t);
+	}
+	if (rest_asks(t->route.provider, t->route.api_key, true, &a)) {
+		t->answer.error = LLM_OK;
+		return t->route_at == at ? ERR_OK : turn_hold_alone(t);
+	}
+	say_instead(t, &a);
+	return ERR_UPSTREAM;
+}
+
+/* The same provider with another key, which is not known to be out. */
+static bool
+next_key(struct turn *t)
+{
+	const char *key = t->route.pooled && !t->answer.any_output && !cancelled(t->ask->cancel) &&
+	    (t->answer.error == LLM_RATE_LIMITED || t->answer.error == LLM_AUTH || t->answer.error == LLM_BILLING)
+	    ? pool_pick(t->c, t->route.provider) : NULL;
+	struct llm_answer a;
+
+	if (key == NULL || strcmp(key, t->route.api_key) == 0 || !rest_asks(t->route.provider, key, false, &a))
+		return false;
+	log_line(LOG_WARN, "rid=%s turn=%s what=next_key provider=%s err=%s", t->c->rid, t->id, t->route.provider,
+	    llm_error_code(t->answer.error));
+	t->route.api_key = t->routes[t->route_at].api_key = key;
+	return true;
+}
+
+/* One way after the other, each with all of its keys. UPSTREAM and its like: t->answer says what is wrong. */
+static enum err
+ask_around(struct turn *t, const struct llm_sink *sink)
+{
+	enum err e = skip_resting(t);
+
+	while (e == ERR_OK) {
+		e = try_route(t, sink);
+		rest_note(t->c, t->route.provider, t->route.api_key, t->route.pooled, e, &t->answer);
+		if (e == ERR_OK)
+			return e;
+		if (next_key(t)) {
+			e = ERR_OK;
+			continue;
+		}
+		if (!next_may_serve(t))
+			return e;
+		go_on_to_next(t);
+		e = turn_hold_alone(t);
+		t->answer.error = LLM_OK;               /* if that is refused, it is not the model's */
+		if (e == ERR_OK)
+			e = skip_resting(t);
+	}
+	return e;
+}
+
 static enum err
 model_failed(struct turn *t)
 {
@@ -263,7 +343,11 @@ model_failed(struct turn *t)
 
 	if (cancelled(t->ask->cancel) || a->error == LLM_CANCELLED)
 		return fail(t->c, ERR_CANCELLED, "Cancelled");
-	ignore_err(fail_code(t->c, e, llm_error_code(a->error), "%s", a->why));
+	if (t->tried != NULL)
+		note_tried(t);
+	ignore_err(t->tried != NULL ?
+	    fail_code(t->c, e, llm_error_code(a->error), "No provider could answer (%s): %s", t->tried, a->why) :
+	    fail_code(t->c, e, llm_error_code(a->error), "%s", a->why));
 	if (a->retry_after_s > 0)
 		t->c->fault.retry_after_s = (unsigned)a->retry_after_s;
 	return e;
@@ -294,14 +378,11 @@ turn_model(struct turn *t)
 	if (turn_wire(t) == NULL)
 		return fail(t->c, ERR_NOMEM, "out of memory");
 	t->watched = t->ask->sink.on != NULL || (t->keep && hub_watched(t->session_id));
-	while ((e = try_route(t, &sink)) != ERR_OK && next_may_serve(t)) {
-		go_on_to_next(t);
-		if ((e = turn_hold_alone(t)) != ERR_OK)
-			return e;
-	}
+	t->tried = NULL;
+	e = ask_around(t, &sink);
 	t->withhold = false;
 	if (e != ERR_OK)
-		return model_failed(t);
+		return t->answer.error != LLM_OK ? model_failed(t) : e;
 	speech_end(&t->speech);
 	t->content = t->answer.content;
 	t->model_ended = false;

@@ -49,6 +49,7 @@ struct turn {
 	struct model_route route;       /* that answers, or is asked */
 	struct model_route *routes;     /* the ways it may go, best first */
 	size_t n_routes, route_at;
+	const char *tried;              /* who did not serve, and why not: "openai=rate_limited, …"; NULL */
 	const char *own_model;          /* of the session: "model" or "provider/model"; NULL: the agent's */
 	struct json_object *blocks;     /* the question, if it is more than a text; NULL */
 	const char *workspace;

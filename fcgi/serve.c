@@ -64,6 +64,7 @@ catalog_refresh(struct worker *w)
 
 	if (w->catalog_read && w->catalog == now)
 		return;
+	catalog_leave();
 	w->catalog_read = catalog_load(&w->c) == ERR_OK;
 	w->catalog = now;
 	w->c.fault = (struct fault){ 0 };

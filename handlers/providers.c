@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "handlers/cached.h"
+#include "lib/base/shm.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/catalog_data.h"
 
@@ -29,6 +30,8 @@ providers_list(struct ctx *c, const struct request *rq)
 {
 	static struct cached_body body;
 
+	if (shm != NULL)
+		atomic_store_explicit(&shm->providers_asked_ms, c->now_ms, memory_order_relaxed);
 	return cached_reply(c, rq, &body, NULL, make_all);
 }
 

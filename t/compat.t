@@ -20,7 +20,11 @@ for (split /\n/, LF::slurp("$dir/pass.list")) {
 }
 
 my $up = LF->mock(default => { text => 'A fixed answer of the mock upstream.' });
-my $api = LF->start(key => 'lfkey', model => $up, config => <<'TOML');
+my $api = LF->start(key => 'lfkey', model => $up, config => <<"TOML");
+[provider_urls]
+together = "@{[$up->url]}"
+groq = "@{[$up->url]}"
+
 [memory]
 fts_only = true
 

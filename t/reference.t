@@ -8,7 +8,9 @@ use Test::More;
 
 LF::needed();
 plan skip_all => 'curl is not installed' if system('curl --version >/dev/null 2>&1') != 0;
-my $api = LF->start(config => qq([[users]]\nname = "ada"\nrole = "user"\n));
+my $up = LF->mock;
+my $api = LF->start(env => { LF_GITHUB_URL => $up->base },
+    config => qq([provider_urls]\nopenai = "@{[$up->url]}"\nollama = "@{[$up->url]}"\n[[users]]\nname = "ada"\nrole = "user"\n));
 my $text = LF::slurp(LF::builddir() . '/doc/endpoints.md');
 my @rows = map { my ($verb, $path) = split /\t/; "$verb $path" } split /\n/, LF::slurp(LF::builddir() . '/endpoints.tsv');
 my %line = $text =~ /^### (\S+ \S+)\n(?:(?!^### ).)*?^```sh\n(curl .*?)\n```$/msg;
@@ -24,7 +26,7 @@ sub shell {
     my ($line, %more) = @_;
     my $file = $api->{dir} . '/line.sh';
     open my $fh, '>', $file or die "$file: $!";
-    print $fh "set -e\n", ($head =~ s/^(BASE|LOGIN|SESSION|UPLOAD)=.*\n//mgr), "curl() { command curl -sS -w '\\n%{http_code}' \"\$@\"; }\n$line\n";
+    print $fh "set -e\n", ($head =~ s/^(BASE|LOGIN|POLL|SESSION|UPLOAD)=.*\n//mgr), "curl() { command curl -sS -w '\\n%{http_code}' \"\$@\"; }\n$line\n";
     close $fh or die "$file: $!";
     local %ENV = (%env, %more);
     local $?;
@@ -45,6 +47,8 @@ for my $row (sort { ($a =~ /shutdown/) <=> ($b =~ /shutdown/) || $a cmp $b } key
     if ($row =~ m{/templates/\{name\}}) { $api->put('/api/templates/coder', { description => 'changed' }, 200) }
     if ($row =~ m{/files/}) { $api->put("/api/agents/$agent/files/SOUL.md", { content => 'x' }, 200) }
     if ($row =~ m{kv/\{key\}}) { $api->put("/api/memory/agents/$agent/kv/colour", { value => 'red' }, 200) }
+    if ($row =~ m{/poll/}) { $more{POLL} = $api->post('/api/providers/github-copilot/oauth/start', undef, 200)->{poll_id} }
+    if ($row =~ m{providers/\{name\}/test}) { $api->post('/api/providers/openai/key', { key => 'x' }, 200) }
     if ($row =~ m{/api/vault}) { $api->put('/api/vault/SEARCH_API_KEY', { value => 'x' }, 200) }
     if ($row =~ m{/api/vault/init}) { unlink $api->home . '/vault.enc' }
     if ($row eq 'DELETE /api/models/aliases/{alias}') { $api->post('/api/models/aliases', { alias => 'best', model_id => 'gpt-5' }, 201) }

@@ -77,6 +77,12 @@ struct settings_request {
 };
 extern const struct schema settings_request;
 
+struct key_request { const char *key, *api_key; };
+struct url_request { const char *base_url, *url; struct json_object *proxy_url; };
+struct default_request { const char *model; };
+struct discovery_request { bool discover_models; };
+extern const struct schema key_request, url_request, default_request, discovery_request;
+
 struct vault_request { const char *value; };
 extern const struct schema vault_request;
 
@@ -218,6 +224,8 @@ extern const struct schema login_session, login_ended, who_asks;
 extern const struct schema kv_all, kv_pair, kv_stored;
 extern const struct schema model_list, model_detail, alias_list, provider_list, provider_detail;
 extern const struct schema alias_made, custom_made, model_settings, catalog_state_reply, catalog_updated;
+extern const struct schema ollama_detected, copilot_begun, copilot_polled, provider_saved, provider_tested, provider_moved,
+    provider_default, provider_discovery, provider_words, credential_pools;
 extern const struct schema vault_listed, vault_made, vault_stored;
 extern const struct schema usage_page, usage_totals, usage_by_model, usage_by_speed, usage_by_day, usage_file;
 extern const struct schema budget_status, budget_page, budget_of_one, agent_resources, provider_budgets, provider_caps, user_budgets,

@@ -117,7 +117,13 @@ static const struct schema region = { .name = "ProviderRegion", .fields = region
 	R_(BOOL, "key_present"), \
 	R_OPT(MAP, "regions", .of = &region), \
 	R_OPT(STRING, "active_region"), \
-	R_OPT(BOOL, "is_local")
+	R_OPT(BOOL, "is_local"), \
+	R_OPT(BOOL, "reachable", .doc = "of the newest test or probe"), \
+	R_OPT(INT, "latency_ms"), \
+	R_OPT(TIME, "last_tested"), \
+	R_OPT(STRING, "error_message"), \
+	R_OPT(ARRAY, "discovered_models", .item = FT_STRING), \
+	R_OPT(ARRAY, "discovered_model_info", .item = FT_ANY)
 
 static const struct field provider_item_fields[] = { PROVIDER_COMMON, F_END };
 static const struct schema provider_item = { .name = "Provider", .fields = provider_item_fields };

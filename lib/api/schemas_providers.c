@@ -105,3 +105,98 @@ static const struct field catalog_updated_fields[] = {
 	F_END
 };
 const struct schema catalog_updated = { .name = "CatalogUpdated", .fields = catalog_updated_fields };
+
+/* --- providers -------------------------------------------------------------------- */
+
+static const struct field key_request_fields[] = {
+	F_STR(struct key_request, key, .flags = FF_NULLABLE | FF_SECRET, .max = 16384),
+	F_STR(struct key_request, api_key, .flags = FF_NULLABLE | FF_SECRET, .max = 16384, .doc = "the same, by another name"),
+	F_END
+};
+const struct schema key_request = { .name = "ProviderKeyRequest", .fields = key_request_fields, .bytes = sizeof(struct key_request) };
+
+static const struct field url_request_fields[] = {
+	F_STR(struct url_request, base_url, .flags = FF_NULLABLE, .max = 2000),
+	F_STR(struct url_request, url, .flags = FF_NULLABLE, .max = 2000, .doc = "the same, by another name"),
+	F_ANY(struct url_request, proxy_url, .doc = "http, https, socks5 or socks5h; empty: none"),
+	F_END
+};
+const struct schema url_request = { .name = "ProviderUrlRequest", .fields = url_request_fields, .bytes = sizeof(struct url_request) };
+
+static const struct field default_request_fields[] = {
+	F_STR(struct default_request, model, .flags = FF_NULLABLE, .min = 1, .max = 128),
+	F_END
+};
+const struct schema default_request = { .name = "ProviderDefaultRequest", .fields = default_request_fields, .bytes = sizeof(struct default_request) };
+
+static const struct field discovery_request_fields[] = {
+	F_BOOL(struct discovery_request, discover_models, .flags = FF_REQUIRED),
+	F_END
+};
+const struct schema discovery_request = {
+	.name = "ProviderDiscoveryRequest", .fields = discovery_request_fields, .bytes = sizeof(struct discovery_request),
+};
+
+static const struct field ollama_found_fields[] = { R_(BOOL, "available"), R_(ARRAY, "models", .item = FT_STRING), F_END };
+const struct schema ollama_detected = { .name = "OllamaFound", .fields = ollama_found_fields };
+
+static const struct field copilot_begun_fields[] = {
+	R_(STRING, "user_code"), R_(STRING, "verification_uri"), R_(UUID, "poll_id"), R_(INT, "expires_in"), R_(INT, "interval"),
+	F_END
+};
+const struct schema copilot_begun = { .name = "CopilotBegun", .fields = copilot_begun_fields };
+
+static const char *const words_poll[] = { "pending", "complete", "expired", "denied", "error", NULL };
+static const struct field copilot_polled_fields[] = {
+	R_(STRING, "status", .values = words_poll), R_OPT(INT, "interval"), R_OPT(STRING, "error"),
+	F_END
+};
+const struct schema copilot_polled = { .name = "CopilotPolled", .fields = copilot_polled_fields };
+
+static const struct field provider_saved_fields[] = {
+	R_(STRING, "status"), R_(STRING, "provider"), R_OPT(BOOL, "switched_default", .doc = "it is the default provider now"),
+	R_OPT(STRING, "message"), R_OPT(STRING, "new_model"),
+	F_END
+};
+const struct schema provider_saved = { .name = "ProviderSaved", .fields = provider_saved_fields };
+
+static const struct field provider_tested_fields[] = {
+	R_(STRING, "status", .doc = "ok or error"), R_(STRING, "provider"), R_OPT(INT, "latency_ms"), R_OPT(STRING, "error"),
+	R_OPT(STRING, "code", .doc = "what kind of error: auth_error, timeout, unreachable, not_installed"),
+	R_OPT(INT, "discovered_models"), R_OPT(INT, "models_refreshed"), R_OPT(STRING, "note"),
+	F_END
+};
+const struct schema provider_tested = { .name = "ProviderTested", .fields = provider_tested_fields };
+
+static const struct field provider_moved_fields[] = {
+	R_(STRING, "status"), R_(STRING, "provider"), R_(STRING, "base_url"), R_(BOOL, "reachable"), R_(INT, "latency_ms"),
+	R_OPT(ARRAY, "discovered_models", .item = FT_STRING), R_OPT(ARRAY, "discovered_model_info", .item = FT_ANY),
+	F_END
+};
+const struct schema provider_moved = { .name = "ProviderMoved", .fields = provider_moved_fields };
+
+static const struct field provider_default_fields[] = {
+	R_(STRING, "status"), R_(STRING, "provider"), R_(STRING, "model"), R_(STRING, "api_key_env"), R_(BOOL, "persisted"),
+	F_END
+};
+const struct schema provider_default = { .name = "ProviderDefault", .fields = provider_default_fields };
+
+static const struct field provider_discovery_fields[] = { R_(STRING, "status"), R_(STRING, "provider"), R_(BOOL, "discover_models"), F_END };
+const struct schema provider_discovery = { .name = "ProviderDiscovery", .fields = provider_discovery_fields };
+
+static const struct field provider_words_fields[] = { R_(STRING, "status"), R_(STRING, "provider"), F_END };
+const struct schema provider_words = { .name = "ProviderWords", .fields = provider_words_fields };
+
+static const struct field pool_key_fields[] = {
+	R_(STRING, "label"), R_(STRING, "key_hint", .doc = "its last four characters"), R_(INT, "priority"), R_(INT, "request_count"),
+	R_(BOOL, "is_exhausted"), R_NULL(ANY, "cooldown_remaining_secs", .doc = "seconds, or permanent"),
+	F_END
+};
+static const struct schema pool_key = { .name = "CredentialPoolKey", .fields = pool_key_fields };
+
+static const struct field pool_fields[] = {
+	R_(STRING, "provider"), R_(STRING, "strategy"), R_(INT, "available_count"), R_(INT, "total_count"),
+	R_(ARRAY, "credentials", .of = &pool_key),
+	F_END
+};
+const struct schema credential_pools = { .name = "CredentialPool", .fields = pool_fields, .flags = SF_ARRAY };

@@ -34,6 +34,7 @@ struct series_slot {
 struct shm {
 	_Atomic uint32_t version;
 	_Atomic uint32_t generation;            /* of the configuration snapshot */
+	_Atomic int64_t providers_asked_ms;     /* when somebody last looked at the list of providers */
 	_Atomic uint32_t catalog_generation;    /* of what the store says of models and providers */
 	_Atomic int64_t started_ms;             /* supervisor */
 	_Atomic uint32_t restarts, panics;      /* children started again; died by a signal */

@@ -94,7 +94,7 @@ may_retry(const struct llm_request *rq, const struct llm_answer *a, int64_t took
 		return false;
 	switch (a->error) {
 	case LLM_RATE_LIMITED:
-		return true;
+		return !rq->other_key;
 	case LLM_OVERLOADED:
 		return a->http_status == 503 || a->http_status == 529;
 	case LLM_TIMEOUT:               /* nobody answered the connect; not: the model took all its time */
@@ -152,6 +152,10 @@ llm_call(const struct llm_request *rq, const struct llm_sink *sink, unsigned ret
 		if (e != ERR_UPSTREAM || n >= retries || !may_retry(rq, ret, (clock_mono_us() - from) / 1000))
 			return e;
 		wait = delay_ms(ret, n);
+		if (rq->hurry_ms > 0 && ret->retry_after_s * 1000 > (int64_t)rq->hurry_ms)
+			return e;
+		if (rq->hurry_ms > 0 && wait > (int64_t)rq->hurry_ms)
+			wait = rq->hurry_ms;
 		if (wait >= left_ms(rq))
 			return e;
 		if (!pause_ms(wait, rq->cancel)) {

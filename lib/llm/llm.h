@@ -45,6 +45,8 @@ struct llm_request {
 	bool stream;                            /* ask for a stream (deltas go to the sink) */
 	unsigned timeout_ms;                    /* of each attempt */
 	int64_t deadline_us;                    /* monotonic; no attempt and no wait goes beyond. 0: none */
+	unsigned hurry_ms;                      /* somebody else can be asked: no pause is longer. 0: patient */
+	bool other_key;                         /* so can the same provider with another key: a limit is not waited for */
 	unsigned patience_s;                    /* a longer Retry-After is not waited for. 0: waited for, 300 s at most */
 	struct cancel *cancel;
 	const char *agent_id, *session_id, *step_id;    /* x-librefang-* headers; may be NULL */

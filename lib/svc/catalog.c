@@ -21,6 +21,10 @@ static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static struct catalog_set *base;        /* what is shipped; stays */
 static struct catalog_set *current;     /* NULL: base */
 static _Thread_local struct catalog_set *mine;
+/* What a job found before it changed the catalog itself stays, too. */
+enum { OLDER = 16 };
+static _Thread_local struct catalog_set *older[OLDER];
+static _Thread_local unsigned n_older;
 
 /* --- sets ------------------------------------------------------------------ */
 
@@ -58,7 +62,10 @@ drop(struct catalog_set *s)
 void
 catalog_enter(void)
 {
-	catalog_leave();
+	if (n_older == OLDER)
+		drop(older[--n_older]);
+	if (mine != NULL)
+		older[n_older++] = mine;
 	pthread_mutex_lock(&mu);
 	mine = current;
 	if (mine != NULL)
@@ -69,6 +76,8 @@ catalog_enter(void)
 void
 catalog_leave(void)
 {
+	while (n_older > 0)
+		drop(older[--n_older]);
 	drop(mine);
 	mine = NULL;
 }

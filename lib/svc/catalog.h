@@ -80,6 +80,10 @@ const char *catalog_auth_status(const struct config *, const char *provider);
 bool auth_available(const char *status);
 /* Environment variable that holds a provider's key under this configuration; never NULL. */
 const char *catalog_key_env(const struct config *, const char *provider, char out[static 128]);
+/* The same, for keeping a key: never empty. */
+const char *catalog_key_name(const struct config *, const char *provider, char out[static 128]);
+/* Its address: the configuration's, else the catalog's; NULL: none is known. */
+const char *catalog_url(const struct config *, const char *provider);
 /* Rows as the API shows them. */
 void catalog_write_model(struct jw *, const struct config *, const struct model *);
 void catalog_write_provider(struct jw *, const struct config *, const struct provider *, bool with_models);

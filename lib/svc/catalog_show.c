@@ -86,13 +86,23 @@ auth_available(const char *status)
 	return false;
 }
 
+static const char *
+derived_env(const char *id, char out[static 128])
+{
+	size_t i;
+
+	for (i = 0; id[i] != '\0' && i < 128 - sizeof("_API_KEY"); i++)
+		out[i] = id[i] == '-' ? '_' : (char)toupper((unsigned char)id[i]);
+	memcpy(out + i, "_API_KEY", sizeof("_API_KEY"));
+	return out;
+}
+
 const char *
 catalog_key_env(const struct config *cfg, const char *provider, char out[static 128])
 {
 	const struct provider *p = catalog_provider_alias(provider);
 	const char *id = p != NULL ? p->id : provider;
 	const char *env = cfg == NULL ? NULL : js_str(cfg->provider_key_env, id);
-	size_t i;
 
 	if ((env == NULL || *env == '\0') && cfg != NULL && cfg->provider != NULL &&
 	    strcmp(cfg->provider, id) == 0)
@@ -103,10 +113,24 @@ catalog_key_env(const struct config *cfg, const char *provider, char out[static 
 		snprintf(out, 128, "%s", env);
 		return out;
 	}
-	for (i = 0; id[i] != '\0' && i < 128 - sizeof("_API_KEY"); i++)
-		out[i] = id[i] == '-' ? '_' : (char)toupper((unsigned char)id[i]);
-	memcpy(out + i, "_API_KEY", sizeof("_API_KEY"));
-	return out;
+	return derived_env(id, out);
+}
+
+const char *
+catalog_key_name(const struct config *cfg, const char *provider, char out[static 128])
+{
+	const struct provider *p = catalog_provider_alias(provider);
+
+	return *catalog_key_env(cfg, provider, out) != '\0' ? out : derived_env(p != NULL ? p->id : provider, out);
+}
+
+const char *
+catalog_url(const struct config *cfg, const char *provider)
+{
+	const struct provider *p = catalog_provider(provider);
+	const char *url = configured_url(cfg, provider);
+
+	return url != NULL ? url : p != NULL && p->base_url[0] != '\0' ? p->base_url : NULL;
 }
 
 /* --- models ----------------------------------------------------------------- */
@@ -115,7 +139,7 @@ bool
 catalog_available(const struct config *cfg, const struct model *m)
 {
 	return m->by != NULL ? auth_available(catalog_auth_status(cfg, m->provider)) :
-	    strcmp(m->tier, "custom") == 0;
+	    strcmp(m->tier, "custom") == 0 || (m->found && auth_available(catalog_auth_status(cfg, m->provider)));
 }
 
 static void

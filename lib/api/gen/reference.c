@@ -84,6 +84,7 @@ gen_reference(struct buf *out)
 	    "LINK=$(librefang login | sed -n 's/.*#link=//p')       # works once\n"
 	    "LOGIN=                                                 # the session that /api/auth/link gives\n"
 	    "PERSON=ada                                             # a name in [[users]] of config.toml\n"
+	    "POLL=                                                  # a poll_id from /api/providers/github-copilot/oauth/start\n"
 	    "SECRET=...                                             # what nobody may read\n"
 	    "SESSION=                                               # an id from /api/agents/{id}/sessions\n"
 	    "UPLOAD=                                                # a file_id from /api/agents/{id}/upload\n```\n");

@@ -17,13 +17,15 @@ package LF::Mock;
 #   cut => N                the connection breaks after N parts (of a body that is not streamed: bytes)
 #   stall => N              after N parts nothing more comes, and the line stays open
 #   garbage => 'bytes'      instead of events, or of JSON
-#   hang => 1               never an answer
+#   hang => 1               never an answer;  reset => 1: the connection is reset
+# key => { 'sk-…' => ANSWER }: to whoever comes with that key.
 use strict;
 use warnings;
 use Fcntl qw(:flock);
 use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;
+use Socket qw(SOL_SOCKET SO_LINGER);
 use JSON::PP ();
 use POSIX ();
 use Time::HiRes ();
@@ -170,12 +172,17 @@ sub called_for {
 sub one {
     my ($self, $c, $alive) = @_;
     my $rq = $self->take($c, $alive) or return 0;
-    my $a = $self->called_for($rq);
+    my ($key) = ($rq->{headers}{authorization} // '') =~ /^Bearer (.*)/;
+    my $a = (defined $key ? $self->{script}{key}{$key} : undef) // $self->called_for($rq);
     $rq->{sequence} = 1 if !$a && $rq->{path} =~ m{/chat(?:/completions)?$};
     my $n = $self->note($rq);
     if ($rq->{path} =~ m{/models$}) {
         return reply($c, 200, { object => 'list', data => [ { id => 'mock-model', object => 'model', owned_by => 'mock' } ] });
     }
+    if ($rq->{path} eq '/login/device/code') {  # as GitHub does
+        return reply($c, 200, { device_code => 'dev-1', user_code => 'ABCD-1234', verification_uri => 'https://example.invalid/device', expires_in => 900, interval => 5 });
+    }
+    if ($rq->{path} eq '/login/oauth/access_token') { return reply($c, 200, { error => 'authorization_pending' }) }
     if ($self->{script}{tags} && $rq->{path} eq '/api/tags') {
         reply($c, 200, { models => [ map { { name => $_ } } @{ $self->{script}{tags} } ] });
         return 0;
@@ -186,6 +193,7 @@ sub one {
     my $ask = eval { $JSON->decode($rq->{body}) } // {};
     $a //= $self->{script}{answers}[$n] // $self->{script}{default} // { text => 'Hello from the mock.' };
     pause($a->{delay}, $c);
+    if ($a->{reset}) { setsockopt $c, SOL_SOCKET, SO_LINGER, pack('II', 1, 0); close $c; POSIX::_exit(0) }
     if ($a->{hang}) { pause(3600, $c); return 0 }
     return reply($c, $a->{status}, $a->{body} // { error => { message => "scripted $a->{status}", type => 'mock_error' } },
         $a->{headers}) if $a->{status};
