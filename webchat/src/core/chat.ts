@@ -5,6 +5,7 @@ import { cutShort, ended, grow } from './answer';
 import { ApiError, call, get, words } from './api';
 import { ofFrame, type Frame } from './events';
 import { itemsOf, spoken, textOf } from './history';
+import { paced } from './pace';
 import * as sessions from './sessions';
 import * as socket from './socket';
 import * as spent from './spent';
@@ -39,6 +40,14 @@ function change(fn: (i: Item) => Item) {
 	if (last?.role === 'assistant') items.value = [...list.slice(0, -1), fn(last)];
 }
 
+const coming = paced((text) => change((i) => grow(i, { type: 'text', text })));
+
+function put(e: TurnEvent) {
+	if (e.type === 'text') return coming.add(e.text);
+	coming.flush();
+	change((i) => grow(i, e));
+}
+
 // --- a turn as it runs ---------------------------------------------------------------
 
 function over(fn: (i: Item) => Item) {
@@ -66,7 +75,7 @@ function failed(text: string) {
 function happen(e: TurnEvent) {
 	const t = turn.value;
 	if (!t) return;
-	change((i) => grow(i, e));
+	put(e);
 	switch (e.type) {
 	case 'accepted': turn.value = { ...t, accepted: true }; break;
 	case 'tool_start': heard.value = `Using the tool ${e.name}.`; break;
@@ -91,6 +100,7 @@ function happen(e: TurnEvent) {
 
 function settle(h: History) {
 	const t = turn.value, asked = t?.question ?? '';
+	coming.drop();
 	sessions.learn(h);
 	items.value = spent.recall(h.session_id, itemsOf(h));
 	turn.value = null;
@@ -108,7 +118,7 @@ function settle(h: History) {
 // The words of it that still come; those before them are in the history at its end.
 function glimpse(e: TurnEvent) {
 	if (e.type === 'answer' || e.type === 'failed' || e.type === 'silent') return;
-	change((i) => grow(i, e));
+	put(e);
 	if (e.type === 'tool_start') heard.value = `Using the tool ${e.name}.`;
 }
 
@@ -236,6 +246,7 @@ async function load(agent: string, session: string) {
 
 // False: there is no such conversation (any more).
 export async function open(agent: string, session: string): Promise<boolean> {
+	coming.drop();
 	if (agentId.value !== agent) sessions.clear();
 	agentId.value = agent;
 	sessionId.value = session;
@@ -257,6 +268,7 @@ export async function open(agent: string, session: string): Promise<boolean> {
 }
 
 export function close() {
+	coming.drop();
 	socket.detach();
 	agentId.value = sessionId.value = '';
 	items.value = [];
