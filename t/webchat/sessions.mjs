@@ -42,6 +42,15 @@ await steps({
 		await line(page, 'Herons').waitFor();
 		check(true, 'a conversation can be named');
 
+		await page.fill('[aria-label="Search all conversations"]', 'offline engine her');
+		await page.waitForFunction(() => document.querySelectorAll('.line').length === 1);
+		check((await line(page, 'Herons').textContent()).includes('herons'), 'the search finds what was said, in all of them');
+		await accessible(page, 'a search');
+		await page.fill('[aria-label="Search all conversations"]', '"((zebra');
+		await page.waitForFunction(() => !document.querySelector('.line'));
+		check((await page.textContent('.sheet [role=status]')).includes('0 conversations found'), 'or nothing');
+		await page.fill('[aria-label="Search all conversations"]', '');
+		await line(page, 'Herons').waitFor();
 		const [file] = await Promise.all([page.waitForEvent('download'), line(page, 'Herons').locator('[aria-label=Export]').click()]);
 		await file.saveAs(`${tmp}/herons.json`);
 		const kept = JSON.parse(readFileSync(`${tmp}/herons.json`, 'utf8'));

@@ -92,7 +92,7 @@ export async function changed() {
 chat.onMoved(async (session) => {
 	const id = chat.agentId.value;
 	if (!session) await load();
-	sessions.query.value = '';
+	sessions.seek('', '');
 	await show(id, session);
 });
 

@@ -68,4 +68,7 @@ export const put = <T>(path: string, body: unknown = {}) => json<T>(call('PUT', 
 export const patch = <T>(path: string, body: unknown) => json<T>(call('PATCH', path, { body }));
 export const del = (path: string) => call('DELETE', path);
 
+// This server does not have the row (yet).
+export const isAbsent = (e: unknown) => e instanceof ApiError && (e.status === 501 || e.status === 405 || (e.status === 404 && e.message === 'Not found'));
+
 export const words = (e: unknown) => (e instanceof Error ? e.message : String(e));

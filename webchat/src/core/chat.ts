@@ -83,7 +83,6 @@ function happen(e: TurnEvent) {
 	case 'answer':
 		over((i) => ({ ...i, state: t.stopping ? 'stopped' : 'done' }));
 		heard.value = spoken(textOf(items.value.at(-1)!)) || 'The answer is empty.';
-		sessions.hear(sessionId.value, heard.value);
 		spent.note(sessionId.value, items.value.at(-1)!);
 		void fillIn().catch(() => {});
 		break;

@@ -13,11 +13,11 @@ function parts(m: HistoryMessage, at: string): Part[] {
 }
 
 // Files that went along stand behind the question, as the model reads them.
-const MARK = /^\[(?:Image\]$|File: |Attached (?:file|PDF): )/m;
+export const FILES = /^\[(?:Image\]$|File: |Attached (?:file|PDF): )/m;
 const EACH = /^(?=\[(?:Image\]$|File: |Attached (?:file|PDF): ))/m;
 
 function question(m: HistoryMessage): { said: HistoryMessage; files?: Item['files'] } {
-	const at = m.content.search(MARK);
+	const at = m.content.search(FILES);
 	if (at < 0) return { said: m };
 	const shown = m.images ?? [], files = m.content.slice(at).split(EACH).flatMap((text) => {
 		const name = /^\[(?:File|Attached \w+): (.*?)(?: \(\d+ bytes.*\))?\]/.exec(text)?.[1];

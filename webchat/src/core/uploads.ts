@@ -1,6 +1,6 @@
 // Files on their way into the next message. They are sent at once, so that the message need not wait for them.
 import { computed, signal } from '@preact/signals';
-import { token, failureOf } from './api';
+import { failureOf, isAbsent, token } from './api';
 import type { FileRef } from './types';
 
 export interface Upload extends FileRef {
@@ -44,8 +44,8 @@ function answered(key: number, r: XMLHttpRequest) {
 	} catch { /* the status says it */ }
 	if (r.status === 201 || r.status === 200)
 		return change(key, { state: 'there', done: 1, file_id: body.file_id, filename: body.filename, content_type: body.content_type });
-	const absent = r.status === 501 || (r.status === 404 && body.message === 'Not found');
-	change(key, { state: 'failed', problem: absent ? 'This server takes no files.' : r.status ? failureOf(r.status, body).message : 'The server cannot be reached.' });
+	const failure = failureOf(r.status, body);
+	change(key, { state: 'failed', problem: isAbsent(failure) ? 'This server takes no files.' : r.status ? failure.message : 'The server cannot be reached.' });
 }
 
 function send(agentId: string, key: number, file: File) {

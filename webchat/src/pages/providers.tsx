@@ -6,6 +6,7 @@ import { may } from '../core/auth';
 import { count, sentence } from '../ui/format';
 import { Icon } from '../ui/icons';
 import { Dialog, Field, Search, Section, Shown, useLoad, useWork } from '../ui/kit';
+import { Copilot } from './copilot';
 import { usable, WORDS } from './status';
 
 interface Provider {
@@ -44,6 +45,11 @@ function Connect({ p, isDefault, onClose, again }: { p: Provider; isDefault: boo
 		await Promise.all([again(), agents.load()]);
 		return `Agents without a model of their own use ${d.model} now.`;
 	});
+	const takeBack = () => void work.run(async () => {
+		await post(`${at}/enable`);
+		await Promise.all([again(), agents.load()]);
+		return 'It is one of the providers again.';
+	});
 	const remove = () => void work.run(async () => {
 		await del(`${at}/key`);
 		await Promise.all([again(), agents.load()]);
@@ -52,6 +58,7 @@ function Connect({ p, isDefault, onClose, again }: { p: Provider; isDefault: boo
 	return (
 		<Dialog title={connected ? p.display_name : `Connect ${p.display_name}`} onClose={onClose} work={work} keep
 			act={p.key_required && (key || !connected) ? 'Save and test' : 'Test'} doing="Testing…" off={p.key_required && !connected && !key.trim() && !tried} onAct={store}>
+			{p.id === 'github-copilot' && <Copilot again={again} />}
 			{p.key_required && !p.is_coding_agent && (
 				<Field name={connected ? 'Another key' : 'Key'} note="It is kept sealed on the server and never shown again.">
 					{(id, note) => <input id={id} aria-describedby={note} type="password" autocomplete="off" spellcheck={false} value={key} onInput={(e) => setKey(e.currentTarget.value)} />}
@@ -60,10 +67,11 @@ function Connect({ p, isDefault, onClose, again }: { p: Provider; isDefault: boo
 			{!p.is_coding_agent && (
 				<Field name="Address">{(id) => <input id={id} type="url" spellcheck={false} autocomplete="off" value={url} onInput={(e) => setUrl(e.currentTarget.value)} />}</Field>
 			)}
-			{(connected || p.key_present) && (
+			{(connected || p.key_present || p.suppressed) && (
 				<div class="also">
+					{p.suppressed && <button type="button" class="plain" disabled={work.busy} onClick={takeBack}>Take it back</button>}
 					{connected && (isDefault ? <span class="badge is-good">the default</span> : <button type="button" class="plain" disabled={work.busy} onClick={makeDefault}>Make it the default</button>)}
-					{p.key_required && p.key_present && <button type="button" class="plain" disabled={work.busy} onClick={remove}><Icon name="trash" /><span>Remove the key</span></button>}
+					{p.key_required && p.key_present && !p.suppressed && <button type="button" class="plain" disabled={work.busy} onClick={remove}><Icon name="trash" /><span>Remove the key</span></button>}
 				</div>
 			)}
 		</Dialog>
@@ -75,7 +83,7 @@ function Line({ p, isDefault, ask }: { p: Provider; isDefault: boolean; ask: () 
 	return (
 		<li class="line">
 			<div class="line-what">
-				<p><strong>{p.display_name}</strong> <span class={`badge ${look}`}>{word}</span> {isDefault && <span class="badge is-good">default</span>}</p>
+				<p><strong>{p.display_name}</strong> <span class={`badge ${look}`}>{word}</span> {p.suppressed && <span class="badge">put away</span>} {isDefault && <span class="badge is-good">default</span>}</p>
 				<p class="soft small facts"><span>{p.id}</span><span>{count(p.model_count, 'model')}</span>{p.latency_ms ? <span>{p.latency_ms} ms</span> : null}{p.error_message && <span class="bad">{p.error_message}</span>}</p>
 			</div>
 			{may('admin') && <button type="button" class="plain" aria-label={`${connected ? 'Manage' : 'Connect'} ${p.display_name}`} onClick={ask}><Icon name={connected ? 'gear' : 'key'} /><span>{connected ? 'Manage' : 'Connect'}</span></button>}

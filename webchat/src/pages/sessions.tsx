@@ -4,10 +4,11 @@ import * as agents from '../core/agents';
 import { call, del, post, put } from '../core/api';
 import { may } from '../core/auth';
 import * as chat from '../core/chat';
+import { searchPath, type Hit } from '../core/search';
 import * as kept from '../core/sessions';
 import type { Page } from '../core/types';
 import { Avatar } from '../ui/avatar';
-import { count, money, tokens, when } from '../ui/format';
+import { count, money, sentence, tokens, when } from '../ui/format';
 import { Icon } from '../ui/icons';
 import { Act, Dialog, Field, Frame, Said, Search, Shown, useLoad, useRested, useWork } from '../ui/kit';
 import { save } from '../ui/save';
@@ -17,7 +18,7 @@ interface Row {
 	cost_usd: number; total_tokens: number; active: boolean;
 }
 
-const STEP = 50;
+const STEP = 50, MOST = 500;
 const agentOf = (id: string) => agents.agents.value.find((a) => a.id === id);
 const titleOf = (s: Row) => s.label || kept.UNTITLED;
 
@@ -77,7 +78,7 @@ function Import({ onClose, again }: { onClose: () => void; again: () => Promise<
 	);
 }
 
-function Line({ s, again }: { s: Row; again: () => Promise<void> }) {
+function Line({ s, around, again }: { s: Row; around?: string; again: () => Promise<void> }) {
 	const a = agentOf(s.agent_id), work = useWork(), title = titleOf(s);
 	const [asked, ask] = useState<'name' | 'delete' | null>(null);
 	const close = () => ask(null);
@@ -95,6 +96,7 @@ function Line({ s, again }: { s: Row; again: () => Promise<void> }) {
 			<Avatar agent={a} />
 			<div class="line-what">
 				<p>{a ? <a href={`#/${s.agent_id}/${s.session_id}`}><strong>{title}</strong></a> : <strong>{title}</strong>} {s.active && <span class="badge is-good">working</span>}</p>
+				{around && <p class="soft small">{around}</p>}
 				<p class="soft small facts">
 					<span>{a?.name ?? 'an agent that is gone'}</span>
 					<span>{when(s.created_at)}</span>
@@ -124,17 +126,20 @@ export function Sessions() {
 	const [limit, setLimit] = useState(STEP);
 	const [importing, setImporting] = useState(false);
 	const q = useRested(query.trim());
-	const list = useLoad<Page<Row>>(`/api/sessions?limit=${limit}`);
+	const list = useLoad<Page<Row>>(`/api/sessions?limit=${q ? MOST : limit}`);
+	const hits = useLoad<{ items: Hit[] }>(q ? searchPath(q) : null);
 	return (
 		<Frame title="Sessions" acts={may('admin') && <button type="button" class="plain" onClick={() => setImporting(true)}><Icon name="lift" /><span>Import</span></button>}>
 			<Search value={query} name="Search all conversations" onInput={setQuery} />
+			<div role="alert">{q && hits.problem && <p class="problem"><Icon name="alert" /><span>{sentence(hits.problem)}</span></p>}</div>
 			<Shown of={list} what="Sessions">{(page) => {
-				const found = q ? page.items.filter((s) => `${titleOf(s)} ${agentOf(s.agent_id)?.name ?? ''}`.toLowerCase().includes(q.toLowerCase())) : page.items;
+				const around = new Map((q && hits.data?.items || []).map((h) => [h.session_id, h.snippet]));
+				const found = q ? page.items.filter((s) => around.has(s.session_id) || `${titleOf(s)} ${agentOf(s.agent_id)?.name ?? ''}`.toLowerCase().includes(q.toLowerCase())) : page.items;
 				return (
 					<>
 						<p class="soft small" role="status">{count(q ? found.length : page.total, 'conversation')}{q ? ' found' : ''}</p>
-						<ul class="lines">{found.map((s) => <Line key={s.session_id} s={s} again={list.again} />)}</ul>
-						{page.items.length < page.total && <button type="button" class="plain more" onClick={() => setLimit(limit + STEP)}>Show more</button>}
+						<ul class="lines">{found.map((s) => <Line key={s.session_id} s={s} around={around.get(s.session_id)} again={list.again} />)}</ul>
+						{!q && page.items.length < page.total && <button type="button" class="plain more" onClick={() => setLimit(limit + STEP)}>Show more</button>}
 					</>
 				);
 			}}</Shown>

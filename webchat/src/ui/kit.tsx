@@ -1,7 +1,7 @@
 // What the pages beside the conversation are made of: the frame, data on its way, dialogs, work in progress.
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import { ApiError, get, words } from '../core/api';
+import { get, isAbsent, words } from '../core/api';
 import { sentence } from './format';
 import { Icon, type IconName } from './icons';
 import { covered, drawer, focus } from './view';
@@ -63,9 +63,6 @@ export function Act({ icon, name, onClick, disabled }: { icon: IconName; name: s
 // --- data on its way -----------------------------------------------------------------
 
 export interface Loaded<T> { data: T | null; problem: string; absent: boolean; again: () => Promise<void> }
-
-// This server does not have the row (yet).
-export const isAbsent = (e: unknown) => e instanceof ApiError && (e.status === 501 || e.status === 405 || (e.status === 404 && e.message === 'Not found'));
 
 // What a path answers; null asks nothing. The old answer stays until the next is there.
 export function useLoad<T>(path: string | null): Loaded<T> {

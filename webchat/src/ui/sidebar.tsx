@@ -5,11 +5,11 @@ import * as agents from '../core/agents';
 import { may, open, signOut } from '../core/auth';
 import * as chat from '../core/chat';
 import { page, path, type PageName } from '../core/route';
-import { found, query, sessions, titleOf } from '../core/sessions';
+import { around, found, problem, query, seek, sessions, titleOf } from '../core/sessions';
 import { link } from '../core/socket';
 import type { Agent, SessionItem } from '../core/types';
 import { Avatar } from './avatar';
-import { clock, dayOf } from './format';
+import { clock, dayOf, sentence } from './format';
 import { Icon, Mark, type IconName } from './icons';
 import { PAGE_NAMES } from './pages';
 import { drawer, focus, making, narrow, nextTheme, theme } from './view';
@@ -82,7 +82,7 @@ function Row({ s }: { s: SessionItem }) {
 				closeDrawer();
 				if (!now) void agents.show(chat.agentId.value, s.session_id);
 			}}>
-				<span class="title">{titleOf(s)}</span>
+				<span class="title">{titleOf(s)}{query.value && around(s.session_id) && <span class="soft small">{around(s.session_id)}</span>}</span>
 				{s.active ? <span class="pulse"><span class="away">working</span></span>
 					: <time dateTime={s.created_at}>{dayOf(s.created_at) === 'Today' ? clock(s.created_at) : ''}</time>}
 			</button>
@@ -106,6 +106,7 @@ function Sessions() {
 					<ul>{list.map((s) => <Row key={s.session_id} s={s} />)}</ul>
 				</section>
 			))}
+			<div role="alert">{problem.value && <p class="problem"><Icon name="alert" /><span>{sentence(problem.value)}</span></p>}</div>
 			{!groups.length && <p class="soft none">{query.value ? 'Nothing found.' : sessions.value.length ? 'No conversations yet.' : ''}</p>}
 		</nav>
 	);
@@ -156,7 +157,7 @@ export function Sidebar() {
 			</button>}
 			<div class="search">
 				<Icon name="search" />
-				<input id="search" type="search" placeholder="Search conversations" aria-label="Search conversations" value={query.value} onInput={(e) => { query.value = e.currentTarget.value; }} />
+				<input id="search" type="search" placeholder="Search conversations" aria-label="Search conversations" value={query.value} onInput={(e) => seek(chat.agentId.value, e.currentTarget.value)} />
 			</div>
 			<Sessions />
 			<Pages />
