@@ -12,9 +12,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/dbpool.h"
+#include "db/db.h"
 #include "lib/base/json.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
+#include "lib/svc/audit.h"
 
 enum { LOOK_MS = 2, TAKEN_MS = 5000 };
 
@@ -70,6 +73,36 @@ taken(struct ctx *c, uint32_t before)
 	return fail(c, ERR_UNAVAILABLE, "config.toml is written; the running server has not taken it yet");
 }
 
+void
+config_note(struct ctx *c, const char *agent_id, const char *detail)
+{
+	const struct audit entry = { .agent_id = agent_id, .action = "ConfigChange", .detail = detail, .outcome = "ok" };
+	SCOPED_TX tx = { 0 };
+	enum err e;
+
+	job_db_release(c);
+	e = tx_begin(c, &tx);
+	if (e == ERR_OK)
+		e = audit_append(c, &entry);
+	if (e == ERR_OK)
+		e = tx_commit(c, &tx);
+	tx_end(&tx);
+	if (e != ERR_OK)
+		log_line(LOG_ERROR, "rid=%s err=%s what=\"a change is not in the audit log\"", c->rid, err_code(e));
+	job_db_acquire(c);
+}
+
+/* Which keys, not what they hold. */
+static void
+note_keys(struct ctx *c, const struct config_change *ch, size_t n)
+{
+	SCOPED_BUF keys = BUF_INIT(4096);
+
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&keys, "%s%s%s%s", i > 0 ? " " : "", ch[i].user != NULL ? ch[i].user : "", ch[i].user != NULL ? ": " : "", ch[i].key);
+	config_note(c, NULL, keys.failed ? "config.toml" : keys.p);
+}
+
 static enum err
 write_file(struct ctx *c, const struct config_change *ch, size_t n)
 {
@@ -100,8 +133,10 @@ config_write(struct ctx *c, const struct config_change *ch, size_t n, struct con
 	pthread_mutex_lock(&one_at_a_time);
 	before = shm != NULL ? atomic_load(&shm->generation) : 0;
 	e = write_file(c, ch, n);
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
+		note_keys(c, ch, n);
 		e = taken(c, before);
+	}
 	pthread_mutex_unlock(&one_at_a_time);
 	if (e == ERR_OK)
 		*ret = conf_hold();

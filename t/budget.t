@@ -93,6 +93,7 @@ subtest 'an agent, in dollars' => sub {
     my $b = $api->get("/api/budget/agents/$a", 200);
     is $b->{daily}{pct}, 1, 'all of it is spent';
     is $b->{agent_id}, $a, 'its own';
+    is_deeply [ sort map { $_->{action} } grep { $_->{action} =~ /Budget|Config/ } @{ $api->get("/api/agents/$a/logs", 200)->{logs} } ], ['ConfigChange'], 'the change is in the audit log';
 };
 
 subtest 'a provider' => sub {

@@ -124,6 +124,7 @@ budget_agent_set(struct ctx *c, const struct request *rq)
 			json_object_object_add(r, members[i], json_object_get(js_get(rq->json, members[i])));
 	if (agent_update(c, &a, m) != ERR_OK)
 		return reply_fail(c);
+	config_note(c, a.id, "budget");
 	write_resources(r, w);
 	return reply_json(c, 200, w);
 }

@@ -2,10 +2,12 @@
  * What was reached of a budget: a row when spending goes over the alert threshold, another when the cap is used up; each once
  * in a window of a cap. They are there for whoever sends them on.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "db/db.h"
 #include "lib/base/util.h"
+#include "lib/svc/audit.h"
 #include "lib/svc/budget.h"
 
 enum { HOUR_MS = 3600000 };
@@ -16,6 +18,18 @@ struct reached {
 	const char *unit;
 	int64_t start_ms, spent, cap;
 };
+
+static enum err
+audit(struct ctx *c, const struct budget_limit *l, const struct reached *r)
+{
+	const struct audit entry = {
+		.agent_id = r->scope == BUDGET_AGENT ? l->id : NULL, .action = "BudgetExceeded", .outcome = "denied",
+		.detail = ctx_printf(c, "%s %s %s budget (%s): %" PRId64 " of %" PRId64, budget_scope_names[r->scope],
+		    l->name != NULL ? l->name : l->id, budget_span_names[r->span], r->unit, r->spent, r->cap),
+	};
+
+	return entry.detail != NULL ? audit_append(c, &entry) : fail(c, ERR_NOMEM, "out of memory");
+}
 
 static enum err
 note(struct ctx *c, const struct budget_limit *l, const struct reached *r, const char *kind, int64_t now)
@@ -35,7 +49,9 @@ note(struct ctx *c, const struct budget_limit *l, const struct reached *r, const
 	bind_i64(st, r->start_ms);
 	bind_i64(st, r->spent);
 	bind_i64(st, r->cap);
-	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	return db_changes(st) > 0 && strcmp(kind, "exceeded") == 0 ? audit(c, l, r) : ERR_OK;
 }
 
 static enum err

@@ -275,6 +275,9 @@ noted(struct ctx *c)
 		is_int(events(c, "exceeded"), i >= 9, "and a word at the end");
 	}
 	is_int(budget_write_events(c, NULL, 5, &w), ERR_OK, "they are shown");
+	SCOPED_STMT audited = db_prepare(c->db, SQL("SELECT count(*) AS n FROM audit_entries WHERE action = 'BudgetExceeded'"));
+
+	is_int(db_step(audited) ? col_i64(audited, "n") : -1, 1, "the end of it is in the audit log, once");
 	o = json_object_array_get_idx(json_stored(c, b.p), 0);
 	ok(js_f64(o, "limit", 0) == 0.01 && js_str(o, "window") != NULL, "with the cap: %s", b.p);
 	forget(c);
