@@ -429,6 +429,7 @@ turn_new(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 	t->said.max = SAID_MAX;
 	t->thought.max = SAID_MAX;
 	t->started_us = clock_mono_us();
+	turn_paid_by(t, c->who != NULL ? c->who->name : NULL);
 	return t;
 }
 
@@ -499,6 +500,8 @@ turn_take_up(struct ctx *c, const struct turn_row *row, const struct turn_ask *a
 	if (t == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	memcpy(t->id, row->id, 37);
+	if (c->who == NULL)
+		turn_paid_by(t, row->caller);
 	t->accepted = true;
 	e = prepare(t);
 	if (e == ERR_OK)

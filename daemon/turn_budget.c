@@ -15,6 +15,22 @@
 #include "lib/svc/caller.h"
 #include "lib/svc/config.h"
 
+/* The row of a turn has the name alone, from which the id follows. */
+void
+turn_paid_by(struct turn *t, const char *name)
+{
+	bool user = name != NULL && strcmp(name, "system") != 0;
+
+	t->payer = user ? name : NULL;
+	t->payer_id[0] = '\0';
+	if (t->c->who != NULL)
+		memcpy(t->payer_id, t->c->who->user_id, 37);
+	else if (user && strcmp(name, "root") == 0)
+		memcpy(t->payer_id, CALLER_ROOT_ID, 37);
+	else if (user)
+		caller_id_of(name, t->payer_id);
+}
+
 /* --- before a call --------------------------------------------------------------------------- */
 
 /* The agent's manifest as it is now; what the turn began with when it cannot be read. */
@@ -36,7 +52,6 @@ manifest_now(struct turn *t)
 static void
 limits(struct turn *t)
 {
-	const struct caller *who = t->c->who;
 	struct conf *k = conf_hold();
 	const struct config *cfg = k != NULL ? conf_of(k) : t->c->cfg;
 	struct budget_call *b = &t->budget;
@@ -47,8 +62,8 @@ limits(struct turn *t)
 	b->limit[BUDGET_AGENT] = budget_of_agent(cfg, t->agent.id, t->agent.name, manifest_now(t));
 	b->limit[BUDGET_PROVIDER] = budget_of_provider(cfg, t->route.provider);
 	b->limit[BUDGET_USER] = (struct budget_limit){ .id = NULL };
-	if (who != NULL && who->user_id[0] != '\0')
-		b->limit[BUDGET_USER] = budget_of_user(cfg, who->user_id, who->name);
+	if (t->payer_id[0] != '\0')
+		b->limit[BUDGET_USER] = budget_of_user(cfg, t->payer_id, t->payer);
 	conf_drop(k);
 	budget_look(b);
 }
@@ -111,7 +126,7 @@ turn_owe(struct turn *t, enum err e, int64_t since_us)
 	}
 	u = &t->owed[t->n_owed++];
 	*u = (struct usage){ .agent_id = t->agent.id, .provider = t->route.provider, .model = t->route.model,
-		.user_id = t->c->who != NULL ? t->c->who->user_id : NULL, .channel = t->ask->channel,
+		.user_id = t->payer_id[0] != '\0' ? t->payer_id : NULL, .channel = t->ask->channel,
 		.session_id = t->session_id, .turn_id = t->id, .ts_ms = clock_ms() };
 	meter_call(t->c->cfg, u, e, &t->answer, t->answer.usage_known ? 0 : meter_asked(t->system, &t->history, t->tools),
 	    t->heard, since_us);

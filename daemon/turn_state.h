@@ -71,6 +71,8 @@ struct turn {
 	int64_t max_tokens;
 	int64_t llm_calls, tool_calls, cost_nanousd, started_us;
 	struct budget_call budget;
+	const char *payer;              /* the user whom it is for; NULL: nobody */
+	char payer_id[37];
 	struct usage *owed;             /* calls that are not in the ledger yet */
 	size_t n_owed, owed_cap;
 	int64_t tools_billed;           /* of tool_calls: those that are */
@@ -138,6 +140,8 @@ enum err turn_give_up(struct turn *, enum err why) MUST_CHECK;
 enum err turn_bill_part(struct turn *) MUST_CHECK;
 
 /* --- turn_budget.c --- */
+/* Whom it is for: a name as in turn.caller. */
+void turn_paid_by(struct turn *, const char *name);
 /* Put aside what the next call may cost, in the caller's transaction; RATE_LIMITED budget_exceeded. May choose another way. */
 enum err turn_hold(struct turn *) MUST_CHECK;
 enum err turn_hold_alone(struct turn *) MUST_CHECK;     /* in a transaction of its own, if there is a cap */

@@ -13,6 +13,7 @@ use Time::HiRes qw(sleep time);
 my $up = LF->mock(
     when => [
         [ 'NEVER-EVER' => { hang => 1 } ],
+        [ 'SLOW-TURN'  => { text => 'late', delay => 1 } ],
         [ 'call_last'  => { text => 'too late' } ],
         [ 'call_first' => { delay => 0.7, tool_calls => [ { id => 'call_last', name => 'file_list', arguments => { path => '.' } } ] } ],
         [ 'TWICE'      => { tool_calls => [ { id => 'call_first', name => 'file_list', arguments => { path => '.' } } ] } ],
@@ -20,7 +21,7 @@ my $up = LF->mock(
     default => { text => 'Hello from the mock.', delay => 0.01 },
 );
 my $CALL = 0.000033;            # 12 tokens in at 1 dollar a million, 7 out at 3
-my @people = map { qq([[users]]\nname = "$_"\nrole = "user"\napi_key_hash = "\$sha256\$@{[ Digest::SHA::sha256_hex("key-of-$_") ]}"\n) } qw(zoe yan);
+my @people = map { qq([[users]]\nname = "$_"\nrole = "@{[ $_ eq 'max' ? 'admin' : 'user' ]}"\napi_key_hash = "\$sha256\$@{[ Digest::SHA::sha256_hex("key-of-$_") ]}"\n) } qw(zoe yan max);
 my @server = (model => $up, timeout => 30, env => { LF_LLM_RETRY_MS => 20, OPENAI_API_KEY => 'sk-mock' },
     config => qq([provider_urls]\nopenai = "@{[ $up->url ]}"\nother = "@{[ $up->url ]}"\n\n@people\n[budget]\nmax_hourly_usd = 0   # as much as one likes\n));
 my $api = LF->start(@server);
@@ -172,6 +173,16 @@ subtest 'a daemon that dies with a call under way' => sub {
     ok abs(spent() - $before - 2 * $CALL) < 1e-9, 'what was spent stays spent' or diag spent() - $before;
     is metric('librefang_budget_held_calls'), 0, 'nothing is put aside';
     limit();
+};
+
+subtest 'a turn that the next daemon takes up' => sub {
+    my $max = $api->get('/api/budget/users/max', 200)->{user_id};
+    my $s = $api->later("/api/agents/$id/message", { message => 'SLOW-TURN' }, headers => { Authorization => 'Bearer key-of-max' });
+    ok $up->wait_chats(1 + @{ $up->chats }, 10), 'is under way';
+    my ($pid) = @{ $api->processes->{librefangd} };
+    kill 'KILL', $pid;
+    ok $api->wait_for(sub { my $u = $api->raw('GET', '/api/budget/users/max')->{json}; $u && ($u->{daily}{spend} // 0) > 0 }, 10), 'is paid by whom it is for';
+    like $api->raw('GET', '/api/usage/export?format=csv')->{content}, qr/,\Q$max\E,[^,]*,[^,]*,ok,false\r\n\z/, 'in the ledger too';
 };
 
 subtest 'setting them' => sub {

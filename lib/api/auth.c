@@ -19,7 +19,6 @@ enum { ARGON_STALE_S = 5, FAILS_MAX = 10, FAILS_WINDOW_MS = 60000 };
 
 #define A_LOGIN UINT32_MAX              /* instead of a user's number, in what is remembered */
 
-#define ROOT_ID "00000000-0000-0000-0000-72006f0074a0"
 
 static const char *
 token_of(struct ctx *c, const struct headers *h)
@@ -173,7 +172,7 @@ be_root(struct caller *w)
 {
 	w->role = OWNER;
 	w->name = "root";
-	memcpy(w->user_id, ROOT_ID, sizeof(ROOT_ID));
+	memcpy(w->user_id, CALLER_ROOT_ID, sizeof(CALLER_ROOT_ID));
 }
 
 void

@@ -14,24 +14,43 @@ enum { TRACES_MAX = 15, SUMMARY_MAX = 200, HOURS_24 = 86400000, NOW_MS = 300000 
 
 /* --- sums ------------------------------------------------------------------------------- */
 
-struct sums { int64_t input, output, cost, tools, calls, events, latency; };
+/* good: calls that did not fail; what all of them took is latency. */
+struct sums { int64_t input, output, cost, tools, calls, good, latency; };
 
 static enum err
-add_up(struct ctx *c, const char *agent_id, const char *session_id, struct sums *ret)
+take_sums(struct ctx *c, struct stmt *st, struct sums *ret)
+{
+	*ret = (struct sums){ 0 };
+	if (db_step(st))
+		*ret = (struct sums){ col_i64(st, "input"), col_i64(st, "output"), col_i64(st, "cost"), col_i64(st, "tools"),
+			col_i64(st, "calls"), col_i64(st, "good"), col_i64(st, "latency") };
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+static enum err
+all_of(struct ctx *c, const char *agent_id, struct sums *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT input_tokens AS input, output_tokens AS output, cost_nanousd AS cost,"
+	    " tool_calls AS tools, calls, calls - failed AS good, latency_ms AS latency FROM usage_sum"
+	    " WHERE span = 'total' AND start_ms = 0 AND scope = 'agent' AND id = ?"));
+
+	bind_text(st, agent_id);
+	return take_sums(c, st, ret);
+}
+
+/* Its rows are not older than it is. */
+static enum err
+of_session(struct ctx *c, const char *agent_id, const char *session_id, struct sums *ret)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT coalesce(sum(input_tokens), 0) AS input,"
 	    " coalesce(sum(output_tokens), 0) AS output, coalesce(sum(cost_nanousd), 0) AS cost,"
-	    " coalesce(sum(tool_calls), 0) AS tools, coalesce(sum(llm_calls), 0) AS calls, count(*) AS events,"
-	    " coalesce(sum(latency_ms), 0) AS latency FROM usage_event"
-	    " WHERE agent_id = ?1 AND (?2 IS NULL OR session_id = ?2)"));
+	    " coalesce(sum(tool_calls), 0) AS tools, count(*) AS calls, 0 AS good, 0 AS latency FROM usage_event"
+	    " WHERE agent_id = ?1 AND session_id = ?2"
+	    " AND ts_ms >= (SELECT coalesce(max(created_ms), 0) FROM session WHERE id = ?2)"));
 
 	bind_text(st, agent_id);
 	bind_text(st, session_id);
-	if (!db_step(st))
-		return fail_db(c, st);
-	*ret = (struct sums){ col_i64(st, "input"), col_i64(st, "output"), col_i64(st, "cost"), col_i64(st, "tools"),
-		col_i64(st, "calls"), col_i64(st, "events"), col_i64(st, "latency") };
-	return ERR_OK;
+	return take_sums(c, st, ret);
 }
 
 static enum err
@@ -49,10 +68,10 @@ agent_write_metrics(struct ctx *c, const struct agent *a, struct jw *w)
 	SCOPED_STMT errors = db_prepare(c->db, SQL("SELECT count(*) AS n FROM turn WHERE agent_id = ? AND state = 'failed'"));
 	struct sums all, session;
 	int64_t n_messages, n_errors;
-	enum err e = add_up(c, a->id, NULL, &all);
+	enum err e = all_of(c, a->id, &all);
 
 	if (e == ERR_OK)
-		e = add_up(c, a->id, a->session_id, &session);
+		e = of_session(c, a->id, a->session_id, &session);
 	if (e == ERR_OK)
 		e = count_of(c, messages, a->session_id, &n_messages);
 	if (e == ERR_OK)
@@ -78,8 +97,8 @@ agent_write_metrics(struct ctx *c, const struct agent *a, struct jw *w)
 	jw_usd(w, "cost_usd", all.cost);
 	jw_i64(w, "call_count", all.calls);
 	jw_i64(w, "error_count", n_errors);
-	if (all.events > 0)
-		jw_f64(w, "avg_response_time_ms", (double)all.latency / (double)all.events);
+	if (all.good > 0)
+		jw_f64(w, "avg_response_time_ms", (double)all.latency / (double)all.good);
 	else
 		jw_null(w, "avg_response_time_ms");
 	jw_end(w);

@@ -29,6 +29,8 @@ caller_scope(const struct ctx *c)
 		return NULL;
 	return w->name != NULL ? w->name : "";
 }
+/* The owner's. */
+#define CALLER_ROOT_ID "00000000-0000-0000-0000-72006f0074a0"
 /* The id of a user of [[users]]. */
 void caller_id_of(const char *name, char ret[static 37]);
 #endif

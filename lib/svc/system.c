@@ -198,9 +198,8 @@ models_used(struct ctx *c)
 	int64_t n = 0;
 
 	SCOPED_STMT st = db_prepare(c->db,
-	    SQL("SELECT count(DISTINCT model) AS n FROM usage_event WHERE ts_ms >= ?"));
+	    SQL("SELECT count(*) AS n FROM usage_sum WHERE span = 'total' AND start_ms = 0 AND scope = 'model'"));
 
-	bind_i64(st, c->now_ms - 90LL * 86400000);
 	while (db_step(st))
 		n = col_i64(st, "n");
 	return n;
