@@ -46,6 +46,7 @@ check_PROGRAMS += t/agent/sandbox
 check_PROGRAMS += t/daemon/loop
 check_PROGRAMS += t/agent/fit
 check_PROGRAMS += t/agent/capability
+check_PROGRAMS += t/agent/code
 check_PROGRAMS += t/agent/guard
 check_PROGRAMS += t/agent/repair
 check_PROGRAMS += t/agent/repair_random

@@ -32,6 +32,8 @@ libagent_a_SOURCES = \
 	lib/agent/tools/common.c \
 	lib/agent/tools/file.c \
 	lib/agent/tools/memory.c \
+	lib/agent/tools/patch.c \
+	lib/agent/tools/search.c \
 	lib/agent/tools/system.c \
 	lib/agent/tools/web.c \
 	lib/agent/trim.c \

@@ -25,6 +25,9 @@ static const struct tool tools[] = {
 	{ "agent_list", tool_agent_list, true, TOOL_READS },
 	{ "agent_send", tool_agent_send, false, TOOL_ALONE },
 	{ "agent_spawn", tool_agent_spawn, false, TOOL_ALONE },
+	{ "apply_patch", tool_apply_patch, false, TOOL_ALONE },
+	{ "code_search", tool_code_search, true, TOOL_READS },
+	{ "event_publish", tool_event_publish, false, TOOL_ALONE },
 	{ "file_list", tool_file_list, true, TOOL_READS },
 	{ "file_read", tool_file_read, true, TOOL_READS },
 	{ "file_write", tool_file_write, false, TOOL_WRITES_ITS },
@@ -34,6 +37,7 @@ static const struct tool tools[] = {
 	{ "read_artifact", tool_read_artifact, true, TOOL_READS },
 	{ "system_time", tool_system_time, true, TOOL_READS },
 	{ "web_fetch", tool_web_fetch, false, TOOL_READS },
+	{ "web_fetch_to_file", tool_web_fetch_to_file, false, TOOL_ALONE },
 };
 
 static const char *const minimal[] = { "file_read", "file_list", NULL };

@@ -147,7 +147,7 @@ grants(void)
 	ok(js_obj(json_object_array_get_idx(tools, 0), "input_schema") != NULL &&
 	    js_get(json_object_array_get_idx(tools, 0), "read_only") == NULL, "as a model wants them");
 	ok(tools_last(tools) && !tools_last(tool_catalog()), "a list of ours lasts");
-	is_int(json_object_array_length(tools_for(&ctx, json_keep(&ctx, json_tokener_parse("{}")), "full")), 12, "twelve in all");
+	is_int(json_object_array_length(tools_for(&ctx, json_keep(&ctx, json_tokener_parse("{}")), "full")), 16, "sixteen in all");
 	ok(tool_find("fs-write") == tool_find("file_write") && tool_find("fileRead") == tool_find("file_read"), "other spellings are understood");
 	ok(tool_find("nothing") == NULL && tool_find("") == NULL, "but not every one");
 }
@@ -268,6 +268,10 @@ agent_tools(void)
 	env.depth = 3;
 	refuses("agent_send", "{\"agent_id\":\"bea\",\"message\":\"hi\"}", ERR_FORBIDDEN, "3 deep");
 	env.depth = 0;
+	gives("event_publish", "{\"event_type\":\"build.done\",\"payload\":{\"n\":1}}", "Published build.done");
+	refuses("event_publish", "{\"event_type\":\"system.x\"}", ERR_FORBIDDEN, "not for agents");
+	refuses("event_publish", "{\"event_type\":\"\"}", ERR_INVALID, "event_type");
+	refuses("event_publish", "{\"event_type\":\"x\",\"payload\":[]}", ERR_INVALID, "object");
 	gives("agent_find", "{\"query\":\"BE\"}", "\"name\":\"bea\"");
 	gives("agent_find", "{\"query\":\"no such thing\"}", "[]");
 	refuses("agent_find", "{\"query\":\" \"}", ERR_INVALID, "empty");
@@ -371,8 +375,23 @@ web_refusals(void)
 	refuses("web_fetch", "{\"url\":\"http://e.org/\",\"headers\":{\"X Y\":\"a\"}}", ERR_INVALID, "not a header name");
 	refuses("web_fetch", "{\"url\":\"http://e.org/\",\"headers\":{\"X\":1}}", ERR_INVALID, "a string");
 	refuses("web_fetch", "{\"url\":\"http://e.org/\",\"headers\":[]}", ERR_INVALID, "an object");
+	web.status = 200;
+	web.type = "image/png";
+	web.body = "\x89PNG";
+	gives("web_fetch_to_file", "{\"url\":\"http://e.org/p\",\"dest_path\":\"img/p.png\"}", "bytes: 4\nsha256: 0f4636c78f65d3639ece5a064b5ae753e3408614a14fb18ab4d7540d2c248543\ncontent-type: image/png");
+	ok(seen.guard && seen.max_bytes == 50 << 20 && !seen.cut, "guarded, and never cut");
+	gives("file_list", "{\"path\":\"img\"}", "p.png");
+	refuses("web_fetch_to_file", "{\"url\":\"http://e.org/p\"}", ERR_INVALID, "missing parameter: dest_path");
+	refuses("web_fetch_to_file", "{\"url\":\"http://e.org/p\",\"dest_path\":\"../p.png\"}", ERR_FORBIDDEN, "");
+	refuses("web_fetch_to_file", "{\"url\":\"http://e.org/p\",\"dest_path\":\"agent.toml\"}", ERR_FORBIDDEN, "managed");
+	refuses("web_fetch_to_file", "{\"url\":\"file:///etc/passwd\",\"dest_path\":\"p\"}", ERR_INVALID, "http://");
+	web.status = 404;
+	refuses("web_fetch_to_file", "{\"url\":\"http://e.org/p\",\"dest_path\":\"gone.png\"}", ERR_NOT_FOUND, "HTTP 404");
+	refuses("file_read", "{\"path\":\"gone.png\"}", ERR_NOT_FOUND, "");
+	web.status = 200;
 	web.e = ERR_FORBIDDEN;
 	web.why = "the address 10.0.0.1 is private";
+	refuses("web_fetch_to_file", "{\"url\":\"http://e.org/p\",\"dest_path\":\"p\"}", ERR_FORBIDDEN, "10.0.0.1 is private");
 	refuses("web_fetch", "{\"url\":\"http://e.org/\"}", ERR_FORBIDDEN, "10.0.0.1 is private");
 	web.e = ERR_CANCELLED;
 	refuses("web_fetch", "{\"url\":\"http://e.org/\"}", ERR_CANCELLED, "cancelled");

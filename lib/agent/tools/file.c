@@ -11,7 +11,7 @@
 
 enum { FILE_MAX = 10 << 20, NAMES_MAX = 1000 };
 
-static const char *const managed[] = { "agent.toml", NULL };
+const char *const tool_managed_files[] = { "agent.toml", NULL };
 
 static bool
 is_text(const char *s, size_t n)
@@ -56,7 +56,7 @@ tool_file_write(struct tool_env *env, struct json_object *input, struct buf *out
 		return e;
 	if (size > FILE_MAX)
 		return tool_say(out, ERR_INVALID, "content has %zu bytes; at most %d are written", size, FILE_MAX);
-	e = sandbox_write(env->c, env->workspace, path, n, content, size, managed);
+	e = sandbox_write(env->c, env->workspace, path, n, content, size, tool_managed_files);
 	if (e != ERR_OK)
 		return tool_fault(env, e, out);
 	return tool_say(out, ERR_OK, "Wrote %zu bytes to %.*s", size, (int)utf8_cut(path, n, 800), path);

@@ -6,6 +6,8 @@
 enum err tool_file_read(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_file_write(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_file_list(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_code_search(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_apply_patch(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_memory_store(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_memory_recall(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_memory_list(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
@@ -16,7 +18,12 @@ enum err tool_agent_kill(struct tool_env *, struct json_object *, struct buf *) 
 enum err tool_agent_find(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_agent_send(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_read_artifact(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_web_fetch_to_file(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_event_publish(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_web_fetch(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+
+/* Files of a workspace that no tool writes; NULL-ended, for sandbox_write(). */
+extern const char *const tool_managed_files[];
 
 /* Does a capability pattern match? The rules of capabilities.tools and their kin. */
 bool glob_match(const char *pattern, const char *value);

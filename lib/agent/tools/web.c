@@ -1,5 +1,5 @@
 /*
- * web_fetch: what stands at a web address, as text.
+ * web_fetch: what stands at a web address, as text; web_fetch_to_file: the same as it is, into the workspace.
  *
  * The address comes from a model that may have read it on a hostile page. So
  * the HTTP client guards every hop against private addresses, credentials never
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/agent/html.h"
+#include "lib/agent/sandbox.h"
 #include "lib/agent/taint.h"
 #include "lib/agent/tools/tools.h"
 #include "lib/base/util.h"
@@ -19,7 +20,7 @@
 
 enum {
 	URL_MAX = 4096, HEADERS_MAX = 32, HEADER_MAX = 8192,
-	READ_MAX = 10 << 20, CHARS_MAX = 50000, TIMEOUT_S = 30, REDIRECTS = 10,
+	READ_MAX = 10 << 20, TO_FILE_MAX = 50 << 20, CHARS_MAX = 50000, TIMEOUT_S = 30, REDIRECTS = 10,
 };
 
 /* --- the call --------------------------------------------------------------------- */
@@ -304,18 +305,13 @@ refusal(enum err e, const struct http_answer *a, struct buf *out)
 	return tool_say(out, e, "%s", why);
 }
 
-enum err
-tool_web_fetch(struct tool_env *env, struct json_object *input, struct buf *out)
+/* What is asked for, with its parts in the arena and to[]. */
+static enum err
+prepare(struct tool_env *env, struct json_object *input, const char **to, struct http_call *call, struct buf *out)
 {
 	const struct config *cfg = env->c->cfg;
-	const char *headers[HEADERS_MAX + 2], *url, *method, *body, *rule;
+	const char *url, *method, *body, *rule;
 	size_t body_bytes;
-	struct http_answer a = { .retry_after_s = -1 };
-	struct http_call call = {
-		.headers = headers, .guard = true, .cut = true, .max_bytes = READ_MAX,
-		.max_redirects = REDIRECTS, .timeout_ms = TIMEOUT_S * 1000, .cancel = env->cancel,
-		.allow = cfg != NULL ? cfg->ssrf_allowed_hosts : NULL,
-	};
 	enum err e = tool_text(input, "url", &url, NULL, out);
 
 	if (e == ERR_OK)
@@ -325,29 +321,89 @@ tool_web_fetch(struct tool_env *env, struct json_object *input, struct buf *out)
 	if (e == ERR_OK)
 		e = tool_text_opt(input, "body", &body, &body_bytes, out);
 	if (e == ERR_OK)
-		e = make_headers(env, js_get(input, "headers"), headers, out);
+		e = make_headers(env, js_get(input, "headers"), to, out);
 	if (e != ERR_OK)
 		return e;
-	call.url = url;
-	call.method = method_of(method);
-	if (call.method == NULL)
+	*call = (struct http_call){
+		.url = url, .method = method_of(method), .headers = to, .guard = true, .max_redirects = REDIRECTS,
+		.timeout_ms = TIMEOUT_S * 1000, .cancel = env->cancel, .allow = cfg != NULL ? cfg->ssrf_allowed_hosts : NULL,
+		.body = body, .body_bytes = body_bytes,
+	};
+	if (call->method == NULL)
 		return tool_say(out, ERR_INVALID, "parameter method: GET, POST, PUT, PATCH or DELETE is expected");
-	if (body != NULL && strcmp(call.method, "GET") == 0)
+	if (body != NULL && strcmp(call->method, "GET") == 0)
 		return tool_say(out, ERR_INVALID, "parameter body: a GET has none");
 	rule = body != NULL ? taint_find(body, body_bytes, TAINT_SECRET | TAINT_PII) : NULL;
 	if (rule != NULL)
 		return tool_say(out, ERR_FORBIDDEN, "the body looks as if it held a secret or personal data (%s); "
 		    "it was not sent", rule);
-	call.body = body;
-	call.body_bytes = body_bytes;
+	if (cfg != NULL && cfg->web_timeout_s > 0)
+		call->timeout_ms = cfg->web_timeout_s * 1000;
+	if (call->timeout_ms > tool_left_ms(env))
+		call->timeout_ms = tool_left_ms(env);
+	return ERR_OK;
+}
+
+enum err
+tool_web_fetch(struct tool_env *env, struct json_object *input, struct buf *out)
+{
+	const struct config *cfg = env->c->cfg;
+	const char *headers[HEADERS_MAX + 2];
+	struct http_answer a = { .retry_after_s = -1 };
+	struct http_call call;
+	enum err e = prepare(env, input, headers, &call, out);
+
+	if (e != ERR_OK)
+		return e;
+	call.cut = true;
+	call.max_bytes = READ_MAX;
 	if (cfg != NULL && cfg->web_max_bytes > 0 && cfg->web_max_bytes < READ_MAX)
 		call.max_bytes = (size_t)cfg->web_max_bytes;
-	if (cfg != NULL && cfg->web_timeout_s > 0)
-		call.timeout_ms = cfg->web_timeout_s * 1000;
-	if (call.timeout_ms > tool_left_ms(env))
-		call.timeout_ms = tool_left_ms(env);
 	e = http_do(&call, &a);
-	e = e == ERR_OK ? show(&a, url, a.body.len >= call.max_bytes, out) : refusal(e, &a, out);
+	e = e == ERR_OK ? show(&a, call.url, a.body.len >= call.max_bytes, out) : refusal(e, &a, out);
+	buf_done(&a.body);
+	return e;
+}
+
+/* --- into a file ------------------------------------------------------------------------- */
+
+static enum err
+keep(struct tool_env *env, const struct http_answer *a, const char *path, size_t n, struct buf *out)
+{
+	uint8_t hash[32];
+	char hex[65];
+	enum err e;
+
+	if (a->status < 200 || a->status > 299)
+		return tool_say(out, ERR_NOT_FOUND, "HTTP %ld; nothing was written", a->status);
+	e = sandbox_write(env->c, env->workspace, path, n, a->body.p != NULL ? a->body.p : "", a->body.len, tool_managed_files);
+	if (e != ERR_OK)
+		return tool_fault(env, e, out);
+	sha256(a->body.p != NULL ? a->body.p : "", a->body.len, hash);
+	hex_of(hash, sizeof(hash), hex);
+	return tool_say(out, ERR_OK, "HTTP %ld\npath: %.*s\nbytes: %zu\nsha256: %s\ncontent-type: %s", a->status,
+	    (int)utf8_cut(path, n, 600), path, a->body.len, hex, a->content_type[0] != '\0' ? a->content_type : "(none)");
+}
+
+enum err
+tool_web_fetch_to_file(struct tool_env *env, struct json_object *input, struct buf *out)
+{
+	const char *headers[HEADERS_MAX + 2], *path;
+	struct http_answer a = { .retry_after_s = -1 };
+	struct http_call call;
+	int64_t max = 0;
+	size_t n;
+	enum err e = tool_text(input, "dest_path", &path, &n, out);
+
+	if (e == ERR_OK)
+		e = tool_count(input, "max_bytes", TO_FILE_MAX, 1, TO_FILE_MAX, &max, out);
+	if (e == ERR_OK)
+		e = prepare(env, input, headers, &call, out);
+	if (e != ERR_OK)
+		return e;
+	call.max_bytes = (size_t)max;
+	e = http_do(&call, &a);
+	e = e == ERR_OK ? keep(env, &a, path, n, out) : refusal(e, &a, out);
 	buf_done(&a.body);
 	return e;
 }
