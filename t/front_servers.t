@@ -79,6 +79,12 @@ sub live_rows {
     shaped($f->ask('POST', "/api/v1/agents/$id/message?x=%2F", body => { message => 'chunks' }, chunks => 1), 200, 'a body in chunks is one');
     shaped($f->ask('POST', '/api/agents', body => {}, headers => { Authorization => 'Bearer wrong', 'X-LF-Control' => 1 }), 401, 'a wrong key is none');
     shaped($f->ask('POST', "/api/agents/$id/message", body => 'x' x 9_000_000), 413, 'a large message is refused');
+    my $file = join '', map { sprintf "%09d\n", $_ } 1 .. ($f->{cgi} ? 100_000 : 900_000);
+    my $up = shaped($f->ask('POST', "/api/agents/$id/upload", body => $file, headers => { 'Content-Type' => 'text/plain', 'X-Filename' => 'big.txt' }), 201, 'a file goes up');
+    my $down = $f->ask('GET', "/api/uploads/$up->{file_id}");
+    ok $down->{status} == 200 && $down->{body} eq $file, 'and comes down' or diag "$down->{status}, " . length $down->{body};
+    $down = $f->ask('GET', "/api/uploads/$up->{file_id}", headers => { Range => 'bytes=10-18' });
+    is "$down->{status} $down->{body}", '206 000000002', 'in parts too';
     my $s = $f->stream("/api/agents/$id/message/stream", { message => 'talk' });
     is $s->status, 200, 'a stream begins';
     my @e = $s->all;

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use LF;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -91,11 +92,58 @@ subtest 'a whole one of the largest size, and one by pieces' => sub {
     is fetch($f->{file_id}, 'If-Range' => '"other"', Range => 'bytes=0-1')->{status}, 200, 'a range of another file is none of this one';
     my $h = $api->raw(HEAD => "/api/uploads/$f->{file_id}");
     is "$h->{headers}{'content-length'} " . length $h->{content}, '3000000 0', 'HEAD says how large it is';
+    my ($st, undef, $text) = $api->wire("POST /api/agents/$ada/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " . $api->key . "\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n5\r\nhello\r\n6\r\n again\r\n0\r\n\r\n");
+    is $st, 201, 'one in chunks';
+    like $text, qr/"size":11/, 'whole';
     my $s = LF::Stream->new($api->connect, 20);
     $s->send_bytes("POST /api/agents/$ada/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " . $api->key . "\r\nContent-Type: text/plain\r\nContent-Length: 30\r\nConnection: close\r\n\r\n");
     for (1 .. 6) { $s->send_bytes('12345'); sleep 0.05 }
     $s->read_head;
     is $s->status, 201, 'a slow one too';
+};
+
+subtest 'so many at once' => sub {
+    my $two = LF->start(top => 'max_concurrent_uploads = 1');
+    my $id = $two->post('/api/agents', { manifest_toml => "name = \"x\"\n" }, 201)->{agent_id};
+    my $half = sub {
+        my $s = LF::Stream->new($two->connect, 20);
+        $s->send_bytes("POST /api/agents/$id/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " . $two->key . "\r\nContent-Type: text/plain\r\nContent-Length: 400000\r\n\r\n" . 'x' x 200000);
+        return $s;
+    };
+    my $first = $half->();
+    $two->wait_for(sub { glob $two->home . '/data/uploads/.*.part' });
+    my $second = $half->();
+    $second->send_bytes('x' x 200000);
+    is $two->raw(GET => '/api/health')->{status}, 200, 'who waits holds up nobody';
+    my @hidden = glob $two->home . '/data/uploads/.*.part';
+    is scalar @hidden, 1, 'the second waits';
+    $first->send_bytes('x' x 200000);
+    for my $s ($first, $second) { $s->read_head; is $s->status, 201, 'and both come through' }
+    $two->finish;
+};
+
+subtest 'a disk that is full' => sub {
+    my ($strace) = grep { -x } map {"$_/strace"} split /:/, $ENV{PATH};
+    plan skip_all => 'strace is not installed' unless $strace;
+    my ($daemon) = @{ $api->processes->{librefangd} };
+    for my $call ('fsync', 'renameat') {
+        my $before = () = files();
+        my $pid = fork // die;
+        if (!$pid) {
+            open STDERR, '>', $api->home . '/strace.err';
+            exec $strace, '-f', '-o', $api->home . "/strace.$call", '-e', "trace=$call", '-e', "inject=$call:error=ENOSPC", '-p', $daemon or POSIX::_exit(127);
+        }
+        SKIP: {
+            skip 'strace may not watch here', 2 unless $api->wait_for(sub { LF::slurp("/proc/$daemon/status") =~ /^TracerPid:\s+[1-9]/m || waitpid($pid, 1) > 0 }, 5)
+                && LF::slurp("/proc/$daemon/status") =~ /^TracerPid:\s+[1-9]/m;
+            my $r = $api->raw(POST => "/api/agents/$ada/upload", { headers => { 'Content-Type' => 'text/plain' }, content => 'x' x 500000 });
+            is $r->{status}, 503, "$call: it is said";
+            ok $api->wait_for(sub { $before == (() = files()) }), 'and nothing is left';
+        }
+        kill 'INT', $pid;
+        waitpid $pid, 0;
+    }
+    upload('x' x 500000, 201);
 };
 
 subtest 'who may read one' => sub {
