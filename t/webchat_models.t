@@ -7,5 +7,5 @@ use LF::Page;
 use Test::More;
 
 my $api = LF::Page->start;
-LF::Page::browse($api, 'models.mjs');
+LF::Page::browse($api, 'models.mjs', LF_UPSTREAM => $api->{mock}->url, LF_CLOSED => LF::free_port());
 done_testing;

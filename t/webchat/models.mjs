@@ -1,6 +1,7 @@
 // Providers, models and short names of models.
-import { accessible, check, everyWay, on, steps } from './lib.mjs';
+import { accessible, check, everyWay, on, picture, steps } from './lib.mjs';
 
+const { LF_UPSTREAM: upstream, LF_CLOSED: closed } = process.env;
 const line = (page, name) => page.locator('.line', { has: page.locator(`strong:text-is("${name}")`) });
 const rows = (page) => page.locator('.table tbody tr').count();
 const until = (page, n) => page.waitForFunction((k) => document.querySelectorAll('.table tbody tr').length === k, n);
@@ -25,6 +26,41 @@ await steps({
 		await page.waitForFunction(() => !document.querySelector('dialog'));
 		check(await page.evaluate(() => document.activeElement.getAttribute('aria-label')) === 'Connect Anthropic', 'Escape closes it and goes back');
 		await b.over('providers');
+	},
+
+	'a provider in three steps': async () => {
+		const b = await on({ at: '/#/models', expected: [/status of 4/] }), { page } = b;
+		await page.fill('[aria-label="Search providers"]', 'mistral');
+		await page.click('[aria-label^="Connect Mistral"]');
+		await page.getByLabel('Address').fill('http://169.254.169.254/v1');
+		await page.getByLabel('Key', { exact: true }).fill('sk-of-the-test');
+		await page.click('text=Save and test');
+		await page.waitForSelector('dialog .problem');
+		check((await page.textContent('dialog .problem')).length > 10, 'an address that leads nowhere good is refused in words');
+		await page.getByLabel('Address').fill(upstream);
+		await page.click('text=Save and test');
+		await page.waitForFunction(() => /It works/.test(document.querySelector('dialog [role=status]')?.textContent));
+		check(true, 'chosen, its key pasted, tested');
+		await page.waitForSelector('text=Remove the key');
+		check(await page.locator('dialog input[type=password]').inputValue() === '' && !(await page.content()).includes('sk-of-the-test'), 'the key is not shown again');
+		await accessible(page, 'a provider that is connected');
+		await page.click('text=Make it the default');
+		await page.waitForFunction(() => document.querySelector('dialog .badge')?.textContent === 'the default');
+		check(true, 'it can be the default');
+		await page.click('text=Remove the key');
+		await page.waitForSelector('dialog >> text=Take it back');
+		check(true, 'and lose its key');
+		await picture(page, 'provider');
+		await page.keyboard.press('Escape');
+		await gone(page);
+		check(await page.locator('[aria-label^="Connect Mistral"]').count() === 1, 'then it is one to connect again');
+		await page.click('[aria-label^="Connect Mistral"]');
+		await page.getByLabel('Key', { exact: true }).fill('sk-of-the-test');
+		await page.getByLabel('Address').fill(`http://127.0.0.1:${closed}`);
+		await page.click('text=Save and test');
+		await page.waitForSelector('dialog .problem');
+		check((await page.textContent('dialog .problem')).length > 10, 'one that does not answer is said to');
+		await b.over('a provider');
 	},
 
 	'the catalog': async () => {
