@@ -88,6 +88,15 @@ await steps({
 		await line(page, 'slow-one').locator('[aria-label^="Put"]').click();
 		await said(page, 'at rest');
 		check((await line(page, 'slow-one').locator('.badge').textContent()) === 'at rest', 'an agent is put to rest');
+		await page.goto(base + talk(slow));
+		await page.waitForSelector('.notice >> text=at rest');
+		await accessible(page, 'at rest');
+		await page.click('text=Wake it');
+		await page.waitForFunction(() => !document.querySelector('.notice'));
+		check(true, 'which is told where one talks, and can be ended there');
+		await page.goto(`${base}/#/agents`);
+		await line(page, 'slow-one').locator('[aria-label^="Put"]').click();
+		await said(page, 'at rest');
 		await line(page, 'slow-one').locator('[aria-label^="Wake"]').click();
 		await said(page, 'awake');
 		check((await line(page, 'slow-one').locator('.badge').textContent()) === 'ready', 'and awakened');

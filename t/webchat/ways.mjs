@@ -103,6 +103,34 @@ await steps({
 		await b.over('keyboard');
 	},
 
+	'the other pages by keyboard': async () => {
+		const b = await on({ at: talk() }), { page } = b;
+		await ready(page);
+		const heading = (t) => page.waitForFunction((x) => document.activeElement.tagName === 'H1' && document.activeElement.textContent === x, t);
+		check(await tabTo(page, 'Agents'), 'the pages can be reached');
+		await page.keyboard.press('Enter');
+		await heading('Agents');
+		check(true, 'and begin at their heading');
+		await page.waitForSelector('.line');
+		await page.keyboard.press('Tab');
+		if (await focused(page) !== 'Search agents') await page.keyboard.press('Tab');
+		check(await focused(page) === 'Search agents', 'then comes the search');
+		check(await tabTo(page, 'Delete offline-one', 30), 'all that can be done with an agent can be reached');
+		await page.keyboard.press('Enter');
+		await page.waitForFunction(() => document.activeElement.closest('dialog'));
+		check(await focused(page) === 'Cancel', 'a question that asks for care begins at its harmless answer');
+		await page.keyboard.press('Enter');
+		await page.waitForFunction(() => !document.querySelector('dialog'));
+		check(await focused(page) === 'Delete offline-one', 'and leads back');
+		await page.evaluate(() => { location.hash = '#/usage'; });
+		await heading('Usage');
+		check(await tabTo(page, 'Budgets'), 'parts of a page are links');
+		await page.keyboard.press('Enter');
+		await page.waitForFunction(() => location.hash === '#/usage/budgets');
+		check(await tabTo(page, 'Budget of offline-one', 40), 'and lines of a table have what can be done with them');
+		await b.over('pages by keyboard');
+	},
+
 	'in the dark': async () => {
 		const b = await on({ at: talk(), colorScheme: 'dark' }), { page } = b;
 		await ready(page);

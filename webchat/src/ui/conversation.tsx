@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import * as agents from '../core/agents';
+import { put, words } from '../core/api';
 import { may } from '../core/auth';
 import * as chat from '../core/chat';
 import { sessions, titleOf, UNTITLED } from '../core/sessions';
@@ -110,9 +111,20 @@ function Notice({ problem, again }: { problem: string; again: () => void }) {
 	if (!text && link.value === 'offline' && chat.agentId.value) text = 'Offline. The page connects again by itself.';
 	const keyless = !text && a?.auth_status === 'missing';
 	if (keyless) text = `The provider ${a.model_provider} has no key yet, so ${a.name} cannot answer.`;
+	const rests = !text && a?.state === 'Suspended';
+	if (rests) text = `${a.name} is at rest and does not answer.`;
+	const wake = async () => {
+		try {
+			await put(`/api/agents/${a!.id}/resume`);
+			await agents.load();
+		} catch (e) {
+			chat.trouble.value = words(e);
+		}
+	};
 	return (
 		<div role="alert" class="notices">
-			{text && <p class="notice"><Icon name="alert" /><span>{sentence(text)}</span>{act && <button type="button" class="plain" onClick={act}>Try again</button>}{keyless && may('admin') && <a class="plain" href="#/models">Connect it</a>}</p>}
+			{text && <p class="notice"><Icon name="alert" /><span>{sentence(text)}</span>{act && <button type="button" class="plain" onClick={act}>Try again</button>}{keyless && may('admin') && <a class="plain" href="#/models">Connect it</a>}
+				{rests && may('admin') && <button type="button" class="plain" onClick={() => void wake()}>Wake it</button>}</p>}
 		</div>
 	);
 }
