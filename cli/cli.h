@@ -41,6 +41,8 @@ int cmd_backup(struct cli *, int, char **);
 int cmd_restore(struct cli *, int, char **);
 int cmd_logs(struct cli *, int, char **);
 int cmd_openapi(struct cli *, int, char **);
+int cmd_models(struct cli *, int, char **);
+int cmd_provider(struct cli *, int, char **);
 int cmd_vault(struct cli *, int, char **);
 int cmd_usage(struct cli *, int, char **);
 int cmd_budget(struct cli *, int, char **);

@@ -11,6 +11,7 @@ librefang_SOURCES = \
 	cli/cmd_login.c \
 	cli/cmd_logs.c \
 	cli/cmd_message.c \
+	cli/cmd_provider.c \
 	cli/cmd_run.c \
 	cli/cmd_sessions.c \
 	cli/conf_site.c \

@@ -39,6 +39,10 @@ static const struct command {
 	    "        switch ID | label ID TEXT | stop ID | export ID | import NAME FILE | delete ID",
 	    "conversations" },
 	{ "config", cmd_config, "show | get KEY | set KEY VALUE", "config.toml; KEY is a dotted path" },
+	{ "models", cmd_models, "list [--provider ID] [--tier TIER] [--usable] | show MODEL | aliases | alias NAME MODEL |\n"
+	    "        unalias NAME | update", "models that are known, and other names for them" },
+	{ "provider", cmd_provider, "list | show ID | set-key ID | remove-key ID | url ID URL | test ID | default ID [MODEL] |\n"
+	    "        enable ID", "where models come from; a key comes from standard input" },
 	{ "vault", cmd_vault, "init | list | set NAME | remove NAME | rotate-key", "secrets; a value comes from standard input" },
 	{ "usage", cmd_usage, "[summary | agents | models | days | export [FILE]]", "what was used, and what it cost; export: as CSV" },
 	{ "budget", cmd_budget, "[show] [--agent NAME | --user NAME] | agents | providers | users |\n"

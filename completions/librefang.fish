@@ -1,6 +1,6 @@
 # What fish completes of librefang(1).
 
-set -l commands init start stop restart status doctor login chat message agent sessions config vault usage budget nginx-conf apache-conf lighttpd-conf backup restore logs openapi version
+set -l commands init start stop restart status doctor login chat message agent sessions config models provider vault usage budget nginx-conf apache-conf lighttpd-conf backup restore logs openapi version
 complete -c librefang -f
 complete -c librefang -l home -r -a '(__fish_complete_directories)' -d 'the home'
 complete -c librefang -l json -d 'the answer as JSON'
@@ -21,6 +21,11 @@ complete -c librefang -n '__fish_seen_subcommand_from sessions' -l search -r
 complete -c librefang -n '__fish_seen_subcommand_from sessions' -l label -r
 complete -c librefang -n '__fish_seen_subcommand_from sessions' -s n -r -d 'how many'
 complete -c librefang -n '__fish_seen_subcommand_from config' -a 'show get set'
+complete -c librefang -n '__fish_seen_subcommand_from models' -a 'list show aliases alias unalias update'
+complete -c librefang -n '__fish_seen_subcommand_from models' -l provider -r
+complete -c librefang -n '__fish_seen_subcommand_from models' -l tier -r
+complete -c librefang -n '__fish_seen_subcommand_from models' -l usable
+complete -c librefang -n '__fish_seen_subcommand_from provider' -a 'list show set-key remove-key url test default enable'
 complete -c librefang -n '__fish_seen_subcommand_from vault' -a 'init list set remove rotate-key'
 complete -c librefang -n '__fish_seen_subcommand_from usage' -a 'summary agents models days export' -F
 complete -c librefang -n '__fish_seen_subcommand_from budget' -a 'show agents providers users set clear'

@@ -71,6 +71,7 @@ libdaemon_a_SOURCES = \
 	daemon/turn_history.c \
 	daemon/turn_loop.c \
 	daemon/turn_model.c \
+	daemon/turn_routing.c \
 	daemon/turn_run.c \
 	daemon/turn_spill.c \
 	daemon/turn_text.c \

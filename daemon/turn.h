@@ -83,6 +83,7 @@ struct turn_answer {
 	struct json_object *memories_saved;     /* array of text, or NULL */
 	int64_t input_tokens, output_tokens, iterations, cost_nanousd;
 	const char *provider, *model;   /* that answered */
+	const char *routing;            /* JSON object: which model was chosen by the question's weight, and why; NULL: none was */
 };
 
 /*

@@ -38,19 +38,39 @@ add_route(struct turn *t, const char *provider, const char *model, struct json_o
 	return e;
 }
 
-/* The session's own model, else the agent's. */
+/* A model by its name alone, or "provider/model". */
 static enum err
-add_first(struct turn *t)
+add_named(struct turn *t, const char *model)
 {
-	const char *model = t->own_model, *slash = model != NULL ? strchr(model, '/') : NULL, *provider;
+	const char *slash = strchr(model, '/'), *provider;
 
-	if (model == NULL)
-		return add_route(t, t->agent.provider, t->agent.model, js_obj(t->agent.manifest, "model"));
 	provider = slash != NULL ? ctx_strndup(t->c, model, (size_t)(slash - model)) : NULL;
 	if (provider != NULL && catalog_provider_alias(provider) != NULL)
 		return add_route(t, provider, slash + 1, NULL);
 	return add_route(t, catalog_model(NULL, model) != NULL ? catalog_model(NULL, model)->provider : t->agent.provider,
 	    model, NULL);
+}
+
+/*
+ * The session's own model; else the one that [routing] of the manifest has for a question of that weight, and behind it
+ * the agent's; else the agent's.
+ */
+static enum err
+add_first(struct turn *t)
+{
+	const char *routed;
+	enum err e;
+
+	if (t->own_model != NULL)
+		return add_named(t, t->own_model);
+	routed = turn_routed(t);
+	e = routed != NULL ? add_named(t, routed) : ERR_OK;
+	if (e != ERR_OK && e != ERR_PRECONDITION)
+		return e;
+	if (routed != NULL && e == ERR_PRECONDITION)
+		t->out->routing = NULL;                 /* it cannot be asked: the agent's own is */
+	e = add_route(t, t->agent.provider, t->agent.model, js_obj(t->agent.manifest, "model"));
+	return e == ERR_PRECONDITION && t->n_routes > 0 ? ERR_OK : e;
 }
 
 /* One that lacks its key or address is left out; that the first one does is only told when there is no other. */
@@ -63,7 +83,7 @@ turn_routes(struct turn *t)
 	struct fault f;
 	enum err e;
 
-	t->routes = ctx_alloc(t->c, (n + 1) * sizeof(*t->routes));
+	t->routes = ctx_alloc(t->c, (n + 2) * sizeof(*t->routes));
 	if (t->routes == NULL)
 		return fail(t->c, ERR_NOMEM, "out of memory");
 	e = add_first(t);

@@ -151,6 +151,10 @@ void turn_owe(struct turn *, enum err e, int64_t since_us);
 enum err turn_settle(struct turn *, bool goes_on) MUST_CHECK;
 void turn_settled(struct turn *);                       /* it is committed */
 
+/* --- turn_routing.c --- */
+/* The model that the manifest's [routing] has for this question; NULL: it has none. Noted in t->out->routing. */
+const char *turn_routed(struct turn *);
+
 /* --- turn_model.c --- */
 /* Where the agent's questions may go. PRECONDITION: nowhere, and why not to its first choice. */
 enum err turn_routes(struct turn *) MUST_CHECK;

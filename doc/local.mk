@@ -8,7 +8,7 @@ CLEANFILES += doc/librefang-config.5
 
 # A page for each command, out of librefang(1).
 command_pages = $(addprefix doc/librefang-,$(addsuffix .1,init start stop restart status doctor login chat \
-	message agent sessions config vault usage budget nginx-conf apache-conf lighttpd-conf backup restore logs openapi version))
+	message agent sessions config models provider vault usage budget nginx-conf apache-conf lighttpd-conf backup restore logs openapi version))
 $(command_pages): doc/librefang-%.1: doc/command-man.pl doc/librefang.1
 	$(AM_V_GEN)$(MKDIR_P) doc && $(PERL) $(srcdir)/doc/command-man.pl $(srcdir)/doc/librefang.1 $* > $@.new && mv $@.new $@
 CLEANFILES += $(command_pages)

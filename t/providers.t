@@ -177,6 +177,30 @@ subtest 'a login at GitHub' => sub {
     is $api->post('/api/providers/github-copilot/oauth/start', undef, 502)->{code}, 'github_unreachable', 'when GitHub is not there';
 };
 
+subtest 'the command' => sub {
+    my $run = sub { my ($rc, $out) = $api->command(@_); return "$rc $out" };
+    like $run->('provider', 'list'), qr/^0 .*^openai\t\S+\t\d+\thttp/ms, 'lists providers';
+    is $run->(\"$CANARY-cmd\n", 'provider', 'set-key', 'own'), "0 saved\n", 'takes a key from standard input';
+    like $run->('provider', 'test', 'own'), qr/^0 ok, \d+ ms$/, 'tests one';
+    is $up->requests->[-1]{headers}{authorization}, "Bearer $CANARY-cmd", 'with that key';
+    like $run->('provider', 'test', 'gone'), qr/^1 librefang: /, 'says what is wrong';
+    like $run->('provider', 'show', 'own'), qr/^key_present\tyes$/m, 'shows one';
+    is $run->('provider', 'remove-key', 'own'), "0 removed\n", 'forgets a key';
+    is $run->('provider', 'enable', 'own'), "0 enabled\n", 'takes one back';
+    is $run->('provider', 'url', 'own', $up->url), '0 ' . $up->url . " answers\n", 'moves one';
+    is $run->('provider', 'default', 'offline'), "0 offline/offline\n", 'makes a default';
+    like $run->('provider', 'show', 'nobody'), qr/^4 /, 'an unknown one';
+    like $run->('provider', 'set-key', 'own', 'sk-here'), qr/^2 /, 'no key among the arguments';
+    like $run->('models', 'list', '--provider', 'openai'), qr/^0 gpt-5\topenai\t/m, 'lists models';
+    like $run->('models', 'show', 'gpt-5'), qr/^context_window\t\d+$/m, 'shows one';
+    is $run->('models', 'alias', 'Mine', 'gpt-5'), "0 mine\n", 'names one';
+    like $run->('models', 'aliases'), qr/^mine\tgpt-5$/m, 'lists names';
+    is $run->('models', 'unalias', 'mine'), "0 removed\n", 'takes one away';
+    like $run->('models', 'update'), qr/^0 2\d\d models$/, 'updates';
+    like $run->('--json', 'models', 'show', 'gpt-5'), qr/^0 \{"id":"gpt-5"/, 'tells JSON';
+    $api->post('/api/providers/own/key', { key => $CANARY }, 200);
+};
+
 subtest 'nothing is told' => sub {
     $api->restart;
     ok show('own')->{key_present}, 'a restart forgets nothing';

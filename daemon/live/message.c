@@ -126,6 +126,8 @@ answer(struct ctx *c, const struct turn_ask *ask, const struct message_request *
 	jw_usd(w, "cost_usd", a->cost_nanousd);
 	if (a->traces != NULL)
 		jw_json(w, "decision_traces", a->traces);
+	if (a->routing != NULL)
+		jw_raw(w, "routing", a->routing, strlen(a->routing));
 	if (a->memories_saved != NULL)
 		jw_json(w, "memories_saved", a->memories_saved);
 	if (in->show_thinking && a->thinking != NULL && a->thinking[0] != '\0')

@@ -299,6 +299,15 @@ static const struct field trace_fields[] = {
 	R_(TIME, "timestamp"),
 	F_END
 };
+static const char *const words_weight[] = { "simple", "medium", "complex", NULL };
+static const struct field routing_choice_fields[] = {
+	R_(STRING, "weight", .values = words_weight),
+	R_(INT, "score", .doc = "about as many tokens as the question has"),
+	R_(STRING, "model"),
+	F_END
+};
+static const struct schema routing_choice = { .name = "RoutingChoice", .fields = routing_choice_fields };
+
 const struct schema decision_trace = { .name = "DecisionTrace", .fields = trace_fields };
 
 static const struct field conflict_fields[] = {
@@ -317,6 +326,7 @@ static const struct field message_response_fields[] = {
 	R_(INT, "iterations"),
 	R_OPT(NUMBER, "cost_usd", .flags = FF_NULLABLE),
 	R_OPT(ARRAY, "decision_traces", .of = &decision_trace),
+	R_OPT(OBJECT, "routing", .of = &routing_choice, .doc = "which model was chosen by the question's weight"),
 	R_OPT(ARRAY, "memories_saved", .item = FT_STRING),
 	R_OPT(ARRAY, "memories_used", .item = FT_STRING),
 	R_OPT(ARRAY, "memory_conflicts", .of = &conflict),
