@@ -113,6 +113,7 @@ subtest 'a provider' => sub {
 
 subtest 'a user' => sub {
     my %zoe = (Authorization => 'Bearer key-of-zoe');
+    my $watcher = agent(qq(schedule = { proactive = { conditions = ["event:system"] } }\n));
     my $all = { max_hourly_usd => 0, max_daily_usd => 0, max_monthly_usd => 0.0002, alert_threshold => 0.5 };
     is_deeply $api->put('/api/budget/users/zoe', $all, 200), $all, 'gets a budget';
     my $ok = 0;
@@ -130,6 +131,8 @@ subtest 'a user' => sub {
     $api->put('/api/budget/users/nobody', $all, 404);
     my ($alert) = grep { $_->{scope} eq 'user' } @{ $api->get('/api/budget', 200)->{alerts} };
     is $alert->{kind}, 'warning', 'her threshold was told';
+    ok $api->wait_for(sub { grep { $LF::JSON->encode($_->{json}) =~ /QuotaWarning: user zoe monthly budget \(usd\)/ } @{ $up->chats } }, 10), 'also to an agent that waits for it';
+    $api->del("/api/agents/$watcher?confirm=true", 200);
     $api->del('/api/budget/users/zoe', 204);
     $api->del('/api/budget/users/zoe', 204);
     is $api->get('/api/budget/users/zoe', 200)->{enforced}, JSON::PP::false(), 'taken away again';

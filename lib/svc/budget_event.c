@@ -9,6 +9,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/audit.h"
 #include "lib/svc/budget.h"
+#include "lib/svc/event.h"
 
 enum { HOUR_MS = 3600000 };
 
@@ -19,16 +20,21 @@ struct reached {
 	int64_t start_ms, spent, cap;
 };
 
+/* Agents may wait for it, and the end of a cap is in the audit log. */
 static enum err
-audit(struct ctx *c, const struct budget_limit *l, const struct reached *r)
+tell(struct ctx *c, const struct budget_limit *l, const struct reached *r, bool used_up)
 {
-	const struct audit entry = {
-		.agent_id = r->scope == BUDGET_AGENT ? l->id : NULL, .action = "BudgetExceeded", .outcome = "denied",
-		.detail = ctx_printf(c, "%s %s %s budget (%s): %" PRId64 " of %" PRId64, budget_scope_names[r->scope],
-		    l->name != NULL ? l->name : l->id, budget_span_names[r->span], r->unit, r->spent, r->cap),
-	};
+	struct audit entry = { .agent_id = r->scope == BUDGET_AGENT ? l->id : NULL, .action = "BudgetExceeded", .outcome = "denied" };
+	const char *event;
+	enum err e;
 
-	return entry.detail != NULL ? audit_append(c, &entry) : fail(c, ERR_NOMEM, "out of memory");
+	entry.detail = ctx_printf(c, "%s %s %s budget (%s): %" PRId64 " of %" PRId64, budget_scope_names[r->scope],
+	    l->name != NULL ? l->name : l->id, budget_span_names[r->span], r->unit, r->spent, r->cap);
+	event = ctx_printf(c, "%s: %s", used_up ? "QuotaEnforced" : "QuotaWarning", entry.detail);
+	if (entry.detail == NULL || event == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	e = event_publish(c, EVENT_SYSTEM, entry.agent_id, event, strlen(event), 0);
+	return e == ERR_OK && used_up ? audit_append(c, &entry) : e;
 }
 
 static enum err
@@ -51,7 +57,7 @@ note(struct ctx *c, const struct budget_limit *l, const struct reached *r, const
 	bind_i64(st, r->cap);
 	if (db_exec(st) != ERR_OK)
 		return fail_db(c, st);
-	return db_changes(st) > 0 && strcmp(kind, "exceeded") == 0 ? audit(c, l, r) : ERR_OK;
+	return db_changes(st) > 0 ? tell(c, l, r, strcmp(kind, "exceeded") == 0) : ERR_OK;
 }
 
 static enum err

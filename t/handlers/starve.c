@@ -100,6 +100,9 @@ static struct config cfg = {
 	.listen = "127.0.0.1:4545", .listen_port = 4545, .log_level = "off", .config_exists = true,
 	.budget.alert_threshold = 0.8, .max_body_bytes = 8 << 20, .api_requests_per_minute = 1000000,
 };
+static struct config_user zoe_s = { .name = "zoe", .role = "user" };
+static struct budget_named zoe_has = { .name = "zoe", .caps = { .nanousd = { 5000, 5000, 5000 } }, .alert_threshold = 0.5 };
+static struct budget_named openai_has = { .name = "openai", .caps = { .tokens = { 5000, 5000, 5000 } }, .alert_threshold = 0.5 };
 static struct shm segment;
 
 #define KV "/api/memory/agents/" ADA "/kv"
@@ -151,6 +154,17 @@ static const struct ask { const char *method, *target, *body; int status; } asks
 	{ "GET", "/api/models/none", NULL, 404 },
 	{ "GET", "/api/providers", NULL, 200 },
 	{ "GET", "/api/providers/openai", NULL, 200 },
+	{ "GET", "/api/usage", NULL, 200 },
+	{ "GET", "/api/usage/summary", NULL, 200 },
+	{ "GET", "/api/usage/by-model", NULL, 200 },
+	{ "GET", "/api/usage/by-model/performance", NULL, 200 },
+	{ "GET", "/api/usage/daily", NULL, 200 },
+	{ "GET", "/api/budget", NULL, 200 },
+	{ "GET", "/api/budget/agents", NULL, 200 },
+	{ "GET", "/api/budget/agents/" ADA, NULL, 200 },
+	{ "GET", "/api/budget/providers", NULL, 200 },
+	{ "GET", "/api/budget/users", NULL, 200 },
+	{ "GET", "/api/budget/users/zoe", NULL, 200 },
 	{ "GET", "/api/tools", NULL, 200 },
 	{ "GET", "/api/tools/file_read", NULL, 200 },
 	{ "GET", "/v1/models", NULL, 200 },
@@ -288,6 +302,11 @@ main(void)
 {
 	struct ctx c = { .cfg = &cfg };
 
+	cfg.users = &zoe_s;
+	cfg.n_users = 1;
+	cfg.budget.users = &zoe_has;
+	cfg.budget.providers = &openai_has;
+	cfg.budget.n_users = cfg.budget.n_providers = 1;
 	shm = &segment;
 	segment.daemon_ready = 1;
 	log_open("starve", LOG_ERROR);
