@@ -114,6 +114,24 @@ streams(void)
 	is_str(one.all, long_content, "and with any line end");
 }
 
+/* Cut after each byte, with and without the connection's own end: before the provider was finished that is an error, and no content. */
+static void
+cuts(void)
+{
+	const char *last = strstr(long_stream, "\"finish_reason\":\"tool_calls\"}]}");
+	size_t n = sizeof(long_stream) - 1, finish = (size_t)(last - long_stream) + strlen("\"finish_reason\":\"tool_calls\"}]}"), bad = 0;
+
+	for (size_t at = 0; at <= n; at++)
+		for (int cut = 0; cut < 2; cut++) {
+			decode(&one, long_stream, at, at > 0 ? at : 1, cut);
+			if (at < finish)
+				bad += one.e != ERR_UPSTREAM || one.all[0] != '\0' || one.a.error == LLM_OK;
+			else if (at > finish + 1)       /* and its blank line */
+				bad += one.e != ERR_OK || strcmp(one.all, long_content) != 0;
+		}
+	is_int(bad, 0, "a stream that is cut is no answer, whatever byte was the last");
+}
+
 static void
 endings(void)
 {
@@ -378,6 +396,7 @@ main(void)
 {
 	ctx.arena = arena_new(4096);
 	streams();
+	cuts();
 	endings();
 	error_frames();
 	thinking();

@@ -15,6 +15,7 @@ package LF::Mock;
 #   status, body, headers   an error, or any other answer; body: text or structure
 #   delay => s              before the first byte; chunk_delay => s before each part
 #   cut => N                the connection breaks after N parts (of a body that is not streamed: bytes)
+#   cut_bytes => N          the same after N bytes of a streamed body
 #   stall => N              after N parts nothing more comes, and the line stays open
 #   garbage => 'bytes'      instead of events, or of JSON
 #   hang => 1               never an answer;  reset => 1: the connection is reset
@@ -317,15 +318,21 @@ sub events {
         return 1;
     }
     my %head = (id => "chatcmpl-$$", object => 'chat.completion.chunk', created => int time, model => $a->{model} // $ask->{model});
-    my $sent = 0;
+    my ($sent, $left) = (0, $a->{cut_bytes});
+    my $put = sub {
+        my $text = sprintf "%x\r\n%s\r\n", length $_[0], $_[0];
+        send_all($c, defined $left ? substr $text, 0, $left : $text);
+        $left -= length $text if defined $left;
+        return !defined $left || $left > 0;
+    };
     for my $d (deltas($a)) {
         return 0 if defined $a->{cut} && $sent >= $a->{cut};
         pause(defined $a->{stall} && $sent >= $a->{stall} ? 3600 : $a->{chunk_delay}, $c);
-        chunk($c, 'data: ' . $JSON->encode({ %head, choices => [ { index => 0, delta => $d, finish_reason => undef } ] }) . "\n\n");
+        $put->('data: ' . $JSON->encode({ %head, choices => [ { index => 0, delta => $d, finish_reason => undef } ] }) . "\n\n") or return 0;
         $sent++;
     }
     return 0 if defined $a->{cut};
-    chunk($c, 'data: ' . $JSON->encode({ %head, choices => [ { index => 0, delta => {}, finish_reason => finish($a) } ] }) . "\n\n");
+    $put->('data: ' . $JSON->encode({ %head, choices => [ { index => 0, delta => {}, finish_reason => finish($a) } ] }) . "\n\n") or return 0;
     chunk($c, 'data: ' . $JSON->encode({ %head, choices => [], usage => usage($a) }) . "\n\n")
         if ref $ask->{stream_options} && $ask->{stream_options}{include_usage};
     chunk($c, "data: [DONE]\n\n");
