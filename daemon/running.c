@@ -73,17 +73,53 @@ remove_entry(struct running *r)
 	r->back = NULL;
 }
 
+/* r stands where a place was kept for its turn. */
+static bool
+take_place(struct running *r)
+{
+	struct running **slot = slot_of(r->session_id), *p;
+
+	while (*slot != NULL && (*slot == r || strcmp((*slot)->turn_id, r->turn_id) != 0))
+		slot = &(*slot)->after;
+	p = *slot;
+	if (p == NULL || strcmp(p->session_id, r->session_id) != 0)
+		return false;
+	*slot = r;
+	r->after = p->after;
+	r->next = p->next;
+	r->back = p->back;
+	*r->back = r;
+	if (r->next != NULL)
+		r->next->back = &r->next;
+	else
+		end = &r->next;
+	p->back = NULL;
+	return true;
+}
+
+void
+running_keep(struct running *place)
+{
+	pthread_mutex_lock(&lock);
+	pthread_cond_init(&place->wake, NULL);
+	place->active = false;
+	append(place);
+	pthread_mutex_unlock(&lock);
+}
+
 bool
 running_try(struct running *r)
 {
-	bool free_now;
+	bool placed, free_now;
 
 	pthread_mutex_lock(&lock);
-	free_now = !taken(r->session_id, NULL);
+	placed = take_place(r);
+	free_now = !taken(r->session_id, placed ? r : NULL);
 	if (free_now) {
 		pthread_cond_init(&r->wake, NULL);
 		r->active = true;
-		append(r);
+		if (!placed)
+			append(r);
 	}
 	pthread_mutex_unlock(&lock);
 	return free_now;
@@ -115,7 +151,8 @@ running_wait(struct running *r)
 	pthread_mutex_lock(&lock);
 	pthread_cond_init(&r->wake, NULL);
 	r->active = false;
-	append(r);
+	if (r->back == NULL)
+		append(r);
 	while (taken(r->session_id, r) && !gives_up(r))
 		doze(r);
 	r->active = !gives_up(r);

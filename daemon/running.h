@@ -21,7 +21,12 @@ struct running {
 	pthread_cond_t wake;
 };
 
-/* Take the session if it is free. false: somebody has it or is before us; we are not in the list. */
+/*
+ * Keep a place in line for a turn (agent_id, session_id, turn_id, cancel) that a thread will soon go on with: its
+ * running_try() or running_wait() stands there. running_leave() gives up what nobody came for.
+ */
+void running_keep(struct running *place);
+/* Take the session if it is free. false: somebody has it or is before us; we are not in the list, save in a place that was kept: then running_wait(). */
 bool running_try(struct running *);
 /* Join the line and wait. false: cancelled or too late, and out of the list. */
 bool running_wait(struct running *);

@@ -26,6 +26,7 @@ enum { KEEP_TURNS_MS = 7 * 86400000 };
 struct left {
 	struct conf *conf;
 	struct cancel cancel;
+	struct running place;           /* before whatever is said into its session from now on */
 	char id[37];
 };
 
@@ -94,6 +95,7 @@ run_left(void *arg)
 		job_db_release(&c);
 		arena_free(c.arena);
 	}
+	running_leave(&l->place);
 	conf_drop(l->conf);
 	free(l);
 	delegate_look();                /* somebody may have waited for it */
@@ -110,15 +112,24 @@ forget_old(struct ctx *c)
 }
 
 static void
-start_left(const char *id)
+start_left(struct ctx *c, const char *id)
 {
 	struct left *l = calloc(1, sizeof(*l));
+	struct turn_row row;
 
-	if (l == NULL)
+	if (l == NULL || turn_load(c, id, &row) != ERR_OK) {
+		free(l);
 		return;                 /* it stays open for the next start */
+	}
 	memcpy(l->id, id, 37);
+	l->place.cancel = &l->cancel;
+	memcpy(l->place.agent_id, row.agent_id, 37);
+	memcpy(l->place.session_id, row.session_id, 37);
+	memcpy(l->place.turn_id, id, 37);
+	running_keep(&l->place);
 	l->conf = conf_hold();
 	if (threads_run(run_left, l) != 0) {
+		running_leave(&l->place);
 		conf_drop(l->conf);
 		free(l);
 	}
@@ -152,7 +163,7 @@ turns_boot(struct ctx *c)
 	if (e == ERR_OK)
 		e = delegations_boot(c);
 	for (size_t i = 0; e == ERR_OK && i < json_object_array_length(ids); i++)
-		start_left(json_object_get_string(json_object_array_get_idx(ids, i)));
+		start_left(c, json_object_get_string(json_object_array_get_idx(ids, i)));
 	return e;
 }
 

@@ -117,9 +117,10 @@ check-fuzz: version.h
 growth: all
 	LF_GROWTH=50000; export LF_GROWTH; $(prove) -v t/growth.t
 
-# An hour of load, kills and reloads; LF_SOAK=seconds for less.
+# An hour of load, kills and reloads, LF_SOAK=seconds for less; then 10,000 kills in the middle of turns, LF_SOAK_KILLS for fewer.
 soak: all
 	$(prove) -v t/bench/soak.pl
+	$(prove) -v t/bench/kills.pl
 
 bench: all
 	@if test -x $(srcdir)/t/bench/run; then \
