@@ -46,6 +46,7 @@ my @fixtures = (
         { id => 'call_w1', name => 'get_weather', arguments => { city => 'Bern' } }, { id => 'call_w2', name => 'get_weather', arguments => { city => 'Rome' } } ] } },
     { match => { userMessage => 'WEATHER', hasToolResult => JSON::PP::true }, response => { content => 'Sun in both.' } },
     says('PICTURE', { content => 'A pixel.' }),
+    { match => { inputText => 'one', endpoint => 'embedding' }, response => { embedding => [ 0.25, -0.5, 1 ] } },
 );
 
 my $dir = File::Temp->newdir('lf-formats-XXXXXXXX', TMPDIR => 1);
@@ -228,6 +229,14 @@ for my $name (@names) {
         is scalar(grep { $_->{role} eq 'Assistant' } @{ $api->get("/api/agents/$id/session", 200)->{messages} }), 1, '  alone: the history has no half answers';
     };
 }
+
+subtest 'embeddings' => sub {
+    my $prog = LF::builddir() . '/t/llm/embed';
+    plan skip_all => 'make check builds the program that asks for them' unless -x $prog;
+    local @ENV{qw(LF_AIMOCK LF_AIMOCK_KEY)} = ($address, $SECRET);
+    my $said = `$prog 2>&1`;
+    is $?, 0, 'come from OpenAI, Ollama, Gemini and Cohere, with the dimensions that are wanted' or diag $said;
+};
 
 my $logs = join '', map { LF::slurp($_) } glob($api->home . '/logs/*');
 $api->down;

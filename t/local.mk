@@ -63,6 +63,7 @@ check_PROGRAMS += t/agent/tools
 check_PROGRAMS += t/svc/config
 check_PROGRAMS += t/svc/vault
 check_PROGRAMS += t/llm/decode
+check_PROGRAMS += t/llm/embed
 check_PROGRAMS += t/llm/cli
 check_PROGRAMS += t/llm/responses
 check_PROGRAMS += t/llm/tokens

@@ -177,6 +177,11 @@ enum err driver_http(const struct driver *, const struct llm_request *, const st
 /* The call itself failed: blame the answer for it. */
 enum err driver_blame(const struct llm_request *, struct llm_answer *, enum err, const char *why) MUST_CHECK;
 
+/* After the n-th failure (from 0), which took so long: how long to wait before another attempt; -1: there is to be none. */
+int64_t llm_pause_ms(const struct llm_request *, const struct llm_answer *, unsigned n, int64_t took_ms);
+/* As out_base(), without the /v1 that Ollama's imitation of OpenAI has. */
+size_t ollama_base(const struct outgoing *, const char **ret);
+
 extern const struct driver anthropic_driver, azure_driver, bedrock_driver, chatgpt_driver, cohere_driver, copilot_driver,
     gemini_driver, offline_driver, ollama_driver, openai_driver, responses_driver, vertex_driver;
 extern const struct driver cli_claude_driver, cli_codewhale_driver, cli_codex_driver, cli_gemini_driver, cli_qwen_driver;

@@ -142,6 +142,18 @@ attempt(const struct llm_request *rq, const struct llm_sink *sink, struct llm_an
 	return drive(&q, sink, ret);
 }
 
+int64_t
+llm_pause_ms(const struct llm_request *rq, const struct llm_answer *a, unsigned n, int64_t took_ms)
+{
+	int64_t wait = may_retry(rq, a, took_ms) ? delay_ms(a, n) : -1;
+
+	if (rq->hurry_ms > 0 && a->retry_after_s * 1000 > (int64_t)rq->hurry_ms)
+		return -1;
+	if (rq->hurry_ms > 0 && wait > (int64_t)rq->hurry_ms)
+		wait = rq->hurry_ms;
+	return wait < left_ms(rq) ? wait : -1;
+}
+
 enum err
 llm_call(const struct llm_request *rq, const struct llm_sink *sink, unsigned retries, struct llm_answer *ret)
 {
@@ -149,14 +161,8 @@ llm_call(const struct llm_request *rq, const struct llm_sink *sink, unsigned ret
 		int64_t from = clock_mono_us(), wait;
 		enum err e = attempt(rq, sink, ret);
 
-		if (e != ERR_UPSTREAM || n >= retries || !may_retry(rq, ret, (clock_mono_us() - from) / 1000))
-			return e;
-		wait = delay_ms(ret, n);
-		if (rq->hurry_ms > 0 && ret->retry_after_s * 1000 > (int64_t)rq->hurry_ms)
-			return e;
-		if (rq->hurry_ms > 0 && wait > (int64_t)rq->hurry_ms)
-			wait = rq->hurry_ms;
-		if (wait >= left_ms(rq))
+		wait = e == ERR_UPSTREAM && n < retries ? llm_pause_ms(rq, ret, n, (clock_mono_us() - from) / 1000) : -1;
+		if (wait < 0)
 			return e;
 		if (!pause_ms(wait, rq->cancel)) {
 			llm_answer_done(ret);

@@ -13,6 +13,7 @@ libllm_a_SOURCES = \
 	lib/llm/cohere.c \
 	lib/llm/copilot.c \
 	lib/llm/driver.c \
+	lib/llm/embed.c \
 	lib/llm/errors.c \
 	lib/llm/gemini.c \
 	lib/llm/gemini_decode.c \

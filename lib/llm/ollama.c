@@ -236,12 +236,13 @@ write_body(struct outgoing *o)
 }
 
 /* A bare /v1 is where its imitation of OpenAI lives; behind a longer path it is somebody else's. */
-static size_t
-without_v1(const char *base, size_t n)
+size_t
+ollama_base(const struct outgoing *o, const char **ret)
 {
-	const char *host = strstr(base, "://");
+	size_t n = out_base(o, ret);
+	const char *base = *ret, *host = strstr(base, "://");
 
-	if (n < 3 || host == NULL || memcmp(base + n - 3, "/v1", 3) != 0)
+	if (n < 3 || host == NULL || memcmp(base + n - 3, "/v1", 3) != 0 || base + n - 3 < host + 3)
 		return n;
 	host += 3;
 	return memchr(host, '/', (size_t)(base + n - 3 - host)) == NULL ? n - 3 : n;
@@ -251,7 +252,7 @@ static enum err
 prepare(struct outgoing *o, struct llm_answer *a)
 {
 	const char *base;
-	size_t n = out_base(o, &base);
+	size_t n = ollama_base(o, &base);
 	enum err e;
 
 	(void)a;
@@ -259,7 +260,7 @@ prepare(struct outgoing *o, struct llm_answer *a)
 		o->why = "its base_url is missing or too long";
 		return ERR_INVALID;
 	}
-	e = out_url(o, "%.*s/api/chat", (int)without_v1(base, n), base);
+	e = out_url(o, "%.*s/api/chat", (int)n, base);
 	if (e == ERR_OK)
 		e = out_bearer(o, o->rq->api_key);
 	if (e == ERR_OK)
