@@ -26,6 +26,7 @@ EMBED(migration_0010, "db/migrations/0010_turn_open.sql");
 EMBED(migration_0011, "db/migrations/0011_templates.sql");
 EMBED(migration_0012, "db/migrations/0012_tasks.sql");
 EMBED(migration_0013, "db/migrations/0013_search.sql");
+EMBED(migration_0014, "db/migrations/0014_audit_rows.sql");
 
 static const struct {
 	const char *name;
@@ -44,6 +45,7 @@ static const struct {
 	{ "0011_templates", migration_0011 },
 	{ "0012_tasks", migration_0012 },
 	{ "0013_search", migration_0013 },
+	{ "0014_audit_rows", migration_0014 },
 };
 
 int

@@ -19,6 +19,7 @@ check_PROGRAMS += t/svc/agent
 check_PROGRAMS += t/svc/catalog
 check_PROGRAMS += t/svc/config_edit
 check_PROGRAMS += t/svc/budget
+check_PROGRAMS += t/svc/audit
 check_PROGRAMS += t/svc/kv
 check_PROGRAMS += t/svc/usage
 check_PROGRAMS += t/base/cron
