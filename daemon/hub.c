@@ -2,6 +2,7 @@
  * The list of watchers. One lock; under it only queues are filled.
  */
 #include "daemon/hub.h"
+#include "daemon/journal.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,6 +18,7 @@ struct watcher {
 	char agent_id[37], session_id[37];
 	struct live *live;
 	bool ws;
+	struct read_on read;            /* of the journal, when it joined */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -76,7 +78,25 @@ turn_done_text(int64_t input_tokens, int64_t output_tokens, struct buf *out)
 	jw_end(&w);
 }
 
+const char *
+turn_end_text(bool good, int64_t input_tokens, int64_t output_tokens, struct buf *out)
+{
+	if (good)
+		turn_done_text(input_tokens, output_tokens, out);
+	else
+		buf_str(out, "{\"phase\":\"error\",\"detail\":null}");
+	return good ? "done" : "phase";
+}
+
 /* --- the list --------------------------------------------------------------------------- */
+
+static void
+watcher_free(struct watcher *w)
+{
+	live_drop(w->live);
+	free(w);
+	atomic_fetch_sub(&n_all, 1);
+}
 
 static void
 let_go(struct watcher **at)
@@ -84,13 +104,61 @@ let_go(struct watcher **at)
 	struct watcher *w = *at;
 
 	*at = w->next;
-	live_drop(w->live);
-	free(w);
-	atomic_fetch_sub(&n_all, 1);
+	watcher_free(w);
+}
+
+/* An event as a frame: its data with its name as `type`. */
+static void
+frame_of(const char *name, const struct buf *data, struct buf *out)
+{
+	buf_printf(out, "{\"type\":\"%s\",", name);
+	buf_add(out, data->p + 1, data->len - 1);
+}
+
+static bool
+tell_one(struct watcher *w, const char *id, const char *name, const struct buf *b, struct buf *frame)
+{
+	if (!w->ws)
+		return live_event(w->live, id, name, b->p, b->len);
+	if (frame->len == 0)
+		frame_of(name, b, frame);       /* one for all sockets */
+	return !frame->failed && live_ws_text(w->live, frame->p, frame->len);
+}
+
+static void
+end_one(struct watcher *w)
+{
+	if (w->ws)
+		live_ws_close(w->live, 1000, "");
+	else
+		live_end(w->live);
+}
+
+static bool
+tell_past(void *arg, const char *id, const char *name, const struct buf *b)
+{
+	SCOPED_BUF frame = BUF_INIT((16 << 20) + 128);
+
+	return tell_one(arg, id, name, b, &frame);
+}
+
+/* Under the lock, and counted already: so a turn that goes on meanwhile waits until we have read. */
+static void
+join(struct watcher *w, const char *last_id)
+{
+	if (last_id != NULL)
+		journal_read(w->session_id, last_id, &w->read, tell_past, w);
+	if (w->read.ended) {
+		end_one(w);
+		watcher_free(w);
+		return;
+	}
+	w->next = all;
+	all = w;
 }
 
 bool
-hub_join(const char *agent_id, const char *session_id, struct live *live, bool ws)
+hub_join(const char *agent_id, const char *session_id, struct live *live, bool ws, const char *last_id)
 {
 	struct watcher *w = calloc(1, sizeof(*w));
 	bool room;
@@ -107,17 +175,12 @@ hub_join(const char *agent_id, const char *session_id, struct live *live, bool w
 			let_go(at);
 		else
 			at = &(*at)->next;
-	room = atomic_load(&n_all) < WATCHERS_MAX;
-	if (room) {
-		w->next = all;
-		all = w;
-		atomic_fetch_add(&n_all, 1);
-	}
+	room = atomic_fetch_add(&n_all, 1) < WATCHERS_MAX;
+	if (room)
+		join(w, last_id);
+	else
+		watcher_free(w);
 	pthread_mutex_unlock(&lock);
-	if (!room) {
-		live_drop(w->live);
-		free(w);
-	}
 	return room;
 }
 
@@ -135,49 +198,41 @@ hub_watched(const char *session_id)
 	return watched;
 }
 
-/* An event as a frame: its data with its name as `type`. */
-static void
-frame_of(const char *name, const struct buf *data, struct buf *out)
-{
-	buf_printf(out, "{\"type\":\"%s\",", name);
-	buf_add(out, data->p + 1, data->len - 1);
-}
+/* What is told to watchers: of a session, or of an agent (both NULL: to all); last: their streams end with it. */
+struct news {
+	const char *session_id, *agent_id, *turn_id;
+	uint64_t place;
+	const char *name;
+	const struct buf *data;
+	bool last;
+};
 
 static bool
-tell_one(struct watcher *w, const char *name, const struct buf *b, struct buf *frame)
+meant(const struct watcher *w, const struct news *n)
 {
-	if (!w->ws)
-		return live_event(w->live, name, b->p, b->len);
-	if (frame->len == 0)
-		frame_of(name, b, frame);       /* one for all sockets */
-	return !frame->failed && live_ws_text(w->live, frame->p, frame->len);
+	if (n->place > 0 && n->place <= w->read.seen && strcmp(w->read.turn_id, n->turn_id) == 0)
+		return false;                   /* has read it */
+	return (n->session_id == NULL || strcmp(w->session_id, n->session_id) == 0) &&
+	    (n->agent_id == NULL || strcmp(w->agent_id, n->agent_id) == 0);
 }
 
 static void
-end_one(struct watcher *w)
-{
-	if (w->ws)
-		live_ws_close(w->live, 1000, "");
-	else
-		live_end(w->live);
-}
-
-/* To all of a session, or of an agent (both NULL: to all); last: their streams end with it. */
-static void
-send(const char *session_id, const char *agent_id, const char *name, const struct buf *b, bool last)
+send(const struct news *n)
 {
 	SCOPED_BUF frame = BUF_INIT((16 << 20) + 128);
+	char id[EVENT_ID_MAX];
 
+	if (n->place > 0)
+		event_id(n->turn_id, n->place, id);
 	pthread_mutex_lock(&lock);
 	for (struct watcher **at = &all; *at != NULL;) {
 		struct watcher *w = *at;
-		bool meant = (session_id == NULL || strcmp(w->session_id, session_id) == 0) &&
-		    (agent_id == NULL || strcmp(w->agent_id, agent_id) == 0);
-		bool sent = !meant || tell_one(w, name, b, &frame);
+		bool for_it = meant(w, n);
+		bool sent = !for_it || tell_one(w, n->place > 0 ? id : NULL, n->name, n->data, &frame);
 
-		if (meant && last)
+		if (for_it && n->last)
 			end_one(w);
-		if (!sent || (meant && last))
+		if (!sent || (for_it && n->last))
 			let_go(at);
 		else
 			at = &w->next;
@@ -186,53 +241,31 @@ send(const char *session_id, const char *agent_id, const char *name, const struc
 }
 
 void
-hub_tell(const char *session_id, const struct turn_event *ev)
+hub_tell(const char *session_id, const char *turn_id, uint64_t place, const char *name, const struct buf *data)
 {
-	SCOPED_BUF b = BUF_INIT(16 << 20);
-	const char *name;
+	struct news n = { .session_id = session_id, .turn_id = turn_id, .place = place, .name = name, .data = data };
 
-	if (!hub_watched(session_id))
-		return;
-	if (ev->kind == TURN_PHASE && (strcmp(ev->a, "done") == 0 || strcmp(ev->a, "error") == 0))
-		return;                         /* the last event says so */
-	name = turn_event_text(ev, &b);
-	if (name != NULL && !b.failed)
-		send(session_id, NULL, name, &b, false);
+	send(&n);
 }
 
 void
-hub_done(const char *session_id, int64_t input_tokens, int64_t output_tokens)
+hub_end(const char *session_id, const char *name, const struct buf *data)
 {
-	SCOPED_BUF b = BUF_INIT(4096);
+	struct news n = { .session_id = session_id, .name = name, .data = data, .last = true };
 
-	if (!hub_watched(session_id))
-		return;
-	turn_done_text(input_tokens, output_tokens, &b);
-	if (!b.failed)
-		send(session_id, NULL, "done", &b, true);
-}
-
-static void
-end_with_error(const char *session_id, const char *agent_id)
-{
-	static const char text[] = "{\"phase\":\"error\",\"detail\":null}";
-	SCOPED_BUF b = BUF_INIT(4096);
-
-	if (atomic_load(&n_all) == 0)
-		return;
-	buf_str(&b, text);
-	if (!b.failed)
-		send(session_id, agent_id, "phase", &b, true);
-}
-
-void
-hub_failed(const char *session_id)
-{
-	end_with_error(session_id, NULL);
+	if (atomic_load(&n_all) > 0)
+		send(&n);
 }
 
 void
 hub_closed(const char *agent_id)
 {
-	end_with_error(NULL, agent_id);
+	SCOPED_BUF b = BUF_INIT(4096);
+	struct news n = { .agent_id = agent_id, .data = &b, .last = true };
+
+	if (atomic_load(&n_all) == 0)
+		return;
+	n.name = turn_end_text(false, 0, 0, &b);
+	if (!b.failed)
+		send(&n);
 }

@@ -12,15 +12,20 @@
 /* An event as the streams tell it: its name, and its data appended to out. NULL: they do not tell it. */
 const char *turn_event_text(const struct turn_event *, struct buf *out);
 void turn_done_text(int64_t input_tokens, int64_t output_tokens, struct buf *out);
+/* The last event of a turn. */
+const char *turn_end_text(bool good, int64_t input_tokens, int64_t output_tokens, struct buf *out);
 
-/* From now on; the stream has begun, or (ws) the socket is open. false: too many watch, or no memory. */
-bool hub_join(const char *agent_id, const char *session_id, struct live *, bool ws);
+/*
+ * From now on; the stream has begun, or (ws) the socket is open. last_id: what came after that event is told first, see
+ * journal_read(); NULL: nothing is. false: too many watch, or no memory.
+ */
+bool hub_join(const char *agent_id, const char *session_id, struct live *, bool ws, const char *last_id);
 /* Does anybody watch? Costs one look at a number when nobody does. */
 bool hub_watched(const char *session_id);
-void hub_tell(const char *session_id, const struct turn_event *);
+/* An event of that turn, at that place of its journal (0: none), as turn_event_text() made it. */
+void hub_tell(const char *session_id, const char *turn_id, uint64_t place, const char *name, const struct buf *data);
 /* The turn is over: each watcher gets its last event and its stream ends. */
-void hub_done(const char *session_id, int64_t input_tokens, int64_t output_tokens);
-void hub_failed(const char *session_id);
-/* The same for all sessions of an agent that is no more; NULL: for everybody. */
+void hub_end(const char *session_id, const char *name, const struct buf *data);
+/* The same, as a failure, for all sessions of an agent that is no more; NULL: for everybody. */
 void hub_closed(const char *agent_id);
 #endif

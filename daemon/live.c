@@ -111,13 +111,13 @@ live_send(struct live *l, const void *p, size_t n)
 }
 
 bool
-live_event(struct live *l, const char *name, const char *json, size_t n)
+live_event(struct live *l, const char *id, const char *name, const char *json, size_t n)
 {
 	bool sent;
 
 	pthread_mutex_lock(&l->mu);
-	sent = l->begun && (name == NULL ||
-	    (add(l, "event: ", 7) && add(l, name, strlen(name)) && add(l, "\n", 1))) &&
+	sent = l->begun && (id == NULL || (add(l, "id: ", 4) && add(l, id, strlen(id)) && add(l, "\n", 1))) &&
+	    (name == NULL || (add(l, "event: ", 7) && add(l, name, strlen(name)) && add(l, "\n", 1))) &&
 	    add(l, "data: ", 6) && add(l, json, n) && add(l, "\n\n", 2);
 	pthread_mutex_unlock(&l->mu);
 	return sent;

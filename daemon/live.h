@@ -33,8 +33,8 @@ void live_break(struct live *);
 /* When the client goes away, cancel k with that reason; NULL: forget. */
 void live_on_gone(struct live *, struct cancel *k, int why);
 
-/* One SSE event: "event: <name>\ndata: <json>\n\n" (name NULL: data only). */
-bool live_event(struct live *, const char *name, const char *json, size_t n);
+/* One SSE event: "id: <id>\nevent: <name>\ndata: <json>\n\n" (id, name NULL: without). */
+bool live_event(struct live *, const char *id, const char *name, const char *json, size_t n);
 
 /* A WebSocket: one text message. false: the client is gone or too slow. */
 bool live_ws_text(struct live *, const char *, size_t);

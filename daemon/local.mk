@@ -16,6 +16,7 @@ libdaemon_a_SOURCES = \
 	daemon/heartbeat.c \
 	daemon/hub.c \
 	daemon/job.c \
+	daemon/journal.c \
 	daemon/keep.c \
 	daemon/keys.c \
 	daemon/lanes.c \

@@ -13,6 +13,7 @@
 
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
+#include "daemon/journal.h"
 #include "daemon/turn_state.h"
 #include "db/db.h"
 #include "lib/agent/manifest.h"
@@ -366,6 +367,8 @@ enter(struct turn *t)
 static void
 leave(struct turn *t)
 {
+	if (t->journal != NULL)
+		journal_end(t->journal, NULL, NULL);
 	if (t->entered)
 		running_leave(&t->run);
 	llm_answer_done(&t->answer);
@@ -383,6 +386,19 @@ count_end(const struct turn *t, enum err e)
 	series_add(SERIES_LOOP_EXIT, (const char *const[]){ t->agent.name, why }, 0);
 }
 
+static void
+tell_end(struct turn *t, enum err e)
+{
+	SCOPED_BUF b = BUF_INIT(4096);
+	const char *name = turn_end_text(e == ERR_OK, t->out->input_tokens, t->out->output_tokens, &b);
+
+	if (b.failed)
+		return;
+	journal_end(t->journal, name, &b);
+	t->journal = NULL;
+	hub_end(t->session_id, name, &b);
+}
+
 static enum err
 finish_or_give_up(struct turn *t, enum err e)
 {
@@ -396,10 +412,8 @@ finish_or_give_up(struct turn *t, enum err e)
 		e = turn_give_up(t, e);
 	count_end(t, e);
 	turn_emit(t, TURN_PHASE, e == ERR_OK ? "done" : "error", NULL, NULL, 0, false);
-	if (t->keep && e == ERR_OK)
-		hub_done(t->session_id, t->out->input_tokens, t->out->output_tokens);
-	else if (t->keep)
-		hub_failed(t->session_id);
+	if (t->keep)
+		tell_end(t, e);
 	return e;
 }
 

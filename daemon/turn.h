@@ -29,6 +29,7 @@ struct turn_event {
 	const char *a, *b, *s;
 	size_t n;
 	bool is_error;
+	const char *id;                 /* for who reads on later, see journal.h; NULL: it is not kept */
 };
 
 /* Who watches a turn. Called on the turn's thread; must not block. */

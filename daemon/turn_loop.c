@@ -10,6 +10,7 @@
 
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
+#include "daemon/journal.h"
 #include "daemon/turn_state.h"
 #include "db/db.h"
 #include "lib/base/util.h"
@@ -19,12 +20,24 @@ enum { CUTS_MAX = 5, BAD_BATCHES_MAX = 3, BLOCKED_BATCHES_MAX = 2 };
 void
 turn_emit(struct turn *t, enum turn_event_kind kind, const char *a, const char *b, const char *s, size_t n, bool is_error)
 {
-	struct turn_event ev = { kind, a, b, s, n, is_error };
+	struct turn_event ev = { kind, a, b, s, n, is_error, NULL };
+	bool last = kind == TURN_PHASE && (strcmp(a, "done") == 0 || strcmp(a, "error") == 0);  /* tell_end() says so */
+	bool watched = t->keep && !last && hub_watched(t->session_id);
+	SCOPED_BUF data = BUF_INIT(16 << 20);
+	const char *name = kind == TURN_TEXT && !watched ? "chunk" : turn_event_text(&ev, &data);
+	char id[EVENT_ID_MAX];
+	uint64_t place = 0;
 
+	if (t->keep && !last && name != NULL && !data.failed)
+		place = journal_add(t->journal, &ev, name, &data);
+	if (place > 0) {
+		event_id(t->id, place, id);
+		ev.id = id;
+	}
 	if (t->ask->sink.on != NULL)
 		t->ask->sink.on(t->ask->sink.arg, &ev);
-	if (t->keep)
-		hub_tell(t->session_id, &ev);
+	if (watched && name != NULL && !data.failed)
+		hub_tell(t->session_id, t->id, place, name, &data);
 }
 
 /* --- history ------------------------------------------------------------------------- */
@@ -287,6 +300,8 @@ turn_loop(struct turn *t)
 	const char *why;
 	enum err e = ERR_OK;
 
+	if (t->keep)
+		t->journal = journal_open(t->id, t->session_id);
 	if (t->resumed && t->content != NULL) {
 		e = tools(t, &wait);
 		if (e != ERR_OK || wait)

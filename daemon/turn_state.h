@@ -66,6 +66,7 @@ struct turn {
 	struct json_object *tools;      /* array for the model, or NULL */
 	struct loop_guard *guard;
 	struct running run;
+	struct journal *journal;        /* of its events; NULL: none */
 	bool entered;
 	unsigned max_iterations;
 	int64_t max_tokens;

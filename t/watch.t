@@ -47,6 +47,46 @@ subtest 'two hundred' => sub {
     is scalar(grep { text(all($_)) ne 'one two three four five' } @w[ 10 .. 199 ]), 0, 'each sees every word';
 };
 
+# Attached where it broke off: after that event.
+sub read_on { my ($id, $s, $last) = @_; my $w = $api->later("/api/agents/$id/sessions/$s/stream", '', method => 'GET', headers => { 'Last-Event-ID' => $last }); $w->read_head; return $w }
+sub told { return join "\n", map { $_->{event} eq 'chunk' ? $_->{json}{content} : '<' . $_->{event} . ' ' . ($_->{json}{phase} // '') . '>' } @_ }
+
+subtest 'who lost the connection reads on' => sub {
+    my ($id, $s) = spawn();
+    my $run = $api->later("/api/agents/$id/message/stream", { message => 'SLOW-ONE' });
+    $run->read_head;
+    my @first;
+    while (my $e = $run->next) { push @first, $e if !defined $e->{comment}; last if text(@first) }
+    like $first[-1]{id}, qr/^[0-9a-f-]{36}\.\d+$/, 'an event has an id';
+    $run->close;
+    my $text = text(@first);
+    my $running = read_on($id, $s, $first[-1]{id});
+    my $whole = read_on($id, $s, '0');
+    is $text . text(all($running)), 'one two three four five', 'the rest comes, and nothing twice';
+    my @e = all($whole);
+    is text(@e), 'one two three four five', 'or all of it, from the beginning of the turn that runs';
+    is $e[-1]{event}, 'done', 'to its end';
+    my @ids = map { $_->{id} } grep { defined $_->{id} } @e;
+    is scalar(keys %{ { map { $_ => 1 } @ids } }), scalar(@ids), 'each event has its own id';
+    my $turn = $ids[0] =~ s/\.\d+$//r;
+    my $all = told(all(read_on($id, $s, "$turn.0")));
+    like $all, qr/\none two three four five\n<done >$/, 'a turn that has just ended is there as a whole';
+    my $length = length 'one two three four five';
+    for my $at (1 .. $length) {
+        my $rest = text(all(read_on($id, $s, "$turn." . ($at + 1))));
+        is $rest, substr('one two three four five', $at), "from the byte $at" if $at < $length;
+    }
+    is told(all(read_on($id, $s, $ids[-1]))), '<done >', 'after its last word there is the end';
+};
+
+subtest 'what is no id of an event here' => sub {
+    my ($id, $s) = spawn();
+    my @w = map { read_on($id, $s, $_) } 'x', '', "$nobody.1", "$nobody.", "$nobody.-1", "$nobody.99999999999999999999999", '0' x 70, 'a' x 4000;
+    is $_->status, 200, 'is no mistake' for @w;
+    $api->post("/api/agents/$id/message", { message => 'again' }, 200);
+    like told(all($_)), qr/^<phase streaming>\n.*<done >$/s, '... what comes from now on is told' for @w;
+};
+
 subtest 'how it may end' => sub {
     my ($id, $s) = spawn();
     my $w = watch($id, $s);

@@ -166,12 +166,12 @@ struct stream {
 };
 
 static void
-event(struct stream *s, const char *name)
+event(struct stream *s, const char *id, const char *name)
 {
 	if (!s->begun)
 		s->begun = live_begin(s->live, s->c, "text/event-stream") == ERR_OK;
 	if (s->begun && !s->b.failed)
-		(void)live_event(s->live, name, s->b.p, s->b.len);      /* a client that has gone does not stop the turn */
+		(void)live_event(s->live, id, name, s->b.p, s->b.len);      /* a client that has gone does not stop the turn */
 }
 
 static void
@@ -182,7 +182,7 @@ on_event(void *arg, const struct turn_event *ev)
 
 	buf_clear(&s->b);
 	if ((name = turn_event_text(ev, &s->b)) != NULL)
-		event(s, name);
+		event(s, ev->id, name);
 }
 
 static void
@@ -190,7 +190,7 @@ send_done(struct stream *s, const struct turn_answer *a)
 {
 	buf_clear(&s->b);
 	turn_done_text(a->input_tokens, a->output_tokens, &s->b);
-	event(s, "done");
+	event(s, NULL, "done");
 }
 
 struct reply
@@ -237,7 +237,7 @@ sessions_stream(struct ctx *c, const struct request *rq)
 		e = live_begin(rq->live, c, "text/event-stream");
 	if (e != ERR_OK)
 		return reply_fail(c);
-	if (rq->head || !hub_join(a.id, id, rq->live, false))
+	if (rq->head || !hub_join(a.id, id, rq->live, false, rq->h.last_event_id))
 		return reply_streamed(c);       /* ended: there is nothing to see */
 	return reply_open_stream(c);
 }

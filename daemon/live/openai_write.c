@@ -47,7 +47,7 @@ static void
 send_chunk(struct completion *m)
 {
 	if (!m->b.failed)
-		(void)live_event(m->live, NULL, m->b.p, m->b.len);      /* a client that has gone cancels by itself */
+		(void)live_event(m->live, NULL, NULL, m->b.p, m->b.len);      /* a client that has gone cancels by itself */
 }
 
 static void
@@ -158,7 +158,7 @@ completion_end(struct completion *m, const char *finish, struct json_object *cal
 		jw_end(&w);
 		send_chunk(m);
 	}
-	(void)live_event(m->live, NULL, "[DONE]", 6);
+	(void)live_event(m->live, NULL, NULL, "[DONE]", 6);
 	live_end(m->live);
 	buf_done(&m->b);
 	return reply_streamed(m->c);
@@ -171,7 +171,7 @@ completion_fail(struct completion *m)
 		buf_clear(&m->b);
 		error_body(m->c, true, &m->b);
 		send_chunk(m);
-		(void)live_event(m->live, NULL, "[DONE]", 6);
+		(void)live_event(m->live, NULL, NULL, "[DONE]", 6);
 		live_end(m->live);
 	}
 	buf_done(&m->b);
