@@ -73,7 +73,7 @@ stream(struct ctx *c, const struct request *rq)
 		char j[32];
 		int n = snprintf(j, sizeof(j), "{\"i\":%d}", i);
 
-		(void)live_event(rq->live, i % 2 ? "odd" : NULL, j, (size_t)n);
+		(void)live_event(rq->live, NULL, i % 2 ? "odd" : NULL, j, (size_t)n);
 	}
 	live_end(rq->live);
 	return reply_streamed(c);
@@ -89,7 +89,7 @@ forever(struct ctx *c, const struct request *rq)
 	live_on_gone(rq->live, &k, CANCEL_GONE);
 	if (live_begin(rq->live, c, "text/event-stream") != ERR_OK)
 		return reply_streamed(c);
-	(void)live_event(rq->live, NULL, "{}", 2);
+	(void)live_event(rq->live, NULL, NULL, "{}", 2);
 	atomic_fetch_add(&streams, 1);
 	while (!cancelled(&k))
 		nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
@@ -108,7 +108,7 @@ paced(struct ctx *c, const struct request *rq)
 	if (live_begin(rq->live, c, "text/event-stream") != ERR_OK)
 		return reply_streamed(c);
 	for (int i = 0; i < 100 && !live_gone(rq->live); i++) {
-		(void)live_event(rq->live, NULL, "{\"content\":\"some words of an answer\"}", 37);
+		(void)live_event(rq->live, NULL, NULL, "{\"content\":\"some words of an answer\"}", 37);
 		nanosleep(&(struct timespec){ 0, 100000000 }, NULL);
 	}
 	live_end(rq->live);
