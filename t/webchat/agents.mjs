@@ -28,6 +28,20 @@ await steps({
 		await b.over('the list');
 	},
 
+	'a page that does not come': async () => {
+		const b = await on({ at: talk(), expected: [/./] }), { page } = b;
+		await ready(page);
+		await page.route('**/assets/usage-*', (r) => r.abort());
+		await page.click('.pages >> text=Usage');
+		await page.waitForSelector('text=could not be loaded');
+		await accessible(page, 'a page that does not come');
+		await page.unroute('**/assets/usage-*');
+		await page.click('text=Load again');
+		await page.waitForSelector('.chart');
+		check(true, 'can be loaded again');
+		await b.over('a page that does not come');
+	},
+
 	'one of very many': async () => {
 		const b = await on({ signed: true, at: '/#/agents' }), { page } = b;
 		await page.route('**/api/agents?limit=500*', async (r) => {        // as if it were the five hundred and first

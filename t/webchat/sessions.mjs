@@ -46,6 +46,16 @@ await steps({
 		await page.waitForFunction(() => document.querySelectorAll('.line').length === 1);
 		check((await line(page, 'Herons').textContent()).includes('herons'), 'the search finds what was said, in all of them');
 		await accessible(page, 'a search');
+		await page.route('**/api/sessions?*', async (r) => {        // as if there were five hundred newer ones
+			const all = await r.fetch(), body = await all.json();
+			await r.fulfill({ response: all, json: { ...body, items: body.items.filter((s) => s.label !== 'Herons') } });
+		});
+		await page.fill('[aria-label="Search all conversations"]', '');
+		await line(page, 'Herons').waitFor({ state: 'detached' });
+		await page.fill('[aria-label="Search all conversations"]', 'offline engine herons');
+		await page.waitForFunction(() => document.querySelector('.line a')?.textContent.includes('herons'));
+		check(true, 'old ones too');
+		await page.unroute('**/api/sessions?*');
 		await page.fill('[aria-label="Search all conversations"]', '"((zebra');
 		await page.waitForFunction(() => !document.querySelector('.line'));
 		check((await page.textContent('.sheet [role=status]')).includes('0 conversations found'), 'or nothing');

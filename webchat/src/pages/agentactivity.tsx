@@ -3,7 +3,7 @@ import { post } from '../core/api';
 import { may } from '../core/auth';
 import { count, money, tokens, when, whole } from '../ui/format';
 import { Icon } from '../ui/icons';
-import { Act, Said, Section, Shown, Tile, useLoad, useWork } from '../ui/kit';
+import { Act, Said, Section, Shown, Tile, useFollow, useLoad, useWork } from '../ui/kit';
 
 interface Metrics { message_count: number; token_usage: { total_input_tokens: number; total_output_tokens: number }; tool_calls: { total_tool_calls: number }; cost_usd: number; call_count: number; error_count: number; avg_response_time_ms: number | null }
 interface Trace { tool_use_id: string; tool_name: string; input: unknown; rationale: string | null; execution_ms: number; is_error: boolean; output_summary: string; iteration: number; timestamp: string }
@@ -32,6 +32,7 @@ function Figures({ id }: { id: string }) {
 function Running({ id }: { id: string }) {
 	const runs = useLoad<Run[]>(`/api/agents/${id}/runtime`);
 	const work = useWork();
+	useFollow(runs, (list) => list.length > 0);
 	const stop = (s: string) => void work.run(async () => {
 		const r = await post<{ stopped: boolean }>(`/api/agents/${id}/sessions/${s}/stop`);
 		await runs.again();

@@ -10,7 +10,7 @@ import type { Page } from '../core/types';
 import { Avatar } from '../ui/avatar';
 import { count, money, sentence, tokens, when } from '../ui/format';
 import { Icon } from '../ui/icons';
-import { Act, Dialog, Field, Frame, Said, Search, Shown, useLoad, useRested, useWork } from '../ui/kit';
+import { Act, Dialog, Field, Frame, Said, Search, Shown, useFollow, useLoad, useRested, useWork } from '../ui/kit';
 import { save } from '../ui/save';
 
 interface Row {
@@ -121,24 +121,40 @@ function Line({ s, around, again }: { s: Row; around?: string; again: () => Prom
 	);
 }
 
+// One that is older than those that were listed: all that is known of it is what was found.
+function Old({ hit }: { hit: Hit }) {
+	const a = agentOf(hit.agent_id);
+	return (
+		<li class="line">
+			<Avatar agent={a} />
+			<div class="line-what">
+				<p>{a ? <a href={`#/${hit.agent_id}/${hit.session_id}`}>{hit.snippet}</a> : hit.snippet}</p>
+				<p class="soft small">{a?.name ?? 'an agent that is gone'}</p>
+			</div>
+		</li>
+	);
+}
+
 export function Sessions() {
 	const [query, setQuery] = useState('');
 	const [limit, setLimit] = useState(STEP);
 	const [importing, setImporting] = useState(false);
 	const q = useRested(query.trim());
 	const list = useLoad<Page<Row>>(`/api/sessions?limit=${q ? MOST : limit}`);
+	useFollow(list, (page) => page.items.some((s) => s.active));
 	const hits = useLoad<{ items: Hit[] }>(q ? searchPath(q) : null);
 	return (
 		<Frame title="Sessions" acts={may('admin') && <button type="button" class="plain" onClick={() => setImporting(true)}><Icon name="lift" /><span>Import</span></button>}>
 			<Search value={query} name="Search all conversations" onInput={setQuery} />
 			<div role="alert">{q && hits.problem && <p class="problem"><Icon name="alert" /><span>{sentence(hits.problem)}</span></p>}</div>
 			<Shown of={list} what="Sessions">{(page) => {
-				const around = new Map((q && hits.data?.items || []).map((h) => [h.session_id, h.snippet]));
+				const said = q && hits.data?.items || [], around = new Map(said.map((h) => [h.session_id, h.snippet]));
+				const old = said.filter((h) => !page.items.some((s) => s.session_id === h.session_id));
 				const found = q ? page.items.filter((s) => around.has(s.session_id) || `${titleOf(s)} ${agentOf(s.agent_id)?.name ?? ''}`.toLowerCase().includes(q.toLowerCase())) : page.items;
 				return (
 					<>
-						<p class="soft small" role="status">{count(q ? found.length : page.total, 'conversation')}{q ? ' found' : ''}</p>
-						<ul class="lines">{found.map((s) => <Line key={s.session_id} s={s} around={around.get(s.session_id)} again={list.again} />)}</ul>
+						<p class="soft small" role="status">{count(q ? found.length + old.length : page.total, 'conversation')}{q ? ' found' : ''}</p>
+						<ul class="lines">{found.map((s) => <Line key={s.session_id} s={s} around={around.get(s.session_id)} again={list.again} />)}{old.map((h) => <Old key={h.session_id} hit={h} />)}</ul>
 						{!q && page.items.length < page.total && <button type="button" class="plain more" onClick={() => setLimit(limit + STEP)}>Show more</button>}
 					</>
 				);

@@ -85,6 +85,15 @@ export function useLoad<T>(path: string | null): Loaded<T> {
 	return { ...state, again: load };
 }
 
+// While something runs, what is shown of it follows.
+export function useFollow<T>(of: Loaded<T>, runs: (data: T) => boolean, ms = 1500) {
+	useEffect(() => {
+		if (!of.data || !runs(of.data)) return;
+		const t = setInterval(() => { if (document.visibilityState === 'visible') void of.again(); }, ms);
+		return () => clearInterval(t);
+	}, [of.data]);
+}
+
 export function Shown<T>({ of, what, children }: { of: Loaded<T>; what: string; children: (data: T) => ComponentChildren }) {
 	if (of.absent) return <p class="soft absent">{what}: not available on this server.</p>;
 	return (
