@@ -28,12 +28,14 @@ at_least_0(int64_t v)
 	return v < 0 ? 0 : v;
 }
 
+/* On this machine, or paid by a subscription. */
 static bool
-is_local(const char *provider)
+is_free(const char *provider, bool *always)
 {
 	const struct provider *p = catalog_provider(provider);
 
-	return p != NULL && p->local;
+	*always = p != NULL && p->cli;
+	return p != NULL && (p->local || p->cli);
 }
 
 static bool
@@ -47,11 +49,14 @@ static struct prices
 prices_of(const struct config *cfg, const char *provider, const struct model *m)
 {
 	struct prices p = { 1000000000, 3000000000, 0, 0, 0 };
+	bool always, free = is_free(provider, &always);
 
+	if (always)
+		return (struct prices){ 0 };
 	if (m != NULL && is_priced(m)) {
 		p.in = nano(m->input_cost_per_m);
 		p.out = nano(m->output_cost_per_m);
-	} else if (m == NULL && is_local(provider)) {
+	} else if (m == NULL && free) {
 		p.in = p.out = 0;
 	} else if (cfg != NULL) {
 		p.in = cfg->budget.unpriced_input_nanousd;

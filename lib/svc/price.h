@@ -15,7 +15,7 @@ struct call_tokens {
 
 /*
  * Nano-dollars, rounded up. A model without a known price costs what [budget] unpriced_* say (1 and 3
- * dollars a million tokens), one on this machine nothing. cfg may be NULL.
+ * dollars a million tokens), one on this machine, or of a command-line program, nothing. cfg may be NULL.
  */
 int64_t price_of(const struct config *, const char *provider, const char *model, const struct call_tokens *);
 /* What the model writes at most when it is not told a limit; never 0. */

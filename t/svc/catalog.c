@@ -73,6 +73,7 @@ prices(void)
 
 	is_int(cost(NULL, "no-such", 1000000, 1000000, 0, 0), 4000000000, "an unknown model costs 1 and 3 dollars");
 	is_int(cost("ollama", "no-such", 1000000, 1000000, 0, 0), 0, "one on this machine costs nothing");
+	is_int(cost("claude-code", "whatever", 1000000, 1000000, 0, 0), 0, "nor does one that a program of its own subscribes to");
 	is_int(cost("offline", "offline", 1000000, 5, 0, 0), 0, "our own costs nothing");
 	is_int(cost(NULL, "aion-2.0", 1, 0, 0, 0), 800, "one token at 0.80 a million is 800 nano-dollars");
 	is_int(cost(NULL, "aion-2.0", 10, 0, 5, 5), 400 + 5000, "cached reads cost a tenth, cache writes a quarter more");
