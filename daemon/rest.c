@@ -14,6 +14,7 @@
 
 #include "daemon/dbpool.h"
 #include "daemon/keys.h"
+#include "daemon/turn.h"
 #include "db/db.h"
 #include "lib/base/util.h"
 #include "lib/svc/catalog.h"
@@ -447,4 +448,24 @@ pool_pick(struct ctx *c, const char *provider)
 		x->used = ++r.turn;
 	pthread_mutex_unlock(&r.mu);
 	return p.keys[at].key;
+}
+
+bool
+rest_next_key(struct ctx *c, struct model_route *route, const struct llm_answer *a)
+{
+	bool of_key = a->error == LLM_RATE_LIMITED || a->error == LLM_AUTH || a->error == LLM_BILLING;
+	const char *key = route->pooled && of_key && !a->any_output ? pool_pick(c, route->provider) : NULL;
+	struct llm_answer why;
+
+	if (key == NULL || strcmp(key, route->api_key) == 0 || !rest_asks(route->provider, key, false, &why))
+		return false;
+	log_line(LOG_WARN, "rid=%s what=next_key provider=%s err=%s", c->rid, route->provider, llm_error_code(a->error));
+	route->api_key = key;
+	return true;
+}
+
+bool
+rest_other_may_serve(const struct llm_answer *a)
+{
+	return a->error != LLM_CONTEXT_OVERFLOW && a->error != LLM_FORMAT && a->error != LLM_CANCELLED && !a->any_output;
 }

@@ -32,5 +32,10 @@ struct key_pool { const char *provider, *strategy; struct pool_key *keys; size_t
 enum err pool_read(struct ctx *, struct json_object *pool, struct key_pool *ret) MUST_CHECK;
 /* The key to use next for that provider, one that rests if they all do; NULL: it has no pool, or no key is to be found. */
 const char *pool_pick(struct ctx *, const char *provider);
+/* After a failed call: the same provider with another key that is good, into r->api_key. false: there is none, or it would not help. */
+struct model_route;
+bool rest_next_key(struct ctx *, struct model_route *r, const struct llm_answer *);
+/* May another provider do better? Not with a question that is itself too much, nor after a word was read. */
+bool rest_other_may_serve(const struct llm_answer *);
 bool pool_has(struct ctx *, const char *provider);
 #endif

@@ -174,16 +174,10 @@ count_error(const struct turn *t)
 		t->answer.http_status != 0 ? status : llm_error_code(t->answer.error) }, 0);
 }
 
-/* May another provider do better? Not with a question that is itself too much, nor after a word was read. */
 static bool
 next_may_serve(const struct turn *t)
 {
-	switch (t->answer.error) {
-	case LLM_CONTEXT_OVERFLOW: case LLM_FORMAT: case LLM_CANCELLED:
-		return false;
-	default:
-		return !t->answer.any_output && !cancelled(t->ask->cancel) && t->route_at + 1 < t->n_routes;
-	}
+	return rest_other_may_serve(&t->answer) && !cancelled(t->ask->cancel) && t->route_at + 1 < t->n_routes;
 }
 
 /* Who failed is remembered, for the sentence that is said when nobody could serve. */
@@ -222,6 +216,36 @@ extra_of(struct turn *t)
 	return all;
 }
 
+/* What the settings of this model say (/api/models/overrides); NULL: nothing. */
+static struct json_object *
+settings_of(struct turn *t)
+{
+	const char *key = ctx_printf(t->c, "%s:%s", t->route.provider, t->route.model), *text = key != NULL ? catalog_override(key) : NULL;
+
+	return text != NULL ? json_stored(t->c, text) : NULL;
+}
+
+/* Of OpenAI's format also what has no place of its own in a request. */
+static struct json_object *
+with_settings(struct turn *t, struct json_object *extra, struct json_object *settings)
+{
+	static const char *const names[] = { "top_p", "frequency_penalty", "presence_penalty", "reasoning_effort" };
+	struct json_object *all = NULL;
+
+	if (settings == NULL || strcmp(t->route.format, "openai") != 0)
+		return extra;
+	if (extra == NULL)
+		all = json_object_new_object();
+	else if (json_object_deep_copy(extra, &all, NULL) != 0)
+		all = NULL;
+	if (json_keep(t->c, all) == NULL)
+		return extra;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (js_get(settings, names[i]) != NULL && js_get(all, names[i]) == NULL)
+			json_object_object_add(all, names[i], json_object_get(js_get(settings, names[i])));
+	return all;
+}
+
 /* The history as this model takes it. */
 static const struct history *
 history_shown(struct turn *t)
@@ -249,15 +273,17 @@ static enum err
 try_route(struct turn *t, const struct llm_sink *sink)
 {
 	struct json_object *mm = js_obj(t->agent.manifest, "model");
+	struct json_object *settings = settings_of(t);
+	int64_t most = js_i64(settings, "max_tokens", 0);
 	bool another = t->route_at + 1 < t->n_routes;
 	struct llm_request rq = {
 		.provider = t->route.provider, .model = t->route.model, .format = t->route.format,
 		.base_url = t->route.base_url, .api_key = t->route.api_key, .system = t->system,
 		.messages = history_shown(t), .tools = t->withhold ? NULL : t->tools,
-		.tools_last = !t->withhold && t->tools != NULL && tools_last(t->tools), .extra = extra_of(t),
-		.max_tokens = t->max_tokens, .stream = t->watched,
+		.tools_last = !t->withhold && t->tools != NULL && tools_last(t->tools), .extra = with_settings(t, extra_of(t), settings),
+		.max_tokens = most > 0 && (most < t->max_tokens || js_bool(settings, "force_max_tokens", false)) ? most : t->max_tokens, .stream = t->watched,
 		.has_temperature = true,
-		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(mm, "temperature", 0.7),
+		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(settings, "temperature", js_f64(mm, "temperature", 0.7)),
 		.timeout_ms = t->route.timeout_ms, .deadline_us = t->ask->deadline_us, .cancel = t->ask->cancel,
 		.hurry_ms = another ? HURRY_MS : 0, .other_key = t->route.pooled,
 		.agent_id = t->agent.id, .session_id = t->session_id, .settings = t->route.settings, .proxy = t->route.proxy,
@@ -312,20 +338,12 @@ skip_resting(struct turn *t)
 	return ERR_UPSTREAM;
 }
 
-/* The same provider with another key, which is not known to be out. */
 static bool
 next_key(struct turn *t)
 {
-	const char *key = t->route.pooled && !t->answer.any_output && !cancelled(t->ask->cancel) &&
-	    (t->answer.error == LLM_RATE_LIMITED || t->answer.error == LLM_AUTH || t->answer.error == LLM_BILLING)
-	    ? pool_pick(t->c, t->route.provider) : NULL;
-	struct llm_answer a;
-
-	if (key == NULL || strcmp(key, t->route.api_key) == 0 || !rest_asks(t->route.provider, key, false, &a))
+	if (cancelled(t->ask->cancel) || !rest_next_key(t->c, &t->route, &t->answer))
 		return false;
-	log_line(LOG_WARN, "rid=%s turn=%s what=next_key provider=%s err=%s", t->c->rid, t->id, t->route.provider,
-	    llm_error_code(t->answer.error));
-	t->route.api_key = t->routes[t->route_at].api_key = key;
+	t->routes[t->route_at].api_key = t->route.api_key;
 	return true;
 }
 

@@ -31,4 +31,22 @@ subtest 'a model by the weight of the question' => sub {
     is "$r->{json}{response} " . $up->chats->[-1]{json}{model}, 'answered mock-model', "where it has no key, the agent's own is asked";
     $api->finish;
 };
+
+subtest 'settings of a model' => sub {
+    my $up = LF->mock(default => { text => 'answered' });
+    $api = LF->start(model => $up);
+    my $id = agent(qq([model]\ntemperature = 0.9\nmax_tokens = 500\n));
+    say_to('hello', $id);
+    is_deeply [ @{ $up->chats->[-1]{json} }{qw(temperature max_tokens top_p)} ], [ 0.9, 500, undef ], 'without them the agent says';
+    $api->put('/api/models/overrides/openai:mock-model', { temperature => 0.1, max_tokens => 100, top_p => 0.5 }, 200);
+    say_to('hello', $id);
+    is_deeply [ @{ $up->chats->[-1]{json} }{qw(temperature max_tokens top_p)} ], [ 0.1, 100, 0.5 ], 'they count over it';
+    $api->put('/api/models/overrides/openai:mock-model', { max_tokens => 4000 }, 200);
+    say_to('hello', $id);
+    is $up->chats->[-1]{json}{max_tokens}, 500, 'a larger limit is not forced';
+    $api->put('/api/models/overrides/openai:mock-model', { max_tokens => 4000, force_max_tokens => JSON::PP::true() }, 200);
+    say_to('hello', $id);
+    is $up->chats->[-1]{json}{max_tokens}, 4000, 'unless that is said';
+    $api->finish;
+};
 done_testing;

@@ -11,6 +11,7 @@
 #include "daemon/live.h"
 #include "daemon/live/openai.h"
 #include "daemon/meter.h"
+#include "daemon/rest.h"
 #include "lib/base/util.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
@@ -101,6 +102,8 @@ agent_turn(struct ctx *c, const struct request *rq, struct agent *a)
 
 /* --- the gateway ----------------------------------------------------------------------------- */
 
+enum { HURRY_MS = 250 };
+
 struct passage { struct completion m; struct metered meter; };
 
 static void
@@ -184,43 +187,109 @@ text_of(struct ctx *c, struct json_object *content)
 	return all != NULL ? ctx_strdup(c, all) : "";
 }
 
-static struct reply
-gateway(struct ctx *c, const struct request *rq, const struct model_route *r)
+/* One provider is asked, with all of its keys. The meter runs for each call. */
+static enum err
+pass(struct ctx *c, const struct request *rq, struct model_route *r, bool another, struct passage *p, struct llm_answer *a)
 {
 	const struct chat_request *in = rq->body_struct;
+	struct llm_sink sink = { .arg = p, .text = on_text, .thinking = on_more, .tool_input = on_arguments };
 	struct cancel *k = ctx_alloc(c, sizeof(*k));
-	struct passage p = { .meter = { .usage = { .agent_id = "gateway", .provider = r->provider, .model = r->model, .channel = "openai" } } };
-	struct llm_sink sink = { .arg = &p, .text = on_text, .thinking = on_more, .tool_input = on_arguments };
-	struct llm_answer a = { 0 };
-	struct llm_request q = {
-		.provider = r->provider, .model = r->model, .format = r->format, .base_url = r->base_url,
-		.api_key = r->api_key, .raw_messages = in->messages, .raw_tools = in->tools,
-		.extra = openai_extra(c, rq->json, true), .stream = in->stream, .cancel = k,
-		.max_tokens = in->max_completion_tokens > 0 ? in->max_completion_tokens : in->max_tokens,
-		.temperature = in->temperature, .has_temperature = in->has_temperature,
-		.timeout_ms = r->timeout_ms, .settings = r->settings, .proxy = r->proxy,
-		.cache_strategy = r->cache_strategy, .cache_hour = r->cache_hour,
-	};
-	struct json_object *calls;
-	struct reply out;
 	enum err e, kept;
 
-	if (k == NULL) {
-		ignore_err(fail(c, ERR_NOMEM, "out of memory"));
-		return reply_fail(c);
+	if (k == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	do {
+		struct llm_request q = {
+			.provider = r->provider, .model = r->model, .format = r->format, .base_url = r->base_url,
+			.api_key = r->api_key, .raw_messages = in->messages, .raw_tools = in->tools,
+			.extra = openai_extra(c, rq->json, true), .stream = in->stream, .cancel = k,
+			.max_tokens = in->max_completion_tokens > 0 ? in->max_completion_tokens : in->max_tokens,
+			.temperature = in->temperature, .has_temperature = in->has_temperature,
+			.timeout_ms = r->timeout_ms, .settings = r->settings, .proxy = r->proxy,
+			.cache_strategy = r->cache_strategy, .cache_hour = r->cache_hour,
+			.hurry_ms = another ? HURRY_MS : 0, .other_key = r->pooled,
+		};
+
+		llm_answer_done(a);
+		*a = (struct llm_answer){ .error = LLM_OK };
+		p->meter = (struct metered){
+			.usage = { .agent_id = "gateway", .provider = r->provider, .model = r->model, .channel = "openai" },
+			.max_tokens = q.max_tokens,
+			.asked = meter_bytes(in->messages) + (in->tools != NULL ? meter_bytes(in->tools) : 0),
+		};
+		if ((e = meter_open(c, &p->meter, NULL)) != ERR_OK)
+			return e;
+		live_on_gone(rq->live, k, CANCEL_GONE);
+		job_db_release(c);
+		e = llm_call(&q, &sink, another && r->retries > 1 ? 1 : r->retries, a);
+		live_on_gone(rq->live, NULL, 0);
+		kept = meter_close(c, &p->meter, e, a);
+		rest_note(c, r->provider, r->api_key, r->pooled, e, a);
+		if (e == ERR_OK)
+			return kept;
+	} while (!cancelled(k) && rest_next_key(c, r, a));
+	return e;
+}
+
+/* Who is asked: the model's provider, then those that the configuration has for everybody. Those without key or address are left out. */
+static size_t
+ways(struct ctx *c, const struct model_route *first, struct model_route **ret)
+{
+	struct json_object *list = c->cfg->fallback_providers;
+	size_t n = list != NULL ? json_object_array_length(list) : 0, have = 1;
+	struct model_route *all = ctx_alloc(c, (n + 1) * sizeof(*all));
+
+	*ret = all;
+	if (all == NULL)
+		return 0;
+	all[0] = *first;
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		const char *provider = js_str_or(o, "provider", ""), *model = js_str(o, "model");
+		struct fault before = c->fault;
+
+		if (model == NULL || model[0] == '\0')
+			model = catalog_default_model(provider);
+		if (model != NULL && provider[0] != '\0' && model_route(c, provider, model, o, &all[have]) == ERR_OK)
+			have++;
+		c->fault = before;
 	}
-	p.meter.max_tokens = q.max_tokens;
-	p.meter.asked = meter_bytes(in->messages) + (in->tools != NULL ? meter_bytes(in->tools) : 0);
+	return have;
+}
+
+static struct reply
+gateway(struct ctx *c, const struct request *rq, const struct model_route *first)
+{
+	const struct chat_request *in = rq->body_struct;
+	struct passage p = { .meter = { .max_tokens = 0 } };
+	struct llm_answer a = { .error = LLM_OK };
+	struct json_object *calls;
+	struct model_route *r;
+	struct reply out;
+	size_t n = ways(c, first, &r);
+	enum err e = ERR_NOMEM;
+
 	completion_init(&p.m, c, rq, in->model);
-	if (meter_open(c, &p.meter, NULL) != ERR_OK)
-		return completion_fail(&p.m);
-	live_on_gone(rq->live, k, CANCEL_GONE);
-	job_db_release(c);
-	e = llm_call(&q, &sink, r->retries, &a);
-	live_on_gone(rq->live, NULL, 0);
-	kept = meter_close(c, &p.meter, e, &a);
-	e = e == ERR_OK ? kept : gateway_failed(c, &a);
+	if (n == 0)
+		ignore_err(fail(c, ERR_NOMEM, "out of memory"));
+	for (size_t i = 0; i < n; i++) {
+		bool another = i + 1 < n;
+
+		llm_answer_done(&a);
+		if (!rest_asks(r[i].provider, r[i].api_key, !another, &a)) {
+			e = ERR_UPSTREAM;
+			continue;
+		}
+		e = pass(c, rq, &r[i], another, &p, &a);
+		if (e == ERR_OK || a.error == LLM_OK || !rest_other_may_serve(&a))
+			break;
+		if (another)
+			log_line(LOG_WARN, "rid=%s what=failover from=%s to=%s err=%s", c->rid, r[i].provider, r[i + 1].provider,
+			    llm_error_code(a.error));
+	}
 	if (e != ERR_OK) {
+		if (a.error != LLM_OK)
+			ignore_err(gateway_failed(c, &a));
 		llm_answer_done(&a);
 		return completion_fail(&p.m);
 	}

@@ -1,0 +1,84 @@
+#!/usr/bin/perl
+# What is remembered of a provider that failed, of a pause that it asked for, and of keys that
+# take turns; by all turns at once, and after a restart.
+use strict;
+use warnings;
+use LF;
+use Test::More;
+
+LF::needed();
+my %env = (LF_LLM_RETRY_MS => 5, LF_SECOND_KEY => 'sk-second');
+my $second = LF->mock(default => { text => 'second' });
+my $limits = qq([provider_request_timeout_secs]\nopenai = 1\n[provider_urls]\nsecond = "@{[$second->url]}"\n);
+my $fallback = qq([[fallback_providers]]\nprovider = "second"\nmodel = "second-model"\napi_key_env = "LF_SECOND_KEY"\n);
+my ($api, $n) = (undef, 0);
+
+sub agent { return $api->post('/api/agents', { manifest_toml => 'name = "f-' . ++$n . "\"\n" . ($_[0] // '') }, 201)->{agent_id} }
+sub say_to { my ($text, $id) = @_; $id //= agent(); return $api->raw(POST => "/api/agents/$id/message", { headers => { 'Content-Type' => 'application/json' }, content => $LF::JSON->encode({ message => $text }) }) }
+
+subtest 'what failed is left alone' => sub {
+    my $fails = LF->mock(default => { status => 502 });
+    $api = LF->start(model => $fails, env => \%env, config => "$limits$fallback");
+    is say_to('hello')->{json}{response}, 'second', 'the next one answers';
+    my $was = @{ $fails->chats };
+    is say_to('hello')->{json}{response}, 'second', 'and again';
+    is scalar(@{ $fails->chats }), $was, 'without asking the first';
+    $api->restart;
+    is say_to('hello')->{json}{response}, 'second', 'after a restart';
+    is scalar(@{ $fails->chats }), $was, 'that is still known';
+    $api->finish;
+    $api = LF->start(model => $fails, env => \%env, config => $limits);
+    is say_to('hello')->{status}, 500, 'who is alone';
+    is say_to('hello')->{status}, 500, 'is asked all the same';
+    is scalar(@{ $fails->chats }), $was + 2, 'each time';
+    say_to('hello') for 1 .. 3;
+    $was = @{ $fails->chats };
+    like say_to('hello')->{json}{error}, qr/in cooldown, retry in \d+ s/, 'but not for ever';
+    is scalar(@{ $fails->chats }), $was, 'then it is not asked';
+    $api->finish;
+};
+
+subtest 'a pause that the provider asks for' => sub {
+    my $busy = LF->mock(default => { status => 429, headers => { 'Retry-After' => 600 } });
+    $api = LF->start(model => $busy, env => \%env, config => "$limits\n[provider_max_retries]\nopenai = 0\n");
+    my $r = say_to('hello');
+    is $r->{status}, 429, 'is told';
+    my $was = @{ $busy->chats };
+    $r = say_to('hello');
+    is "$r->{status} $r->{json}{code}", '429 rate_limited', 'and kept';
+    cmp_ok $r->{headers}{'retry-after'}, '>', 500, 'for as long';
+    is scalar(@{ $busy->chats }), $was, 'by everybody';
+    $api->finish;
+};
+
+subtest 'several keys' => sub {
+    my $keys = LF->mock(default => { text => 'served' }, key => { 'sk-limited' => { status => 429 }, 'sk-poor' => { status => 402 }, 'sk-wrong' => { status => 401 } });
+    my $pool = qq([[credential_pools]]\nprovider = "openai"\nstrategy = "fill_first"\n) . join '', map { qq([[credential_pools.keys]]\napi_key_env = "POOL_$_"\nlabel = "\L$_"\n) } qw(LIMITED POOR WRONG GOOD);
+    my $start = sub { my ($more) = @_; return LF->start(model => $keys, env => { %env, POOL_LIMITED => 'sk-limited', POOL_POOR => 'sk-poor', POOL_WRONG => 'sk-wrong', POOL_GOOD => 'sk-good-1234567890' }, config => $more // $pool) };
+    $api = $start->();
+    is say_to('hello')->{json}{response}, 'served', 'one of them serves';
+    is join(' ', map { $_->{headers}{authorization} =~ s/Bearer sk-//r } @{ $keys->chats }), 'limited poor wrong good-1234567890', 'each was tried once, at once';
+    is say_to('hello')->{json}{response}, 'served', 'again';
+    is scalar(@{ $keys->chats }), 5, 'by the good one';
+    is $api->post('/v1/chat/completions', { model => 'openai/mock-model', messages => [ { role => 'user', content => 'hi' } ] }, 200)->{choices}[0]{message}{content}, 'served', 'straight to a model too';
+    my $p = $api->get('/api/credential-pools', 200)->[0];
+    is_deeply [ @$p{qw(provider strategy available_count total_count)} ], [ 'openai', 'fill_first', 1, 4 ], 'it is seen how they are';
+    my %by = map { $_->{label} => $_ } @{ $p->{credentials} };
+    is $by{wrong}{cooldown_remaining_secs}, 'permanent', 'a refused one rests for good';
+    cmp_ok $by{limited}{cooldown_remaining_secs}, '>', 3500, 'a limited one for an hour';
+    cmp_ok $by{poor}{cooldown_remaining_secs}, '>', 86000, 'one without money for a day';
+    is_deeply [ @{ $by{good} }{qw(key_hint request_count is_exhausted cooldown_remaining_secs)} ], [ '****7890', 3, JSON::PP::false, undef ], 'the good one has served three times';
+    $api->restart;
+    is say_to('hello')->{json}{response}, 'served', 'after a restart';
+    is scalar(@{ $keys->chats }), 7, 'nothing is forgotten';
+    $api->finish;
+    my $round = $pool =~ s/fill_first/round_robin/r =~ s/POOL_(?:LIMITED|POOR|WRONG)/POOL_GOOD_$&/gr;
+    my $was = @{ $keys->chats };
+    $api = LF->start(model => $keys, env => { %env, map { ("POOL_GOOD_POOL_$_" => 'sk-' . lc $_ . '-good', POOL_GOOD => 'sk-good') } qw(LIMITED POOR WRONG) }, config => $round);
+    say_to('hello') for 1 .. 8;
+    my %used;
+    $used{ $_->{headers}{authorization} }++ for @{ $keys->chats }[ $was .. $was + 7 ];
+    is_deeply [ sort values %used ], [ 2, 2, 2, 2 ], 'or each in its turn';
+    $api->finish;
+};
+done_testing;
