@@ -13,7 +13,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/caller.h"
 
-enum { BATCH = 400, SEARCH_ADDS = 5000, PAGE_MAX = 500, SEEN_MAX = 10000 };
+enum { BATCH = 400, SEARCH_ADDS = 5000, PAGE_MAX = 500, OFFSET_MAX = 5000, HITS_MAX = 5000 };
 
 /* --- the words of a message ------------------------------------------------------------- */
 
@@ -204,15 +204,38 @@ search_catch_up(struct ctx *c, size_t most, bool *ret_more)
 
 /* --- asking it ----------------------------------------------------------------------------- */
 
+/* Around the match, and whether a turn runs there. */
 static enum err
-write_snippet(struct ctx *c, const char *words, int64_t id, struct jw *w)
+write_rest(struct ctx *c, const char *words, int64_t id, const char *session_id, struct jw *w)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT snippet(search_text, 0, '', '', '\xe2\x80\xa6', 24) AS snippet"
 	    " FROM search_text WHERE search_text MATCH ? AND rowid = ?"));
+	SCOPED_STMT turn = db_prepare(c->db, SQL("SELECT 1 FROM turn WHERE session_id = ? AND ended_ms IS NULL"
+	    " AND state = 'running' LIMIT 1"));
 
 	bind_text(st, words);
 	bind_i64(st, id);
 	jw_str(w, "snippet", db_step(st) ? col_text(c, st, "snippet") : "");
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	bind_text(turn, session_id);
+	jw_bool(w, "active", db_step(turn));
+	return db_exec(turn) == ERR_OK ? ERR_OK : fail_db(c, turn);
+}
+
+struct hit { const char *session_id, *agent_id; };
+
+/* Whose words they are; nobody's when the session has gone. */
+static enum err
+look_up(struct ctx *c, int64_t id, struct hit *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT s.id, s.agent_id FROM search_doc d JOIN session s ON s.id = d.session_id"
+	    " WHERE d.id = ?"));
+
+	bind_i64(st, id);
+	*ret = (struct hit){ 0 };
+	if (db_step(st))
+		*ret = (struct hit){ col_text(c, st, "id"), col_text(c, st, "agent_id") };
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
@@ -226,39 +249,51 @@ seen(const char **ids, size_t n, const char *id)
 	return false;
 }
 
+/* To rank a word that is everywhere takes a second for a million messages: of many the newest are enough. */
+static struct stmt *
+hits_of(struct ctx *c, const struct search_ask *a)
+{
+	const char *author = caller_scope(c);
+	bool some = a->agent_id != NULL || author != NULL;
+	struct stmt *st = some ? db_prepare(c->db, SQL("SELECT id, best FROM (SELECT t.rowid AS id, t.rank AS best FROM search_text t"
+	    " JOIN search_doc d ON d.id = t.rowid JOIN session s ON s.id = d.session_id JOIN agent g ON g.id = s.agent_id"
+	    " WHERE search_text MATCH ?1 AND s.agent_id = coalesce(?3, s.agent_id)"
+	    " AND lower(g.author) = lower(coalesce(?4, g.author)) ORDER BY t.rowid DESC LIMIT ?2) ORDER BY best, id DESC"))
+	    : db_prepare(c->db, SQL("SELECT id, best FROM (SELECT rowid AS id, rank AS best FROM search_text"
+	    " WHERE search_text MATCH ?1 ORDER BY rowid DESC LIMIT ?2) ORDER BY best, id DESC"));
+
+	bind_text(st, a->words);
+	bind_i64(st, HITS_MAX);
+	if (some) {
+		bind_text(st, a->agent_id);
+		bind_text(st, author);
+	}
+	return st;
+}
+
 static enum err
 write_hits(struct ctx *c, const struct search_ask *a, struct jw *w, size_t *ret_seen)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT t.rowid AS id, t.rank AS rank, d.session_id, s.agent_id,"
-	    " CASE WHEN EXISTS (SELECT 1 FROM turn u WHERE u.session_id = s.id AND u.ended_ms IS NULL AND u.state = 'running')"
-	    " THEN 1 ELSE 0 END AS active"
-	    " FROM search_text t JOIN search_doc d ON d.id = t.rowid JOIN session s ON s.id = d.session_id"
-	    " JOIN agent g ON g.id = s.agent_id WHERE search_text MATCH ?1 AND s.agent_id = coalesce(?2, s.agent_id)"
-	    " AND lower(g.author) = lower(coalesce(?3, g.author)) ORDER BY t.rank"));
+	SCOPED_STMT st = hits_of(c, a);
 	size_t most = (size_t)(a->limit + a->offset), n = 0;
 	const char **ids = ctx_alloc(c, (most + 1) * sizeof(*ids));
 	enum err e = ids == NULL ? fail(c, ERR_NOMEM, "out of memory") : ERR_OK;
 
-	bind_text(st, a->words);
-	bind_text(st, a->agent_id);
-	bind_text(st, caller_scope(c));
 	while (e == ERR_OK && n <= most && db_step(st)) {
-		const char *id = col_text(c, st, "session_id");
+		struct hit h;
 
-		if (id == NULL)
-			return fail(c, ERR_NOMEM, "out of memory");
-		if (seen(ids, n, id))
+		e = look_up(c, col_i64(st, "id"), &h);
+		if (e != ERR_OK || h.session_id == NULL || seen(ids, n < most ? n : most, h.session_id))
 			continue;
 		if (n < most)
-			ids[n] = id;
+			ids[n] = h.session_id;
 		if (n++ < (size_t)a->offset || n > most)
 			continue;
 		jw_object(w, NULL);
-		jw_str(w, "session_id", id);
-		jw_str(w, "agent_id", col_text(c, st, "agent_id"));
-		jw_f64(w, "rank", col_f64(st, "rank"));
-		jw_bool(w, "active", col_i64(st, "active") != 0);
-		e = write_snippet(c, a->words, col_i64(st, "id"), w);
+		jw_str(w, "session_id", h.session_id);
+		jw_str(w, "agent_id", h.agent_id);
+		jw_f64(w, "rank", col_f64(st, "best"));
+		e = write_rest(c, a->words, col_i64(st, "id"), h.session_id, w);
 		jw_end(w);
 	}
 	*ret_seen = n;
@@ -280,7 +315,7 @@ search_write_page(struct ctx *c, const struct search_ask *ask, struct jw *w)
 	else if (e != ERR_OK)
 		return e;
 	a.limit = a.limit < 0 ? 0 : a.limit > PAGE_MAX ? PAGE_MAX : a.limit;
-	a.offset = a.offset < 0 ? 0 : a.offset > SEEN_MAX ? SEEN_MAX : a.offset;
+	a.offset = a.offset < 0 ? 0 : a.offset > OFFSET_MAX ? OFFSET_MAX : a.offset;
 	jw_object(w, NULL);
 	jw_array(w, "items");
 	if ((e = write_hits(c, &a, w, &n)) != ERR_OK)
