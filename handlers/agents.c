@@ -45,7 +45,8 @@ agents_show(struct ctx *c, const struct request *rq)
 struct reply
 agents_session(struct ctx *c, const struct request *rq)
 {
-	const struct session_query *q = rq->query;
+	const struct history_query *q = rq->query;
+	const struct session_part part = { .limit = q->limit, .before = q->before };
 	struct jw *w = reply_open(c);
 	struct agent a;
 	char id[37];
@@ -55,7 +56,7 @@ agents_session(struct ctx *c, const struct request *rq)
 	if (q->session_id != NULL && session_id_of(c, q->session_id, id) != ERR_OK)
 		return reply_fail(c);
 	if (request_agent(c, rq, &a) != ERR_OK ||
-	    session_write_history(c, &a, q->session_id != NULL ? id : NULL, w) != ERR_OK)
+	    session_write_history(c, &a, q->session_id != NULL ? id : NULL, &part, w) != ERR_OK)
 		return reply_fail(c);
 	return reply_json(c, 200, w);
 }

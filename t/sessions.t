@@ -46,6 +46,26 @@ subtest 'all of them' => sub {
     $api->get("/api/sessions?$_=x", 400) for qw(limit offset);
 };
 
+subtest 'a part of a long one' => sub {
+    my @said = map { { role => $_ % 2 ? 'user' : 'assistant', content => "number $_" } } 1 .. 9;
+    push @said, { role => 'assistant', content => [ { type => 'tool_use', id => 'call-1', name => 'system_time', input => {} } ] },
+        { role => 'user', content => [ { type => 'tool_result', tool_use_id => 'call-1', content => 'noon' } ] };
+    my $id = $api->post("/api/agents/$ada/sessions/import", { version => 1, messages => \@said }, 200)->{session_id};
+    my $part = sub { my ($q) = @_; return $api->get("/api/agents/$ada/session?session_id=$id$q", 200) };
+    my $words = sub { return join ',', map { $_->{content} =~ /(\d+)/ } @{ $part->(@_)->{messages} } };
+    is $words->(''), '1,2,3,4,5,6,7,8,9', 'all of it';
+    is $words->('&limit=4'), '8,9', 'the newest four messages, two of them a call and its result';
+    is $words->('&limit=3&before=8'), '5,6,7', 'those before';
+    is $words->('&limit=3&before=3'), '1,2', 'the first';
+    is $words->('&limit=3&before=1'), '', 'before it is nothing';
+    is $words->('&before=3'), '1,2', 'all before one';
+    is $words->('&limit=3&before=99'), '9', 'as if at the end';
+    my ($call) = grep { $_->{tools} } @{ $part->('&limit=2&before=11')->{messages} };
+    is $call->{tools}[0]{result}, 'noon', 'a call has its result, also from the next part';
+    is $part->('&limit=1')->{$_}, $part->('')->{$_}, "$_ is of all of it" for qw(message_count context_window_tokens);
+    $api->get("/api/agents/$ada/session?$_", 400) for qw(limit=x before=x before=-1 limit=-1);
+};
+
 subtest 'one of them' => sub {
     my $id = fresh($ada);
     say_to($ada, 'hello', $id);

@@ -17,6 +17,8 @@ struct agents_query {
 };
 extern const struct schema agents_query;
 
+struct history_query { const char *session_id; int64_t limit, before; };
+extern const struct schema history_query;
 struct session_query {
 	const char *session_id;                 /* any text: the handler says invalid_session_id */
 };

@@ -13,6 +13,16 @@ const struct schema session_query = {
 	.name = "SessionQuery", .fields = session_query_fields, .bytes = sizeof(struct session_query),
 };
 
+static const struct field history_query_fields[] = {
+	F_STR(struct history_query, session_id, .doc = "UUID; the current session when absent"),
+	F_I64(struct history_query, limit, .doc = "at most so many messages, the newest; all when absent"),
+	F_I64(struct history_query, before, .doc = "those before the message of this number; the first one is 1"),
+	F_END
+};
+const struct schema history_query = {
+	.name = "HistoryQuery", .fields = history_query_fields, .bytes = sizeof(struct history_query),
+};
+
 static const struct field session_request_fields[] = {
 	F_STR(struct session_request, label, .flags = FF_NULLABLE,
 	    .doc = "1 to 128 letters, digits, blanks, - and _"),

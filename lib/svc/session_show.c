@@ -79,8 +79,9 @@ add_line(struct ctx *c, struct history *h, struct stmt *st, size_t *cap)
 }
 
 static enum err
-load_lines(struct ctx *c, const char *session_id, struct history *h)
+load_lines(struct ctx *c, const char *session_id, const struct session_part *part, struct history *h)
 {
+	int64_t end = part->before > 0 ? part->before : INT64_MAX;
 	size_t cap = 0;
 	enum err e;
 
@@ -89,13 +90,18 @@ load_lines(struct ctx *c, const char *session_id, struct history *h)
 		return fail(c, ERR_NOMEM, "out of memory");
 
 	SCOPED_STMT st = db_prepare(c->db,
-	    SQL("SELECT role, content, created_ms FROM message WHERE session_id = ? "
-	    "ORDER BY seq LIMIT 20000"));
+	    SQL("SELECT seq, role, content, created_ms FROM message WHERE session_id = ? "
+	    "AND seq >= ? AND seq <= ? ORDER BY seq LIMIT 20000"));
 
 	bind_text(st, session_id);
-	while (h->n < MESSAGES_MAX && db_step(st))
-		if ((e = add_line(c, h, st, &cap)) != ERR_OK)
+	bind_i64(st, part->limit > 0 && end - part->limit > 0 ? end - part->limit : 0);
+	bind_i64(st, end);
+	while (h->n < MESSAGES_MAX && db_step(st)) {
+		if (col_i64(st, "seq") == end)          /* the next part's first: only for its results of our last calls */
+			gather_results(h, json_stored(c, col_text(c, st, "content")));
+		else if ((e = add_line(c, h, st, &cap)) != ERR_OK)
 			return e;
+	}
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
@@ -253,14 +259,14 @@ write_lines(struct jw *w, const struct history *h)
 struct head {
 	bool found;
 	const char *label, *summary;
-	int64_t message_count;
+	int64_t message_count, bytes;
 };
 
 static enum err
 load_head(struct ctx *c, const char *agent_id, const char *session_id, struct head *ret)
 {
 	SCOPED_STMT st = db_prepare(c->db,
-	    SQL("SELECT label, summary, message_count FROM session WHERE id = ? AND agent_id = ?"));
+	    SQL("SELECT label, summary, message_count, bytes FROM session WHERE id = ? AND agent_id = ?"));
 
 	bind_text(st, session_id);
 	bind_text(st, agent_id);
@@ -270,13 +276,16 @@ load_head(struct ctx *c, const char *agent_id, const char *session_id, struct he
 			.label = col_text(c, st, "label"),
 			.summary = col_text(c, st, "summary"),
 			.message_count = col_i64(st, "message_count"),
+			.bytes = col_i64(st, "bytes"),
 		};
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
 enum err
-session_write_history(struct ctx *c, const struct agent *a, const char *session_id, struct jw *w)
+session_write_history(struct ctx *c, const struct agent *a, const char *session_id, const struct session_part *asked,
+    struct jw *w)
 {
+	struct session_part part = *asked;
 	const char *id = session_id != NULL ? session_id : a->session_id;
 	struct history h = { 0 };
 	struct head head = { 0 };
@@ -287,13 +296,15 @@ session_write_history(struct ctx *c, const struct agent *a, const char *session_
 	if (!head.found && session_id != NULL)
 		return fail_code(c, ERR_NOT_FOUND, "session_agent_mismatch",
 		    "session not found for this agent");
-	if (head.found && (e = load_lines(c, id, &h)) != ERR_OK)
+	if (part.limit > 0 && (part.before <= 0 || part.before > head.message_count))
+		part.before = head.message_count + 1;
+	if (head.found && (e = load_lines(c, id, &part, &h)) != ERR_OK)
 		return e;
 	jw_object(w, NULL);
 	jw_str(w, "session_id", id);
 	jw_str(w, "agent_id", a->id);
 	jw_i64(w, "message_count", head.message_count);
-	jw_i64(w, "context_window_tokens", (int64_t)((h.bytes + 3) / 4));
+	jw_i64(w, "context_window_tokens", (head.bytes + 3) / 4);
 	jw_str(w, "label", head.label);
 	write_lines(w, &h);
 	jw_str(w, "compacted_summary", head.summary);
