@@ -17,7 +17,8 @@ enum { FINISH_TRIES = 6 };
 static enum err
 touch_agent(struct turn *t)
 {
-	SCOPED_STMT st = db_prepare(t->c->db, SQL("UPDATE agent SET last_active_ms = ?, has_processed = 1 WHERE id = ?"));
+	SCOPED_STMT st = db_prepare(t->c->db, SQL("UPDATE agent SET last_active_ms = ?1, has_processed = 1 WHERE id = ?2"
+	    " AND (last_active_ms < ?1 - 250 OR has_processed = 0)"));      /* its row is a page of its own */
 
 	bind_i64(st, clock_ms());
 	bind_text(st, t->agent.id);

@@ -285,7 +285,7 @@ enum err
 session_write_history(struct ctx *c, const struct agent *a, const char *session_id, const struct session_part *asked,
     struct jw *w)
 {
-	struct session_part part = *asked;
+	struct session_part part = asked != NULL ? *asked : (struct session_part){ 0 };
 	const char *id = session_id != NULL ? session_id : a->session_id;
 	struct history h = { 0 };
 	struct head head = { 0 };

@@ -10,7 +10,7 @@ struct session_part { int64_t limit, before; };
 
 /*
  * The history of a session, or of the agent's current one (session_id NULL), as
- * one object. NOT_FOUND session_agent_mismatch for a session of another agent.
+ * one object; part NULL: all of it. NOT_FOUND session_agent_mismatch for a session of another agent.
  */
 enum err session_write_history(struct ctx *, const struct agent *, const char *session_id,
     const struct session_part *, struct jw *) MUST_CHECK;

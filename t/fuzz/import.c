@@ -85,7 +85,7 @@ use(struct ctx *c, const struct agent *a, const char *id)
 	written(&out);
 	buf_clear(&out);
 	w = (struct jw)JW_INIT(&out);
-	if (session_write_history(c, a, id, &w) != ERR_OK)
+	if (session_write_history(c, a, id, NULL, &w) != ERR_OK)
 		abort();
 	written(&out);
 	if (messages_load(c, id, 100, &h) != ERR_OK)

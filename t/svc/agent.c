@@ -147,7 +147,7 @@ history(struct ctx *c)
 	store_message(c, ADA_SESSION, 4, "user", "[{\"type\":\"image\",\"media_type\":\"image/png\",\"data\":\"AA==\"},{\"type\":\"new\"}]");
 	store_message(c, ADA_SESSION, 5, "assistant", "broken");
 	ok(agent_load(c, ADA, &a) == ERR_OK, "the agent is there");
-	is_int(session_write_history(c, &a, NULL, &w), ERR_OK, "its history is written");
+	is_int(session_write_history(c, &a, NULL, NULL, &w), ERR_OK, "its history is written");
 	ok(json_check(b.p, b.len, 32, NULL) == ERR_OK, "as JSON");
 	o = json_stored(c, b.p);
 	is_int(js_i64(o, "message_count", 0), 5, "all stored messages are counted");
@@ -161,12 +161,12 @@ history(struct ctx *c)
 	ok(js_bool(t, "is_error", false) && strstr(b.p, "\"n\":0.7") != NULL, "with its fate and its input");
 	is_str(js_str(json_object_array_get_idx(js_arr(o, "messages"), 2), "content"), "[Image]", "an image is noted");
 	buf_clear(&b);
-	is_int(session_write_history(c, &a, BEA, &w), ERR_NOT_FOUND, "a session of another agent is refused");
+	is_int(session_write_history(c, &a, BEA, NULL, &w), ERR_NOT_FOUND, "a session of another agent is refused");
 	is_str(c->fault.code, "session_agent_mismatch", "with its code");
 	ok(agent_load(c, BEA, &a) == ERR_OK, "an agent that never spoke");
 	buf_clear(&b);
 	w = (struct jw)JW_INIT(&b);
-	is_int(session_write_history(c, &a, NULL, &w), ERR_OK, "has an empty history");
+	is_int(session_write_history(c, &a, NULL, NULL, &w), ERR_OK, "has an empty history");
 	ok(strstr(b.p, "\"messages\":[]") != NULL, "which is a list");
 }
 
