@@ -116,7 +116,8 @@ route_manners(struct ctx *c, bool is_default, struct json_object *mm, struct mod
 	struct json_object *cache = js_obj(c->cfg->raw, "prompt_cache");
 	const char *proxy = js_str(js_obj(c->cfg->raw, "provider_proxy_urls"), r->provider);
 
-	r->proxy = proxy != NULL && proxy[0] != '\0' ? proxy : NULL;
+	/* a password in it is not in this copy of the configuration */
+	r->proxy = proxy != NULL && proxy[0] != '\0' && strstr(proxy, "***@") == NULL ? proxy : NULL;
 	r->cache_strategy = js_bool(c->cfg->raw, "prompt_caching", true) ? js_str(cache, "strategy") : "disabled";
 	r->cache_hour = js_i64(cache, "cache_ttl_hint_secs", 300) >= CACHE_HOUR_FROM_S;
 	r->extra = mm == NULL ? NULL : add_members(c, add_members(c, NULL, dflt), mm);

@@ -397,7 +397,7 @@ anthropic_write_body(const struct llm_request *rq, const struct quirks *quirks, 
 	bool system, tools, any;
 	unsigned messages = marked_messages(rq, &system, &tools);
 	struct body b = { .w = JW_INIT(out), .rq = rq, .quirks = quirks, .marks = MARKS_MAX,
-	    .thinks = wish_thinking(rq) >= THINKING_MIN && wish_mine(rq, "thinking"),
+	    .thinks = wish_thinking(rq) >= THINKING_MIN && !quirks->no_thinking && wish_mine(rq, "thinking"),
 	    .mark = rq->cache_hour ? "{\"type\":\"ephemeral\",\"ttl\":\"1h\"}" : "{\"type\":\"ephemeral\"}" };
 
 	jw_object(&b.w, NULL);
@@ -470,6 +470,8 @@ heal(struct outgoing *o, int status, const char *body)
 		q->max_tokens = limit;
 		return true;
 	}
+	if (!q->no_thinking && wish_thinking(o->rq) >= THINKING_MIN && has_substr_ci(body, "thinking"))
+		return q->no_thinking = true;
 	if (!q->no_temperature && o->rq->has_temperature && has_substr_ci(body, "temperature"))
 		return q->no_temperature = true;
 	return false;

@@ -132,7 +132,8 @@ blot(char *p, size_t n)
 static size_t
 key_length(const char *p)
 {
-	static const char *const marks[] = { "sk-", "key-", "sk_", "gsk_", "xai-", "AIza", "pk-", "hf_", "nvapi-" };
+	static const char *const marks[] = { "sk-", "key-", "sk_", "gsk_", "xai-", "AIza", "pk-", "hf_", "nvapi-",
+		"ghp_", "gho_", "ghu_", "github_pat_", "ya29.", "AKIA", "ASIA", "eyJ" };
 	size_t n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.*");
 
 	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
