@@ -64,6 +64,7 @@ check_PROGRAMS += t/agent/tools
 check_PROGRAMS += t/svc/config
 check_PROGRAMS += t/svc/vault
 check_PROGRAMS += t/llm/decode
+check_PROGRAMS += t/llm/matrix
 check_PROGRAMS += t/llm/embed
 check_PROGRAMS += t/llm/cli
 check_PROGRAMS += t/llm/responses
