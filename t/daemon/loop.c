@@ -145,6 +145,34 @@ pieces(struct ctx *c, const struct request *rq)
 	return reply_streamed(c);
 }
 
+/* Reads its body as it comes, slower than it comes. */
+static _Atomic long taken;
+
+static struct reply
+swallow(struct ctx *c, const struct request *rq)
+{
+	char part[65536], text[32];
+	ssize_t n;
+	long all = 0;
+
+	job_db_release(c);
+	while ((n = live_read(rq->live, part, sizeof(part))) > 0) {
+		all += n;
+		usleep(500);
+	}
+	atomic_store(&taken, n < 0 ? -all - 1 : all);
+	snprintf(text, sizeof(text), "%ld of %zu", all, rq->body_bytes);
+	return reply_words(c, 200, "took", text, NULL);
+}
+
+static struct reply
+lazy(struct ctx *c, const struct request *rq)
+{
+	(void)rq;
+	ignore_err(fail(c, ERR_BAD_REQUEST, "not this one"));
+	return reply_fail(c);
+}
+
 static const struct schema any = { .name = "Any", .flags = SF_ANY };
 #define ROW(v, p, h, ...) { .verb = v, .path = p, .role = PUBLIC, .runs = LIVE, .handler = h, .group = "t", __VA_ARGS__ }
 const struct route routes[] = {
@@ -156,6 +184,8 @@ const struct route routes[] = {
 	ROW(GET, "/api/forever", forever, .flags = RT_STREAM),
 	ROW(POST, "/api/paced", paced, .flags = RT_STREAM),
 	ROW(GET, "/api/flood", flood, .flags = RT_STREAM),
+	ROW(POST, "/api/upload", swallow, .flags = RT_UPLOAD),
+	ROW(POST, "/api/lazy/upload", lazy, .flags = RT_UPLOAD),
 	ROW(GET, "/api/pieces", pieces, .flags = RT_STREAM),
 };
 const size_t n_routes = ARRAY_LEN(routes);
@@ -454,6 +484,53 @@ test_streams(void)
 	close(fd);
 }
 
+static bool
+write_all(int fd, size_t n)
+{
+	static const char zeros[65536];
+
+	while (n > 0) {
+		ssize_t w = write(fd, zeros, n < sizeof(zeros) ? n : sizeof(zeros));
+
+		if (w <= 0)
+			return false;
+		n -= (size_t)w;
+	}
+	return true;
+}
+
+static void
+test_uploads(void)
+{
+	int fd = dial(front);
+	char c;
+
+	say(fd, "POST", "/api/upload", "Content-Length: 5\r\n", "abcde");
+	is_int(hear(fd), 200, "a handler may read its body itself");
+	ok(strstr(got, "5 of 5") != NULL, "all of it");
+	say(fd, "POST", "/api/upload", "Content-Length: 4000000\r\n", "");
+	ok(write_all(fd, 4000000), "one that is larger than bodies may be");
+	is_int(hear(fd), 200, "comes too, on the same connection");
+	ok(strstr(got, "4000000 of 4000000") != NULL, "whole, though it came faster than it was read");
+	say(fd, "GET", "/api/hello", "", "");
+	is_int(hear(fd), 200, "which goes on");
+	say(fd, "POST", "/api/lazy/upload", "Content-Length: 3000000\r\n", "");
+	is_int(hear(fd), 400, "one that is refused is answered at once");
+	ok(strstr(got, "Connection: close") != NULL, "and ends its connection");
+	ok(write_all(fd, 2000000), "which takes what comes until the other end has understood");
+	ok(write_all(fd, 1000000) && read(fd, &c, 1) <= 0, "and closes when that is all");
+	close(fd);
+	fd = dial(front);
+	say(fd, "POST", "/api/upload", "Content-Length: 1000\r\n", "");
+	ok(write_all(fd, 999), "one that breaks off");
+	usleep(50000);
+	close(fd);
+	for (int i = 0; i < 100 && atomic_load(&taken) != -1000; i++)
+		usleep(20000);
+	is_int(atomic_load(&taken), -1000, "is known to have");
+	is_int(ask("POST", "/api/upload", "Content-Length: 0\r\n", ""), 200, "an empty one is no body");
+}
+
 /* libwebsockets 4.1 mistakes the head of an early request for its body; so none is looked at. */
 static void
 test_too_early(void)
@@ -740,6 +817,7 @@ main(int argc, char **argv)
 	pthread_create(&id, NULL, run, &left);
 	test_requests();
 	test_refusals();
+	test_uploads();
 	test_too_early();
 	test_streams();
 	test_ws_frames();
