@@ -8,7 +8,7 @@ use LF::WS;
 use MIME::Base64 qw(decode_base64 encode_base64);
 use Test::More;
 
-my $up = LF->mock;
+my $up = LF->mock(when => [ [ 'SLOW-ONE' => { text => 'slow', delay => 2 } ] ]);
 my $bin = File::Temp->newdir('lf-bin-XXXXXXXX', TMPDIR => 1);
 open my $fh, '>', "$bin/pdftotext" or die;
 print $fh <<'SH';
@@ -147,6 +147,21 @@ subtest 'a side question and an unkept one' => sub {
     $api->post("/api/agents/$ada/message", { message => 'look', attachments => [ { file_id => $id } ], $_ => JSON::PP::true() }, 200) for qw(ephemeral incognito);
     is seen()->[1]{image_url}{url}, url(), 'see the picture';
     is $files->(), $before, 'and keep none';
+};
+
+subtest 'a question that waits when the daemon is killed' => sub {
+    my $s = fresh();
+    my $id = upload($PNG, 'image/png', 'dot.png');
+    my $n = @{ $up->chats };
+    my $first = $api->later("/api/agents/$ada/message", { message => 'SLOW-ONE', session_id => $s });
+    $up->wait_chats($n + 1);
+    my $second = $api->later("/api/agents/$ada/message", { message => 'and this?', session_id => $s, attachments => [ { file_id => $id } ] });
+    ok $api->wait_for(sub { my @f = glob $api->home . '/workspaces/agents/ada/uploads/' . substr($id, 0, 8) . '-*'; @f > 0 }), 'it has been read';
+    select undef, undef, undef, 0.3;
+    kill 'KILL', @{ $api->processes->{librefangd} };
+    ok $api->wait_for(sub { my ($c) = grep { $_->{body} =~ /and this\?/ } @{ $up->chats }; $c && $c->{body} =~ /image_url/ }, 20), 'is asked afterwards, with its picture';
+    ok $api->wait_for(sub { my $h = history($s); @$h == 4 && $h->[2]{images} }, 10), 'and shows it';
+    $_->close for $first, $second;
 };
 
 $api->finish;
