@@ -19,13 +19,21 @@ add(struct hand *h)
 
 	pthread_mutex_lock(&crew.mu);
 	for (const struct hand *o = crew.all; o != NULL && !found; o = o->next)
-		found = strcmp(o->id, h->id) == 0;
+		found = !o->let_go && strcmp(o->id, h->id) == 0;
 	if (!found) {
 		h->next = crew.all;
 		crew.all = h;
 	}
 	pthread_mutex_unlock(&crew.mu);
 	return !found;
+}
+
+void
+crew_let_go(struct hand *h)
+{
+	pthread_mutex_lock(&crew.mu);
+	h->let_go = true;
+	pthread_mutex_unlock(&crew.mu);
 }
 
 static void

@@ -9,6 +9,7 @@
 struct hand {
 	struct hand *next;
 	char id[37];                    /* what it works on */
+	bool let_go;
 	int64_t at_ms;                  /* as was said at the start */
 	enum lane lane;
 	struct cancel cancel;
@@ -22,4 +23,6 @@ struct hand {
  */
 bool crew_start(const char *id, int64_t at_ms, enum lane, const struct config *, void (*fn)(struct hand *, struct background *),
     void (*after)(void)) MUST_CHECK;
+/* The hand goes on, and somebody else may begin on the same thing. */
+void crew_let_go(struct hand *);
 #endif

@@ -57,6 +57,16 @@ claim(struct ctx *c, void *arg, const char *turn_id)
 	return schedule_claim(c, w->agent.id, &w->slot, w->next_ms);
 }
 
+/* The slot is the turn's; the next one may come while it runs. */
+static void
+claimed(void *arg)
+{
+	struct work *w = arg;
+
+	crew_let_go(w->hand);
+	schedule_look();
+}
+
 /* After this slot, and after this moment: what was missed meanwhile is one slot, not many. */
 static int64_t
 next_slot(const struct work *w)
@@ -170,7 +180,7 @@ run_turn(struct work *w)
 	struct turn_ask ask = {
 		.agent_id = w->agent.id, .agent = &w->agent, .text = text_of(w), .session_id = session_of(w),
 		.origin = "autonomous", .channel = "autonomous", .event_depth = (unsigned)w->slot.depth, .lane = w->hand->lane,
-		.claim = claim, .claim_arg = w, .cancel = &w->hand->cancel,
+		.claim = claim, .claimed = claimed, .claim_arg = w, .cancel = &w->hand->cancel,
 		.deadline_us = w->plan.kind == PLAN_PROACTIVE ? clock_mono_us() + (int64_t)FIRE_S * 1000000 : 0,
 	};
 	struct turn_answer a;

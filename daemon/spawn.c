@@ -105,8 +105,8 @@ agent_spawn(struct ctx *c, const struct spawn *s, char ret_id[static 37], const 
 	if (s->parent_id != NULL && (e = check_parent(c, s->parent_id, m)) != ERR_OK)
 		return e;
 	uuid4(child);
-	a = (struct agent_new){ .id = s->parent_id != NULL ? child : NULL, .depth = s->depth, .name = js_str_or(m, "name", "unnamed"), .manifest_toml = toml, .manifest = m,
-		.template_name = s->toml == NULL ? s->template_name : NULL, .parent_id = s->parent_id };
+	a = (struct agent_new){ .id = s->parent_id != NULL ? child : NULL, .depth = s->depth,
+		.name = js_str_or(m, "name", "unnamed"), .manifest_toml = toml, .manifest = m, .template_name = s->toml == NULL ? s->template_name : NULL, .parent_id = s->parent_id };
 	if ((e = agent_insert(c, &a, ret_id)) != ERR_OK)
 		return e;
 	*ret_name = a.name;

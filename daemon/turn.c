@@ -284,6 +284,8 @@ accept_now(struct turn *t)
 	if (e == ERR_OK)
 		e = turn_commit(t, &tx);
 	t->accepted = e == ERR_OK;
+	if (t->accepted && t->ask->claimed != NULL)
+		t->ask->claimed(t->ask->claim_arg);
 	return e;
 }
 
@@ -298,6 +300,8 @@ accept_later(struct turn *t)
 	if (e == ERR_OK)
 		e = turn_commit(t, &tx);
 	t->accepted = e == ERR_OK;
+	if (t->accepted && t->ask->claimed != NULL)
+		t->ask->claimed(t->ask->claim_arg);
 	return e;
 }
 
@@ -549,6 +553,35 @@ answer_waiting(struct ctx *c, const struct turn_ask *ask, struct turn_answer *ou
 	return e == ERR_OK ? turn_take_up(c, &row, ask, out) : e;
 }
 
+/* --- how many at once --------------------------------------------------------------------------- */
+
+static _Atomic unsigned asked;          /* turns that somebody outside waits for */
+
+static bool
+waited_for(const struct turn *t)
+{
+	return t->ask->lane == LANE_NONE && t->ask->chain == NULL;
+}
+
+/* [turn] max_threads: what is left of the threads serves those who look, and stop. */
+static enum err
+take_place(struct turn *t)
+{
+	if (!waited_for(t) || atomic_fetch_add(&asked, 1) < t->c->cfg->turn_threads)
+		return ERR_OK;
+	atomic_fetch_sub(&asked, 1);
+	ignore_err(fail_code(t->c, ERR_UNAVAILABLE, "overloaded", "Too many turns run at once"));
+	t->c->fault.retry_after_s = 2;
+	return ERR_UNAVAILABLE;
+}
+
+static void
+give_place(struct turn *t)
+{
+	if (waited_for(t))
+		atomic_fetch_sub(&asked, 1);
+}
+
 enum err
 turn_run(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 {
@@ -563,12 +596,15 @@ turn_run(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 	uuid7(t->id);
 	if ((e = prepare(t)) != ERR_OK || suspended(t) || (e = turn_files(t)) != ERR_OK)
 		return e;
+	if ((e = take_place(t)) != ERR_OK)
+		return e;
 	e = enter(t);
 	if (shm != NULL)
 		atomic_fetch_add(&shm->turns_running, 1);
 	if (e == ERR_OK)
 		e = turn_loop(t);
 	e = finish_or_give_up(t, e);
+	give_place(t);
 	if (shm != NULL)
 		atomic_fetch_sub(&shm->turns_running, 1);
 	report(t);

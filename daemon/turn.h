@@ -66,6 +66,7 @@ struct turn_ask {
 	enum lane lane;                 /* whose permit is held for it; LANE_NONE: somebody waits */
 	/* What it is the answer to, done with in the transaction that accepts it; an error refuses it. NULL: nothing. */
 	enum err (*claim)(struct ctx *, void *arg, const char *turn_id);
+	void (*claimed)(void *arg);     /* that transaction is committed; NULL: nobody wants to know */
 	void *claim_arg;
 	struct turn_sink sink;
 	struct cancel *cancel;          /* the caller's; never NULL */

@@ -14,8 +14,8 @@
 
 enum { FINISH_TRIES = 6 };
 
-static enum err
-touch_agent(struct turn *t)
+enum err
+turn_touch(struct turn *t)
 {
 	SCOPED_STMT st = db_prepare(t->c->db, SQL("UPDATE agent SET last_active_ms = ?1, has_processed = 1 WHERE id = ?2"
 	    " AND (last_active_ms < ?1 - 250 OR has_processed = 0)"));      /* its row is a page of its own */
@@ -87,7 +87,7 @@ finish(struct turn *t)
 	if (e == ERR_OK && strcmp(t->ask->origin, "delegated") == 0)
 		e = delegation_answer(t->c, t->id, t->out->text, false);
 	if (e == ERR_OK)
-		e = touch_agent(t);
+		e = turn_touch(t);
 	if (e == ERR_OK)
 		e = note_end(t, "ok");
 	return e == ERR_OK ? commit(t, &tx) : e;

@@ -135,6 +135,8 @@ enum err turn_files(struct turn *) MUST_CHECK;
 
 /* --- turn_end.c --- */
 enum err turn_finish(struct turn *) MUST_CHECK;
+/* The agent is heard of; in the caller's transaction. */
+enum err turn_touch(struct turn *) MUST_CHECK;
 /* The row of a turn that failed or was cancelled; what was spent is billed. Returns why. */
 enum err turn_give_up(struct turn *, enum err why) MUST_CHECK;
 /* A turn that waits for its caller: what it spent until now. */

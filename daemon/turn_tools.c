@@ -218,6 +218,8 @@ calls_begin(struct turn *t, struct call *k, size_t n_calls)
 	for (size_t i = 0; e == ERR_OK && i < n_calls; i++)
 		if (k[i].step == 0)
 			e = row_start(t, &k[i]);
+	if (e == ERR_OK && t->ask->lane != LANE_NONE)
+		e = turn_touch(t);              /* the heartbeat listens */
 	if (e == ERR_OK)
 		e = tx_commit(t->c, &tx);
 	t->model_ended |= e == ERR_OK;

@@ -100,9 +100,10 @@ static enum err
 update_row(struct ctx *c, const char *id, const char *toml, struct json_object *m)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE agent SET name = ?, author = ?, description = ?, provider = ?,"
-	    " model = ?, manifest_toml = ?, manifest = ?, list_json = ?, is_hand = ? WHERE id = ?"));
+	    " model = ?, manifest_toml = ?, manifest = ?, list_json = ?, is_hand = ?, state = ? WHERE id = ?"));
 
 	bind_manifest(c, st, toml, m);
+	bind_text(st, js_bool(m, "enabled", true) ? "Running" : "Suspended");
 	bind_text(st, id);
 	if (db_exec(st) != ERR_OK)
 		return name_taken(c, st, js_str_or(m, "name", "unnamed"));

@@ -23,7 +23,7 @@ enum err agent_identity(struct ctx *, const char *name, char ret[static 37]) MUS
  * CONFLICT agent_already_exists.
  */
 enum err agent_insert(struct ctx *, const struct agent_new *, char ret_id[static 37]) MUST_CHECK;
-/* A new manifest for the agent (name, columns and fragment follow it). CONFLICT when the name is taken. */
+/* A new manifest for the agent (name, columns, state, loop and fragment follow it). CONFLICT when the name is taken. */
 enum err agent_store(struct ctx *, const char *id, const char *toml, struct json_object *manifest) MUST_CHECK;
 enum err agent_set_mode(struct ctx *, const char *id, const char *mode, bool stable) MUST_CHECK;
 enum err agent_set_state(struct ctx *, const char *id, const char *state) MUST_CHECK;

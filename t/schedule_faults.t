@@ -1,0 +1,78 @@
+#!/usr/bin/perl
+# Agents that act by themselves, when something fails or is full: the store is locked, the provider is gone, all threads are taken; and what
+# session_mode, max_concurrent_invocations and the lanes make of it.
+use strict;
+use warnings;
+use LF;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+LF::needed();
+my $up = LF->mock(when => [ [ 'SLOWLY' => { text => 'done slowly', delay => 2.2 } ], [ 'BROKEN' => { status => 500 } ], [ 'HALF-SECOND' => { text => 'ok', delay => 0.6 } ] ],
+    default => { text => 'Done.' });
+my $api = LF->start(model => $up, timeout => 60, env => { LF_LLM_RETRY_MS => 5 }, config => "[queue.concurrency]\ncron_lane = 1\n[turn]\nmax_threads = 12\n");
+sub agent {
+    my ($prompt, $schedule, $top) = @_;
+    (my $name = lc $prompt) =~ s/\W+/-/g;
+    return $api->post('/api/agents', { manifest_toml => "name = \"$name\"\nschedule = $schedule\n" . ($top // '') . "[model]\nsystem_prompt = \"$prompt\"\n" }, 201)->{agent_id};
+}
+sub asked { my ($prompt) = @_; return [ grep { $_->{json}{messages}[0]{content} =~ /^\Q$prompt\E\b/ } @{ $up->chats } ] }
+sub most { my ($for, @at) = @_; my $most = 0; for my $t (@at) { my $k = grep { $_ <= $t && $_ > $t - $for } @at; $most = $k if $k > $most } return $most }
+my $second = '{ periodic = { cron = "* * * * * *" } }';
+
+subtest 'session_mode and max_concurrent_invocations' => sub {
+    my $id = agent('ABREAST SLOWLY', '{ continuous = { check_interval_secs = 1 } }', "session_mode = \"new\"\nmax_concurrent_invocations = 2\n");
+    my $one = agent('ALONE SLOWLY', '{ continuous = { check_interval_secs = 1 } }', "max_concurrent_invocations = 2\n");
+    ok $api->wait_for(sub { @{ asked('ABREAST') } >= 4 }, 10), 'it acts';
+    is most(2, map { $_->{at} } @{ asked('ABREAST') }), 2, 'twice at a time';
+    is most(2, map { $_->{at} } @{ asked('ALONE') }), 1, '  who keeps one session, once';
+    ok $api->wait_for(sub { (grep { $_->{message_count} > 0 } @{ $api->get("/api/agents/$id/sessions", 200)->{sessions} }) >= 3 }, 8), 'each time in a session of its own';
+    $api->del("/api/agents/$_?confirm=true", 200) for $id, $one;
+};
+
+subtest 'a lane of one' => sub {
+    my @id = map { agent("LANE-$_ HALF-SECOND", $second) } 1 .. 3;
+    $api->wait_for(sub { @{ asked('LANE-1') } && @{ asked('LANE-2') } && @{ asked('LANE-3') } }, 10);
+    is most(0.5, map { $_->{at} } map { @{ asked("LANE-$_") } } 1 .. 3), 1, 'queue.concurrency.cron_lane = 1: one after the other, and each has its turn';
+    like $api->raw('GET', '/api/metrics')->{content}, qr/^librefang_queue_wait_seconds_count\{lane="cron"\} [1-9]/m, 'how long they waited is told';
+    $api->del("/api/agents/$_?confirm=true", 200) for @id;
+};
+
+subtest 'a provider that fails' => sub {
+    my $id = agent('BROKEN', $second);
+    ok $api->wait_for(sub { @{ asked('BROKEN') } >= 3 }, 10), 'the next slot is tried all the same';
+    like $api->log_text, qr/agent=$id what=tick err=\w+/, '  and the log says so';
+    $api->del("/api/agents/$id?confirm=true", 200);
+};
+
+subtest 'a store that takes nothing' => sub {
+    my $id = agent('LOCKED', $second);
+    ok $api->wait_for(sub { @{ asked('LOCKED') } >= 1 }, 10), 'it acts';
+    my $unlock = $api->lock_store or return plan skip_all => 'no tool to lock the store';
+    sleep 1.5;
+    my $before = @{ asked('LOCKED') };
+    sleep 1.5;
+    is scalar @{ asked('LOCKED') }, $before, 'what cannot be written is not begun';
+    $unlock->();
+    ok $api->wait_for(sub { @{ asked('LOCKED') } > $before + 1 }, 12), 'afterwards it goes on';
+    my %slots;
+    $slots{$_}++ for map { $_->{content} =~ /due at (\S+?)\. / ? $1 : () } @{ $api->get("/api/agents/$id/session", 200)->{messages} };
+    is_deeply [ grep { $slots{$_} > 1 } keys %slots ], [], '  once for each slot';
+    $api->del("/api/agents/$id?confirm=true", 200);
+};
+subtest 'too many turns at once' => sub {
+    my $id = agent('CROWDED SLOWLY', '"reactive"');
+    my @s = map { $api->later("/api/agents/$id/message", { message => "n$_" }) } 1 .. 40;
+    $api->wait_for(sub { @{ asked('CROWDED') } }, 5);
+    sleep 0.3;
+    my $tick = agent('PATIENT', $second);
+    ok $api->wait_for(sub { @{ asked('PATIENT') } >= 1 }, 5), 'who acts by itself still does';
+    $api->post("/api/agents/$id/stop", {}, 200);
+    $_->read_head for @s;
+    my @full = grep { $_->status == 503 } @s;
+    is scalar @full, 40 - 12, '[turn] max_threads: those beyond it are told so';
+    is scalar(grep { ($_->headers->{'retry-after'} // '') !~ /^\d+$/ } @full), 0, '  and when to come again';
+    like $full[0]->rest, qr/"code":"overloaded"/, '  and why';
+};
+$api->down;
+done_testing;
