@@ -27,7 +27,8 @@ await steps({
 		await page.reload();
 		await page.waitForSelector('.bubble');
 		await coming(page);
-		check(true, 'the words that still come are shown as they come');
+		const early = await page.textContent('.answer.is-coming .prose');
+		check(early.includes('word1 ') && !early.includes('word120'), 'the words that were said before, and those that still come, are shown as they come');
 		const a = await answer(page);
 		check((await a.textContent()).includes('word1 ') && (await a.textContent()).includes('word120'), 'and at its end the whole answer');
 		check(await page.locator('.item').count() === 2, 'once');

@@ -38,13 +38,13 @@ async function failure(r: Response): Promise<ApiError> {
 	}
 }
 
-export interface CallOptions { body?: unknown; signal?: AbortSignal; quiet?: boolean }
+export interface CallOptions { body?: unknown; signal?: AbortSignal; quiet?: boolean; headers?: Record<string, string> }
 
 export async function call(method: string, path: string, o: CallOptions = {}): Promise<Response> {
 	let r: Response;
 	try {
 		r = await fetch(path, {
-			method, headers: headers(o.body !== undefined), signal: o.signal ?? null, cache: 'no-store', credentials: 'omit',
+			method, headers: { ...headers(o.body !== undefined), ...o.headers }, signal: o.signal ?? null, cache: 'no-store', credentials: 'omit',
 			body: o.body === undefined ? null : JSON.stringify(o.body),
 		});
 	} catch (e) {

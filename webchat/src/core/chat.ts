@@ -9,7 +9,7 @@ import { paced } from './pace';
 import * as sessions from './sessions';
 import * as socket from './socket';
 import * as spent from './spent';
-import { streamTurn, watchTurn } from './stream';
+import { FIRST, streamTurn, watchTurn } from './stream';
 import type { FileRef, History, Item, TurnEvent } from './types';
 
 export const agentId = signal('');
@@ -114,7 +114,12 @@ function settle(h: History) {
 	}
 }
 
-// The words of it that still come; those before them are in the history at its end.
+function forget() {
+	coming.drop();
+	change((i) => (i.state === 'coming' ? { ...i, parts: [], thinking: undefined } : i));
+}
+
+// What is told of it; results of tools are in the history at its end.
 function glimpse(e: TurnEvent) {
 	if (e.type === 'answer' || e.type === 'failed' || e.type === 'silent') return;
 	put(e);
@@ -124,12 +129,19 @@ function glimpse(e: TurnEvent) {
 async function watch() {
 	const agent = agentId.value, session = sessionId.value;
 	const here = () => agentId.value === agent && sessionId.value === session && turn.value && !turn.value.own;
+	let after = FIRST;
 	for (let pause = 700; here(); pause = Math.min(pause * 1.4, 4000)) {
 		const leave = new AbortController();
-		const say = (e: TurnEvent) => { if (here()) glimpse(e); else leave.abort(); };
+		let anew = after === FIRST;             // all of it is told: what we have of it goes
+		const say = (e: TurnEvent) => {
+			if (!here()) return leave.abort();
+			if (anew) forget();
+			anew = false;
+			glimpse(e);
+		};
 		try {
 			// first attached, then asked: so its end cannot be missed
-			const joined = await watchTurn(agent, session, say, leave.signal).catch(() => null);
+			const joined = await watchTurn(agent, session, after, say, leave.signal).catch(() => null);
 			const list = await sessions.refresh(agent);
 			if (!here()) return;
 			if (!list.find((s) => s.session_id === session)?.active) {
@@ -138,7 +150,7 @@ async function watch() {
 				return;
 			}
 			if (joined) {
-				await joined.over;
+				after = await joined.over;
 				pause = 50;
 			}
 		} catch (e) {

@@ -15,10 +15,12 @@ async function* lines(body: ReadableStream<Uint8Array>) {
 	}
 }
 
-async function* events(r: Response): AsyncGenerator<TurnEvent> {
+async function* events(r: Response, seen: (id: string) => void = () => {}): AsyncGenerator<TurnEvent> {
 	let name = '';
 	for await (const line of lines(r.body!)) {
-		if (line.startsWith('event: ')) {
+		if (line.startsWith('id: ')) {
+			seen(line.slice(4).trim());
+		} else if (line.startsWith('event: ')) {
 			name = line.slice(7).trim();
 		} else if (line.startsWith('data: ')) {
 			const e = ofEvent(name, JSON.parse(line.slice(6)));
@@ -39,9 +41,19 @@ export async function streamTurn(agentId: string, sessionId: string, message: st
 	return ended;
 }
 
-// What somebody else's turn says from now on. Resolves when we are attached; over: when it has ended.
-export async function watchTurn(agentId: string, sessionId: string, say: (e: TurnEvent) => void, signal: AbortSignal) {
-	const r = await call('GET', `/api/agents/${agentId}/sessions/${sessionId}/stream`, { signal });
-	const over = (async () => { for await (const e of events(r)) say(e); })().catch(() => {});
+// From the beginning of the turn that runs.
+export const FIRST = '0';
+
+// What the turn of a session says after that event. Resolves when we are attached; over: when it has ended, with the
+// event to read on from.
+export async function watchTurn(agentId: string, sessionId: string, after: string, say: (e: TurnEvent) => void, signal: AbortSignal) {
+	const r = await call('GET', `/api/agents/${agentId}/sessions/${sessionId}/stream`, { signal, headers: { 'Last-Event-ID': after } });
+	let last = after;
+	const over = (async () => {
+		for await (const e of events(r, (id) => { last = id; })) {
+			say(e);
+			if (e.type === 'answer' || e.type === 'failed') last = FIRST;
+		}
+	})().catch(() => {}).then(() => last);
 	return { over };
 }
