@@ -97,6 +97,16 @@ subtest 'an agent, in dollars' => sub {
     is_deeply [ sort map { $_->{action} } grep { $_->{action} =~ /Budget|Config/ } @{ $api->get("/api/agents/$a/logs", 200)->{logs} } ], ['ConfigChange'], 'the change is in the audit log';
 };
 
+subtest 'what runs by itself' => sub {
+    my $asked = sub { return scalar grep { $LF::JSON->encode($_->{json}) =~ /SELF-RUNNER/ } @{ $up->chats } };
+    my $a = agent(qq(schedule = { periodic = { cron = "every 1s" } }\n[model]\nsystem_prompt = "SELF-RUNNER"\n[resources]\nmax_cost_per_hour_usd = 0.0000001\n));
+    ok $api->wait_for(sub { $api->raw('GET', '/api/metrics')->{content} =~ /^librefang_budget_refused_total\{scope="agent",window="hourly"\} [2-9]/m }, 10), 'is refused alike';
+    is $asked->(), 0, 'and asks nobody';
+    $api->put("/api/budget/agents/$a", { max_cost_per_hour_usd => 0 }, 200);
+    ok $api->wait_for(sub { $asked->() > 0 }, 10), 'until there is room';
+    $api->del("/api/agents/$a?confirm=true", 200);
+};
+
 subtest 'a provider' => sub {
     my $a = agent(qq([model]\nprovider = "openai"\nmodel = "mock-model"\n[[fallback_models]]\nprovider = "other"\nmodel = "second-model"\nbase_url = "@{[ $up->url ]}"\n));
     my $caps = $api->put('/api/budget/providers/openai', { max_cost_per_month_usd => 0.0000001 }, 200);

@@ -13,9 +13,10 @@
 
 #include "db/db.h"
 #include "lib/base/util.h"
+#include "lib/svc/caller.h"
 #include "lib/svc/series.h"
 
-enum { HOUR_MS = 3600000, BURST_MS = 60000, FORGOTTEN_MS = 6 * HOUR_MS };
+enum { HOUR_MS = 3600000, BURST_MS = 60000, FORGOTTEN_MS = 25 * HOUR_MS };
 #define BURST_DEFAULT 0.2
 #define BURST_MIN 0.01
 
@@ -87,6 +88,8 @@ budget_of_provider(const struct config *cfg, const char *id)
 struct budget_limit
 budget_of_user(const struct config *cfg, const char *id, const char *name)
 {
+	if (id != NULL && strcmp(id, CALLER_ROOT_ID) == 0)      /* the owner's key is nobody's of [[users]], whatever they are called */
+		name = NULL;
 	return named(cfg->budget.users, cfg->budget.n_users, id, name, cfg->budget.alert_threshold);
 }
 
