@@ -25,12 +25,12 @@ api(PUT => '/api/budget', '{"max_daily_usd":0}');
 my ($portkey) = grep { -f } map {"$_/node_modules/\@portkey-ai/gateway/build/start-server.js"} grep { defined } $ENV{BENCH_PORTKEY}, "$src/t/npm";
 if ($portkey) {
     my $pport = free_port();
-    daemonise('/dev/null', 'node', $portkey, "--port=$pport", '--headless');
+    my $theirs = daemonise('/dev/null', 'node', $portkey, "--port=$pport", '--headless');
     for (1 .. 100) { last if system("curl -s -o /dev/null http://127.0.0.1:$pport/") == 0; select undef, undef, undef, 0.1 }
     my @h = ('x-portkey-provider: openai', 'Authorization: Bearer x', "x-portkey-custom-host: http://127.0.0.1:$mport/v1");
     my $p = wrk("http://127.0.0.1:$pport/", c => 32, h => \@h, lua => lua('/v1/chat/completions'));
-    row('@portkey-ai/gateway, 32 clients', sprintf '%.0f/s, p50 %s p99 %s%s; ours is %.1f times that', @$p{qw(rps p50 p99)}, $p->{bad} ? ", $p->{bad} bad" : '',
-        $many->{rps} / ($p->{rps} || 1));
+    row('@portkey-ai/gateway, 32 clients', sprintf '%.0f/s, p50 %s p99 %s%s, %.0f MB (ours: all processes %.0f MB); ours is %.1f times that', @$p{qw(rps p50 p99)},
+        $p->{bad} ? ", $p->{bad} bad" : '', sh("awk '/^Pss:/ {print \$2}' /proc/$theirs/smaps_rollup") / 1024, pss(), $many->{rps} / ($p->{rps} || 1));
 } else {
     row('@portkey-ai/gateway', 'is not installed');
 }
