@@ -29,6 +29,8 @@ subtest 'all of them' => sub {
     my ($s) = grep { $_->{agent_id} eq $ada } @{ $p->{items} };
     is $s->{session_id}, current($ada), 'with the session';
     is $s->{label}, "What is the time, and what else is there to say about it in \x{2026}", 'called after what was said first';
+    my ($own_list) = @{ $api->get("/api/agents/$ada/sessions", 200)->{sessions} };
+    is_deeply [ @$own_list{qw(title label)} ], [ $s->{label}, undef ], "in its agent's list too, beside the label";
     is $s->{message_count}, 2, 'what it holds';
     cmp_ok $s->{total_tokens}, '>', 0, 'what it took';
     cmp_ok $s->{context_window_tokens}, '>', 10, 'and fills';

@@ -65,6 +65,7 @@ static const struct field session_item_fields[] = {
 	R_(INT, "message_count"),
 	R_(TIME, "created_at"),
 	R_NULL(STRING, "label"),
+	R_NULL(STRING, "title", .doc = "the label, or else the first question"),
 	R_(BOOL, "active", .doc = "a turn runs now"),
 	R_(BOOL, "is_canonical", .doc = "the agent's current session"),
 	F_END

@@ -5,14 +5,14 @@
  */
 #include "lib/svc/session_admin.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "db/db.h"
 #include "lib/base/util.h"
 #include "lib/svc/caller.h"
+#include "lib/svc/session_show.h"
 
-enum { TITLE_CHARS = 60, PAGE_MAX = 500 };
+enum { PAGE_MAX = 500 };
 
 /* --- finding -------------------------------------------------------------------------- */
 
@@ -67,33 +67,6 @@ session_by_label(struct ctx *c, const struct agent *a, const char *label, struct
 
 /* --- showing --------------------------------------------------------------------------- */
 
-/* The first thing the user said, on one line, cut: what stands for a label. */
-static const char *
-title_of(struct ctx *c, const char *content)
-{
-	struct json_object *o = content != NULL ? json_stored(c, content) : NULL;
-	const char *s = json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
-	size_t n = 0, chars = 0;
-	char *out;
-
-	for (size_t i = 0; s == NULL && json_object_is_type(o, json_type_array) && i < json_object_array_length(o); i++)
-		s = js_str(json_object_array_get_idx(o, i), "text");
-	if (s == NULL || (out = ctx_alloc(c, strnlen(s, 4096) + 8)) == NULL)
-		return NULL;
-	for (s += strspn(s, " \t\r\n"); *s != '\0' && n < 4096; s++) {
-		bool gap = isspace((unsigned char)*s);
-
-		if (gap && (s[1] == '\0' || isspace((unsigned char)s[1])))
-			continue;
-		if (((unsigned char)*s & 0xC0) != 0x80 && chars++ == TITLE_CHARS) {
-			memcpy(out + n, "\xe2\x80\xa6", 4);
-			return out;
-		}
-		out[n++] = gap ? ' ' : *s;
-	}
-	return n > 0 ? out : NULL;
-}
-
 /* The members that list and single session share, into the open object. */
 static enum err
 write_summary(struct ctx *c, const char *id, struct jw *w)
@@ -119,7 +92,7 @@ write_summary(struct ctx *c, const char *id, struct jw *w)
 	jw_i64(w, "message_count", col_i64(st, "message_count"));
 	jw_i64(w, "context_window_tokens", (col_i64(st, "bytes") + 3) / 4);
 	jw_time(w, "created_at", col_i64(st, "created_ms"));
-	jw_str(w, "label", label != NULL ? label : title_of(c, col_text(c, st, "first_said")));
+	jw_str(w, "label", label != NULL ? label : session_title(c, col_text(c, st, "first_said")));
 	if (col_i64(st, "message_count") < 2 || first == 0 || last < first)
 		jw_null(w, "duration_ms");
 	else

@@ -7,6 +7,7 @@
  */
 #include "lib/svc/session_show.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "db/db.h"
@@ -312,6 +313,43 @@ session_write_history(struct ctx *c, const struct agent *a, const char *session_
 	return ERR_OK;
 }
 
+enum { TITLE_CHARS = 60, TITLES_MAX = 500 };             /* TITLES_MAX: of the newest without a label */
+
+const char *
+session_title(struct ctx *c, const char *content)
+{
+	struct json_object *o = content != NULL ? json_stored(c, content) : NULL;
+	const char *s = json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
+	size_t n = 0, chars = 0;
+	char *out;
+
+	for (size_t i = 0; s == NULL && json_object_is_type(o, json_type_array) && i < json_object_array_length(o); i++)
+		s = js_str(json_object_array_get_idx(o, i), "text");
+	if (s == NULL || (out = ctx_alloc(c, strnlen(s, 4096) + 8)) == NULL)
+		return NULL;
+	for (s += strspn(s, " \t\r\n"); *s != '\0' && n < 4096; s++) {
+		bool gap = isspace((unsigned char)*s);
+
+		if (gap && (s[1] == '\0' || isspace((unsigned char)s[1])))
+			continue;
+		if (((unsigned char)*s & 0xC0) != 0x80 && chars++ == TITLE_CHARS) {
+			memcpy(out + n, "\xe2\x80\xa6", 4);
+			return out;
+		}
+		out[n++] = gap ? ' ' : *s;
+	}
+	return n > 0 ? out : NULL;
+}
+
+static const char *
+first_said(struct ctx *c, const char *id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT content FROM message WHERE session_id = ? AND role = 'user' ORDER BY seq LIMIT 1"));
+
+	bind_text(st, id);
+	return db_step(st) ? session_title(c, col_text(c, st, "content")) : NULL;
+}
+
 enum err
 session_write_list(struct ctx *c, const struct agent *a, struct jw *w)
 {
@@ -321,15 +359,18 @@ session_write_list(struct ctx *c, const struct agent *a, struct jw *w)
 	    "AND t.ended_ms IS NULL AND t.state = 'running') THEN 1 ELSE 0 END AS active "
 	    "FROM session WHERE agent_id = ? ORDER BY created_ms DESC, id DESC LIMIT 10000"));
 
+	size_t n = 0;
+
 	bind_text(st, a->id);
 	while (db_step(st)) {
-		const char *id = col_text(c, st, "id");
+		const char *id = col_text(c, st, "id"), *label = col_text(c, st, "label");
 
 		jw_object(w, NULL);
 		jw_str(w, "session_id", id);
 		jw_i64(w, "message_count", col_i64(st, "message_count"));
 		jw_time(w, "created_at", col_i64(st, "created_ms"));
-		jw_str(w, "label", col_text(c, st, "label"));
+		jw_str(w, "label", label);
+		jw_str(w, "title", label != NULL || n++ >= TITLES_MAX ? label : first_said(c, id));
 		jw_bool(w, "active", col_i64(st, "active") != 0);
 		jw_bool(w, "is_canonical", id != NULL && strcmp(id, a->session_id) == 0);
 		jw_end(w);

@@ -16,4 +16,6 @@ enum err session_write_history(struct ctx *, const struct agent *, const char *s
     const struct session_part *, struct jw *) MUST_CHECK;
 /* All sessions of the agent, newest first, into the open array. */
 enum err session_write_list(struct ctx *, const struct agent *, struct jw *) MUST_CHECK;
+/* What stands for a label: the first thing the user said, on one line, cut to 60 characters. content: a stored message's; NULL: none. */
+const char *session_title(struct ctx *, const char *content);
 #endif

@@ -100,7 +100,6 @@ function happen(e: TurnEvent) {
 function settle(h: History) {
 	const t = turn.value, asked = t?.question ?? '';
 	coming.drop();
-	sessions.learn(h);
 	items.value = spent.recall(h.session_id, itemsOf(h));
 	turn.value = null;
 	const last = items.value.at(-1), arrived = !asked || textOf(lastQuestion.value ?? { parts: [] } as unknown as Item).includes(asked);
@@ -243,7 +242,6 @@ async function load(agent: string, session: string) {
 	const [h, list] = await Promise.all([
 		get<History>(`/api/agents/${agent}/session?session_id=${session}`), sessions.refresh(agent)]);
 	if (sessionId.value !== session || turn.value) return;
-	sessions.learn(h);
 	items.value = spent.recall(session, itemsOf(h));
 	if (list.find((s) => s.session_id === session)?.active) {
 		turn.value = { id: fresh('w'), own: false, accepted: true, stopping: false, question: '' };

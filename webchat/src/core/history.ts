@@ -13,7 +13,7 @@ function parts(m: HistoryMessage, at: string): Part[] {
 }
 
 // Files that went along stand behind the question, as the model reads them.
-export const FILES = /^\[(?:Image\]$|File: |Attached (?:file|PDF): )/m;
+const FILES = /^\[(?:Image\]$|File: |Attached (?:file|PDF): )/m;
 const EACH = /^(?=\[(?:Image\]$|File: |Attached (?:file|PDF): ))/m;
 
 function question(m: HistoryMessage): { said: HistoryMessage; files?: Item['files'] } {

@@ -1,30 +1,20 @@
-// The conversations of an agent, and what to call those without a label: their first question.
+// The conversations of an agent, what they are called, and which of them are searched for.
 import { computed, signal } from '@preact/signals';
 import { get, words } from './api';
-import { FILES } from './history';
-import { keep } from './keep';
 import { search } from './search';
-import type { History, SessionItem } from './types';
+import type { SessionItem } from './types';
 
 export const sessions = signal<SessionItem[]>([]);
 export const query = signal('');
 
-const LOOK_MAX = 30, TITLE_MAX = 60, REST = 200;        // REST: ms
-const titles = signal<Record<string, string>>(kept());
+const TITLE_MAX = 60, REST = 200;               // REST: ms
+const heard = signal<Record<string, string>>({});       // what was asked here, before the list tells it
 let round = 0;
-
-function kept(): Record<string, string> {
-	try {
-		return JSON.parse(keep.get('lf-names') ?? '{}');
-	} catch {
-		return {};
-	}
-}
 
 export const UNTITLED = 'New chat';
 
-export function titleOf(s: { session_id: string; label: string | null } | undefined): string {
-	return s?.label || (s && titles.value[s.session_id]) || UNTITLED;
+export function titleOf(s: SessionItem | undefined): string {
+	return s?.title || (s && heard.value[s.session_id]) || UNTITLED;
 }
 
 // --- search: names at once, what was said as soon as the server has found it ------------------
@@ -58,45 +48,18 @@ export function seek(agentId: string, text: string) {
 	}, REST);
 }
 
-// --- names -------------------------------------------------------------------------------------
+// --- the list ------------------------------------------------------------------------------------
 
-function short(text: string): string {
-	const line = text.replace(/\s+/g, ' ').trim();
-	return line.length > TITLE_MAX ? `${line.slice(0, TITLE_MAX)}…` : line;
-}
-
-function name(sessionId: string, title: string) {
-	titles.value = { ...titles.value, [sessionId]: short(title) };
-	keep.set('lf-names', JSON.stringify(Object.fromEntries(Object.entries(titles.value).slice(-100))), false);
-}
-
-// What a conversation is about: its first question.
-export const learn = (h: History) => name(h.session_id, h.messages.find((m) => m.role === 'User' && m.content.trim())?.content.split(FILES)[0] ?? '');
-
-// The first question names it at once.
+// The first question names a conversation at once.
 export function hear(sessionId: string, text: string) {
-	if (!titles.value[sessionId]) name(sessionId, text);
-}
-
-async function lookInside(agentId: string, mine: number) {
-	const todo = sessions.value.filter((s) => s.message_count > 0 && titles.value[s.session_id] === undefined).slice(0, LOOK_MAX);
-	for (const s of todo) {
-		if (mine !== round) return;
-		try {
-			learn(await get<History>(`/api/agents/${agentId}/session?session_id=${s.session_id}`));
-		} catch {
-			return;                 // a title is not worth a second try
-		}
-	}
+	const line = text.replace(/\s+/g, ' ').trim();
+	heard.value = { [sessionId]: line.length > TITLE_MAX ? `${line.slice(0, TITLE_MAX)}…` : line, ...heard.value };
 }
 
 export async function refresh(agentId: string): Promise<SessionItem[]> {
 	const mine = ++round;
 	const list = (await get<{ sessions: SessionItem[] }>(`/api/agents/${agentId}/sessions`)).sessions;
-	if (mine === round) {
-		sessions.value = list;
-		void lookInside(agentId, mine);
-	}
+	if (mine === round) sessions.value = list;
 	return list;
 }
 

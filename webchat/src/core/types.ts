@@ -38,6 +38,7 @@ export interface SessionItem {
 	message_count: number;
 	created_at: string;
 	label: string | null;
+	title: string | null;
 	active: boolean;
 	is_canonical: boolean;
 }
