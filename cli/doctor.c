@@ -284,14 +284,17 @@ check_provider(struct doctor *d)
 	const struct provider *p = catalog_provider_alias(cfg->provider);
 	const char *status = catalog_auth_status(cfg, cfg->provider), *why;
 	const char *url = cfg->base_url != NULL ? cfg->base_url : js_str(cfg->provider_urls, cfg->provider);
-	char host[256], port[16], env[128];
+	char host[256], port[16], env[128], vault[4352];
 
+	snprintf(vault, sizeof(vault), "%s/vault.enc", d->cli->paths.home);
 	if (strcmp(cfg->provider, "offline") == 0) {
 		found(d, GOOD, "provider", "offline, built in; it is no language model");
 		return;
 	}
 	if (p != NULL && p->key_required && !auth_available(status))
-		found(d, BAD, "provider", "%s: no key; set %s where the server is started", cfg->provider,
+		found(d, access(vault, F_OK) == 0 ? GOOD : BAD, "provider", access(vault, F_OK) == 0 ?
+		    "%s: %s is not in the environment; \"librefang provider show\" tells whether the vault has it" :
+		    "%s: no key; set %s where the server is started, or \"librefang provider set-key\"", cfg->provider,
 		    cfg->api_key_env != NULL ? cfg->api_key_env : catalog_key_env(cfg, cfg->provider, env));
 	if (url == NULL && p != NULL)
 		url = p->base_url;

@@ -7,6 +7,7 @@ use utf8;
 use Digest::SHA qw(sha256_hex);
 use Encode qw(encode_utf8);
 use LF;
+use MIME::Base64 ();
 use LF::Refuse;
 use Test::More;
 
@@ -146,6 +147,27 @@ subtest 'a newer catalog' => sub {
     $api->get('/api/models/offline', 200);
     unlink "$dir/catalog.json";
     like $api->post('/api/catalog/update', undef, 200)->{note}, qr/404/, 'one that is not there neither';
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+};
+
+subtest 'a signed catalog' => sub {
+    plan skip_all => 'openssl is not installed' if system('openssl version >/dev/null 2>&1') != 0;
+    my $dir = File::Temp->newdir;
+    my ($port, $pid) = serve(dir => "$dir");
+    for my $n (1, 2) { system("openssl genpkey -algorithm ed25519 -out '$dir/$n.pem' 2>/dev/null") == 0 or die }
+    my $public = MIME::Base64::encode_base64(substr(qx(openssl pkey -in '$dir/1.pem' -pubout -outform DER), -32), '');
+    my $api = LF->start(config => qq([registry]\ncatalog_url = "http://127.0.0.1:$port/catalog.json"\ncatalog_public = "$public"));
+    my $text = JSON::PP->new->utf8->canonical->encode({ providers => [ { id => 'newco' } ], models => [ { id => 'new-1', provider => 'newco', context_window => 1000, max_output_tokens => 100 } ] });
+    put_file("$dir/catalog.json", $text);
+    put_file("$dir/catalog.json.sha256", sha256_hex($text));
+    my $try = sub { my ($key) = @_; system("openssl pkeyutl -sign -rawin -inkey '$dir/$key.pem' -in '$dir/catalog.json' -out '$dir/raw' 2>/dev/null") == 0 or die; put_file("$dir/catalog.json.sig", MIME::Base64::encode_base64(LF::slurp("$dir/raw"))); return $api->post('/api/catalog/update', undef, 200) };
+    like $api->post('/api/catalog/update', undef, 200)->{note}, qr/404/, 'without a signature it is not taken, whatever its digest';
+    like $try->(2)->{note}, qr/signature/, 'nor with one of somebody else';
+    is $try->(1)->{files_downloaded}, 1, 'with the right one it is';
+    is $api->get('/api/models/new-1', 200)->{provider}, 'newco', 'and counts';
+    put_file("$dir/catalog.json", "$text ");
+    like $api->post('/api/catalog/update', undef, 200)->{note}, qr/signature/, 'a byte more, and it does not hold';
     kill 'TERM', $pid;
     waitpid $pid, 0;
 };

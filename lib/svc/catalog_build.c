@@ -3,38 +3,25 @@
  * lies in the data directory, and the rows over them. The trees are let go after reading; what stays are
  * arrays, their strings in one arena, and hash tables.
  */
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <wchar.h>
-#include <wctype.h>
 
-#include "db/db.h"
 #include "lib/base/arena.h"
 #include "lib/base/embed.h"
-#include "lib/svc/catalog_set.h"
+#include "lib/svc/catalog_build.h"
 
 EMBED(models_json, "share/models.json");
 EMBED(providers_json, "share/providers.json");
 EMBED(aliases_json, "share/aliases.json");
 
-enum { FILE_MAX = 16 << 20, MODELS_MAX = 20000, ROWS_MAX = 10000, FOUND_WINDOW = 131072, FOUND_OUTPUT = 16384 };
-
-/* One making. */
-struct build {
-	struct catalog_set *s;
-	struct ctx *c;                  /* trees that are read end with it */
-	struct json_object *providers, *models, *aliases, *legacy, *provider_aliases;
-	size_t room_models, room_aliases;
-	bool full;                      /* no memory */
-};
+enum { FOUND_WINDOW = 131072, FOUND_OUTPUT = 16384 };
 
 /* --- memory ------------------------------------------------------------------ */
 
-static void *
-need(struct build *b, size_t n)
+void *
+build_need(struct build *b, size_t n)
 {
 	void *p = arena_alloc(b->s->keep, n);
 
@@ -42,8 +29,8 @@ need(struct build *b, size_t n)
 	return p;
 }
 
-static const char *
-keep(struct build *b, const char *s)
+const char *
+build_keep(struct build *b, const char *s)
 {
 	const char *p = s == NULL ? NULL : arena_strndup(b->s->keep, s, strlen(s));
 
@@ -56,12 +43,12 @@ text_or(struct build *b, const struct json_object *o, const char *key, const cha
 {
 	const char *s = js_str(o, key);
 
-	s = s == NULL ? dflt : keep(b, s);
+	s = s == NULL ? dflt : build_keep(b, s);
 	return s == NULL ? dflt : s;
 }
 
-static void
-put_object(void *o)
+void
+build_put_object(void *o)
 {
 	json_object_put(o);
 }
@@ -72,7 +59,7 @@ part(struct build *b, const struct json_object *o, const char *key)
 {
 	struct json_object *v = json_object_get(js_get(o, key));
 
-	if (v != NULL && arena_defer(b->s->keep, put_object, v) != 0) {
+	if (v != NULL && arena_defer(b->s->keep, build_put_object, v) != 0) {
 		b->full = true;
 		return NULL;
 	}
@@ -80,43 +67,6 @@ part(struct build *b, const struct json_object *o, const char *key)
 }
 
 /* --- hash tables --------------------------------------------------------------- */
-
-unsigned
-index_start(const struct index *x, const char *s)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *s != '\0'; s++) {
-		unsigned char ch = (unsigned char)*s;
-
-		if (ch >= 'A' && ch <= 'Z')
-			ch |= 0x20;
-		h = (h ^ ch) * 16777619u;
-	}
-	return (h ^ h >> 15) & x->mask;
-}
-
-int
-index_next(const struct index *x, const char *name, unsigned *i)
-{
-	for (; x->name[*i] != NULL; *i = (*i + 1) & x->mask) {
-		unsigned here = *i;
-
-		if (strcasecmp(x->name[here], name) != 0)
-			continue;
-		*i = (here + 1) & x->mask;
-		return x->at[here];
-	}
-	return -1;
-}
-
-int
-index_find(const struct index *x, const char *name)
-{
-	unsigned i = index_start(x, name);
-
-	return index_next(x, name, &i);
-}
 
 static bool
 index_make(struct build *b, struct index *x, size_t names)
@@ -126,8 +76,8 @@ index_make(struct build *b, struct index *x, size_t names)
 	while (n < names * 2 + 2)
 		n *= 2;
 	x->mask = n - 1;
-	x->name = need(b, n * sizeof(*x->name));
-	x->at = need(b, n * sizeof(*x->at));
+	x->name = build_need(b, n * sizeof(*x->name));
+	x->at = build_need(b, n * sizeof(*x->at));
 	return !b->full;
 }
 
@@ -141,37 +91,6 @@ index_add(struct index *x, const char *name, size_t at)
 		i = (i + 1) & x->mask;
 	x->name[i] = name;
 	x->at[i] = (uint16_t)at;
-}
-
-bool
-catalog_fold(const char *s, char out[static CATALOG_NAME_MAX + 1])
-{
-	static locale_t utf8;
-	size_t n = strlen(s), o = 0, k;
-	mbstate_t in = { 0 }, to = { 0 };
-	wchar_t ch;
-
-	if (n > CATALOG_NAME_MAX / 2 || !utf8_ok(s, n))
-		return false;
-	for (; *s != '\0' && (unsigned char)*s < 0x80; s++, n--) /* nearly always all of it: ASCII needs no locale */
-		out[o++] = (char)(*s >= 'A' && *s <= 'Z' ? *s | 32 : *s);
-	out[o] = '\0';
-	if (n == 0)
-		return true;
-	if (utf8 == (locale_t)0)
-		utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-	if (utf8 == (locale_t)0)
-		return false;
-	(void)uselocale(utf8);
-	for (; n > 0; s += k, n -= k) {
-		k = mbrtowc(&ch, s, n, &in);
-		if (k == 0 || k > n)
-			break;
-		o += wcrtomb(out + o, (wchar_t)towlower((wint_t)ch), &to);
-	}
-	(void)uselocale(LC_GLOBAL_LOCALE);
-	out[o] = '\0';
-	return n == 0;
 }
 
 /* --- facts ------------------------------------------------------------------------ */
@@ -202,7 +121,7 @@ load_providers(struct build *b)
 	struct catalog_set *s = b->s;
 	size_t n = json_object_array_length(b->providers);
 
-	s->providers = need(b, (n + 1) * sizeof(*s->providers));
+	s->providers = build_need(b, (n + 1) * sizeof(*s->providers));
 	if (!index_make(b, &s->by_provider, n))
 		return;
 	for (size_t i = 0; i < n; i++) {
@@ -278,7 +197,7 @@ place(struct build *b, const char *provider)
 		m->provider = m->by->id;
 		s->providers[p].model_count++;
 	} else {
-		m->provider = keep(b, provider);
+		m->provider = build_keep(b, provider);
 	}
 	if (b->full)
 		return;
@@ -387,7 +306,7 @@ add_found(struct build *b, const char *provider, const struct json_object *o)
 		return;
 	embeds = strcasestr(name, "embed") != NULL || has_word(js_arr(o, "capabilities"), "embedding");
 	*m = (struct model){
-		.id = keep(b, name), .display_name = keep(b, name), .tier = "local", .modality = "text",
+		.id = build_keep(b, name), .display_name = build_keep(b, name), .tier = "local", .modality = "text",
 		.context_window = FOUND_WINDOW, .max_output_tokens = FOUND_OUTPUT, .pricing_known = true,
 		.raw_tools = !embeds, .raw_streaming = !embeds, .raw_thinking = !embeds && thinks(name),
 		.raw_vision = !embeds && (has_word(js_arr(o, "families"), "clip") || has_word(js_arr(o, "capabilities"), "vision")),
@@ -417,8 +336,8 @@ add_alias(struct build *b, const char *alias, const char *target)
 
 	if (index_find(&s->by_alias, alias) >= 0 || b->full || s->n_targets == b->room_aliases)
 		return;                         /* the first definition of a name counts */
-	s->targets[s->n_targets] = keep(b, target);
-	alias = keep(b, alias);
+	s->targets[s->n_targets] = build_keep(b, target);
+	alias = build_keep(b, alias);
 	if (!b->full)
 		index_add(&s->by_alias, alias, s->n_targets++);
 }
@@ -432,7 +351,7 @@ show_alias(struct build *b, const char *alias, const char *target)
 	add_alias(b, alias, target);
 	if (s->n_targets == before || b->full)
 		return;
-	s->aliases[s->n_aliases++] = (struct catalog_alias){ .alias = keep(b, alias), .model_id = s->targets[before] };
+	s->aliases[s->n_aliases++] = (struct catalog_alias){ .alias = build_keep(b, alias), .model_id = s->targets[before] };
 }
 
 static int
@@ -480,113 +399,9 @@ load_aliases(struct build *b, const struct catalog_alias *own, size_t n_own)
 	json_object_object_foreach(b->provider_aliases, name, id) {
 		int p = index_find(&s->by_provider, json_object_get_string(id));
 
-		if (p >= 0 && (name = (char *)(uintptr_t)keep(b, name)) != NULL)
+		if (p >= 0 && (name = (char *)(uintptr_t)build_keep(b, name)) != NULL)
 			index_add(&s->by_provider_alias, name, (size_t)p);
 	}
-}
-
-/* --- rows ---------------------------------------------------------------------------------- */
-
-/* One row of a provider's state, with what it told. */
-static void
-read_state(struct build *b, struct stmt *st)
-{
-	struct provider_state *x = &b->s->states[b->s->n_states];
-	const char *live = col_text(b->c, st, "live");
-
-	*x = (struct provider_state){
-		.id = keep(b, col_text(b->c, st, "provider")),
-		.suppressed = col_i64(st, "suppressed") != 0,
-		.key_set = col_i64(st, "key_set") != 0,
-		.discover = col_is_null(st, "discover") ? -1 : col_i64(st, "discover") != 0,
-		.auth = keep(b, col_text(b->c, st, "auth")),
-		.tested_ms = col_i64(st, "tested_ms"),
-		.reachable = col_i64(st, "reachable") != 0,
-		.latency_ms = col_i64(st, "latency_ms"),
-		.error = keep(b, col_text(b->c, st, "error")),
-		.live_ms = col_i64(st, "live_ms"),
-	};
-	if (live != NULL && (x->live = json_tokener_parse(live)) != NULL &&
-	    (!json_object_is_type(x->live, json_type_array) || arena_defer(b->s->keep, put_object, x->live) != 0))
-		x->live = NULL;
-	b->s->n_states++;
-}
-
-struct rows {
-	struct catalog_alias *alias; size_t n_alias;
-	struct json_object **custom; size_t n_custom;
-};
-
-static enum err
-count(struct ctx *c, size_t n[4])
-{
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT (SELECT count(*) FROM provider_state) AS states,"
-	    " (SELECT count(*) FROM model_override) AS settings, (SELECT count(*) FROM model_alias) AS aliases,"
-	    " (SELECT count(*) FROM model_custom) AS custom"));
-	static const char *const names[4] = { "states", "settings", "aliases", "custom" };
-
-	while (db_step(st))
-		for (int i = 0; i < 4; i++) {
-			int64_t k = col_i64(st, names[i]);
-
-			n[i] = k > ROWS_MAX ? ROWS_MAX : (size_t)k;
-		}
-	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
-}
-
-static enum err
-read_states(struct build *b, size_t most)
-{
-	SCOPED_STMT st = db_prepare(b->c->db, SQL("SELECT provider, suppressed, key_set, discover, auth, tested_ms, reachable,"
-	    " latency_ms, error, live, live_ms FROM provider_state ORDER BY provider LIMIT 10000"));
-
-	b->s->states = need(b, (most + 1) * sizeof(*b->s->states));
-	while (db_step(st))
-		if (b->s->n_states < most && !b->full)
-			read_state(b, st);
-	return db_end(st) == ERR_OK ? ERR_OK : fail_db(b->c, st);
-}
-
-static enum err
-read_settings(struct build *b, size_t most)
-{
-	SCOPED_STMT st = db_prepare(b->c->db, SQL("SELECT key, settings FROM model_override ORDER BY key LIMIT 10000"));
-	struct catalog_set *s = b->s;
-
-	s->overrides = need(b, (most + 1) * sizeof(*s->overrides));
-	while (db_step(st))
-		if (s->n_overrides < most && !b->full)
-			s->overrides[s->n_overrides++] = (struct catalog_override){
-				.key = keep(b, col_text(b->c, st, "key")), .json = keep(b, col_text(b->c, st, "settings")),
-			};
-	return db_end(st) == ERR_OK ? ERR_OK : fail_db(b->c, st);
-}
-
-static enum err
-read_aliases(struct ctx *c, size_t most, struct rows *r)
-{
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT alias, model_id FROM model_alias ORDER BY alias LIMIT 10000"));
-
-	r->alias = ctx_alloc(c, (most + 1) * sizeof(*r->alias));
-	while (r->alias != NULL && db_step(st))
-		if (r->n_alias < most)
-			r->alias[r->n_alias++] = (struct catalog_alias){ .alias = col_text(c, st, "alias"), .model_id = col_text(c, st, "model_id") };
-	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
-}
-
-static enum err
-read_custom(struct ctx *c, size_t most, struct rows *r)
-{
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT facts FROM model_custom ORDER BY created_ms, id LIMIT 10000"));
-
-	r->custom = ctx_alloc(c, (most + 1) * sizeof(struct json_object *));
-	while (r->custom != NULL && db_step(st)) {
-		struct json_object *o = json_stored(c, col_text(c, st, "facts"));
-
-		if (o != NULL && r->n_custom < most)
-			r->custom[r->n_custom++] = o;
-	}
-	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
 static void
@@ -671,9 +486,9 @@ make(struct build *b, const struct rows *r)
 	}
 	b->room_aliases = aliases;
 	load_providers(b);
-	s->models = need(b, (models + 1) * sizeof(*s->models));
-	s->aliases = need(b, (aliases + 1) * sizeof(*s->aliases));
-	s->targets = need(b, (aliases + 1) * sizeof(*s->targets));
+	s->models = build_need(b, (models + 1) * sizeof(*s->models));
+	s->aliases = build_need(b, (aliases + 1) * sizeof(*s->aliases));
+	s->targets = build_need(b, (aliases + 1) * sizeof(*s->targets));
 	if (b->full || !index_make(b, &s->by_id, models) || !index_make(b, &s->by_display, models) ||
 	    !index_make(b, &s->by_alias, aliases) ||
 	    !index_make(b, &s->by_provider_alias, (size_t)json_object_object_length(b->provider_aliases)))
@@ -723,24 +538,6 @@ catalog_shipped(void)
 	return b.s;
 }
 
-/* A file of the data directory that took the shipped facts' place; NULL: none, or a broken one. */
-static struct json_object *
-newer_file(struct ctx *c)
-{
-	static const char *const names[] = { "catalog.json", "catalog.json.prev" };
-	char path[4352], msg[200];
-	size_t n;
-
-	for (size_t i = 0; c->cfg != NULL && i < ARRAY_LEN(names); i++) {
-		SCOPED_BUF b = BUF_INIT(FILE_MAX);
-
-		snprintf(path, sizeof(path), "%s/%s", c->cfg->data_dir, names[i]);
-		if (buf_read_file(&b, path) == ERR_OK && b.p != NULL && catalog_file_ok(c, b.p, b.len, &n, msg, sizeof(msg)))
-			return json_stored(c, b.p);
-	}
-	return NULL;
-}
-
 static enum err
 build_with(struct ctx *c, struct json_object *file, const size_t n[4], struct catalog_set **ret)
 {
@@ -750,13 +547,13 @@ build_with(struct ctx *c, struct json_object *file, const size_t n[4], struct ca
 
 	if (!begin(&b, c))
 		return fail(c, ERR_NOMEM, "out of memory");
-	e = facts(&b, file) ? read_states(&b, n[0]) : fail(c, ERR_NOMEM, "out of memory");
+	e = facts(&b, file) ? rows_states(&b, n[0]) : fail(c, ERR_NOMEM, "out of memory");
 	if (e == ERR_OK)
-		e = read_settings(&b, n[1]);
+		e = rows_settings(&b, n[1]);
 	if (e == ERR_OK)
-		e = read_aliases(c, n[2], &r);
+		e = rows_aliases(c, n[2], &r);
 	if (e == ERR_OK)
-		e = read_custom(c, n[3], &r);
+		e = rows_custom(c, n[3], &r);
 	if (e == ERR_OK)
 		make(&b, &r);
 	if (e == ERR_OK && b.full)
@@ -778,61 +575,17 @@ catalog_build(struct ctx *c, struct catalog_set **ret)
 
 	if (mine == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	e = count(c, n);
+	e = rows_count(c, n);
 	if (e != ERR_OK) {
 		arena_free(mine);
 		return e;
 	}
 	c->arena = mine;                        /* megabytes of trees that are not to live as long as the job */
-	file = newer_file(c);
+	file = catalog_newer_file(c);
 	*ret = NULL;
 	if (file != NULL || n[0] + n[1] + n[2] + n[3] > 0)
 		e = build_with(c, file, n, ret);
 	c->arena = own;
 	arena_free(mine);
 	return e == ERR_OK ? e : fail(c, e, "the catalog cannot be read");
-}
-
-/* --- a file that somebody sent ---------------------------------------------------------------- */
-
-static bool
-row_ok(const struct json_object *o, bool model)
-{
-	const char *id = js_str(o, "id"), *p = js_str(o, "provider");
-
-	if (id == NULL || id[0] == '\0' || strlen(id) > CATALOG_NAME_MAX / 2)
-		return false;
-	if (!model)
-		return strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(id);
-	return p != NULL && p[0] != '\0' && js_f64(o, "input_cost_per_m", 0) >= 0 && js_f64(o, "output_cost_per_m", 0) >= 0 &&
-	    (strcmp(js_str_or(o, "modality", "text"), "text") != 0 ||
-	    (js_i64(o, "context_window", 0) > 0 && js_i64(o, "max_output_tokens", 0) > 0));
-}
-
-bool
-catalog_file_ok(struct ctx *c, const char *text, size_t n, size_t *ret_models, char *msg, size_t cap)
-{
-	static const char *const lists[] = { "providers", "models" };
-	struct json_object *o = NULL;
-
-	if (json_read(c, text, n, &o) != ERR_OK || !json_object_is_type(o, json_type_object)) {
-		snprintf(msg, cap, "the catalog is no JSON object");
-		return false;
-	}
-	for (int i = 0; i < 2; i++) {
-		struct json_object *a = js_arr(o, lists[i]);
-		size_t k = a != NULL ? json_object_array_length(a) : 0;
-
-		if (k == 0 || k > MODELS_MAX) {
-			snprintf(msg, cap, "the catalog has no %s", lists[i]);
-			return false;
-		}
-		for (size_t j = 0; j < k; j++)
-			if (!row_ok(json_object_array_get_idx(a, j), i == 1)) {
-				snprintf(msg, cap, "%s[%zu] of the catalog is none", lists[i], j);
-				return false;
-			}
-		*ret_models = k;
-	}
-	return true;
 }

@@ -1,5 +1,5 @@
 /*
- * One set of tables, and how it is made. For catalog.c and catalog_build.c alone.
+ * One set of tables, and how it is made. For the files of the catalog alone.
  */
 #ifndef LF_CATALOG_SET_H
 #define LF_CATALOG_SET_H
@@ -30,6 +30,8 @@ unsigned index_start(const struct index *, const char *name);
 int index_next(const struct index *, const char *name, unsigned *i);
 int index_find(const struct index *, const char *name);
 
+/* A file of the data directory that counts instead of what is shipped; NULL: none, or a broken one. */
+struct json_object *catalog_newer_file(struct ctx *);
 struct catalog_set *catalog_shipped(void);              /* never NULL */
 /* From files and rows; NULL in *ret when they say nothing beyond what is shipped. */
 enum err catalog_build(struct ctx *, struct catalog_set **ret) MUST_CHECK;

@@ -17,6 +17,9 @@ libsvc_a_SOURCES = \
 	lib/svc/catalog.c \
 	lib/svc/catalog_build.c \
 	lib/svc/catalog_edit.c \
+	lib/svc/catalog_file.c \
+	lib/svc/catalog_index.c \
+	lib/svc/catalog_rows.c \
 	lib/svc/catalog_show.c \
 	lib/svc/config.c \
 	lib/svc/config_budget.c \
@@ -53,7 +56,8 @@ libsvc_a_SOURCES = \
 	lib/svc/upload_sweep.c \
 	lib/svc/usage.c \
 	lib/svc/usage_show.c \
-	lib/svc/vault.c
+	lib/svc/vault.c \
+	lib/svc/vault_key.c
 libconfigfile_a_SOURCES = \
 	lib/svc/config_file.c \
 	lib/svc/config_file_check.c \

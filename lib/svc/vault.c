@@ -21,13 +21,14 @@
 #include "lib/base/buf.h"
 #include "lib/base/secret.h"
 #include "lib/base/util.h"
+#include "lib/svc/vault_key.h"
 
 enum {
 	MAGIC = 8, SALT = 16, FITS = 16,
 	HEAD = MAGIC + 4 + 4 + SALT + FITS + SEAL_NONCE,
 	AT_SALT = MAGIC + 8, AT_FITS = AT_SALT + SALT, AT_NONCE = AT_FITS + FITS,
 	MEMORY_KIB = 19456, PASSES = 2, MEMORY_MAX_KIB = 1 << 20, PASSES_MAX = 64,
-	TEXT_MAX = 4 << 20, MASTER = 32,
+	TEXT_MAX = 4 << 20,
 };
 
 static const char magic[] = "LFVAULT1";
@@ -41,18 +42,11 @@ struct opened {
 
 static struct {
 	pthread_mutex_t mu;
-	char home[4096];
 	struct opened *o;               /* NULL: not read yet, or there is no file */
 	uint8_t head[HEAD];             /* of the file that was read */
 	struct stat seen;
 	_Atomic uint64_t mark;
 } v = { .mu = PTHREAD_MUTEX_INITIALIZER, .mark = 1 };
-
-void
-vault_at(const char *home)
-{
-	snprintf(v.home, sizeof(v.home), "%s", home);
-}
 
 uint64_t
 vault_mark(void)
@@ -73,156 +67,10 @@ vault_name_ok(const char *s)
 	return true;
 }
 
-static void
-path_of(const char *name, char out[static 4352])
-{
-	snprintf(out, 4352, "%s/%s", v.home, name);
-}
-
-static enum err PRINTF(2, 3)
-locked(struct ctx *c, const char *fmt, ...)
-{
-	char why[400];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
-	(void)fail_code(c, ERR_CONFLICT, "vault_locked", "The vault is locked: %s", why);
-	c->fault.status = 423;
-	return ERR_CONFLICT;
-}
-
 static enum err
 broken(struct ctx *c, const char *what)
 {
 	return fail_code(c, ERR_INTERNAL, "vault_crypto", "vault.enc %s; it was left as it is (a backup may have a good one)", what);
-}
-
-static enum err
-no_io(struct ctx *c, const char *what)
-{
-	return fail_code(c, ERR_INTERNAL, "vault_io", "%s: %s", what, strerror(errno));
-}
-
-/* --- the master key -------------------------------------------------------------- */
-
-static int
-digit64(char ch)
-{
-	return ch >= 'A' && ch <= 'Z' ? ch - 'A' : ch >= 'a' && ch <= 'z' ? ch - 'a' + 26 :
-	    ch >= '0' && ch <= '9' ? ch - '0' + 52 : ch == '+' || ch == '-' ? 62 : ch == '/' || ch == '_' ? 63 : -1;
-}
-
-/* 64 hex digits, or 43 or 44 characters of base64 (RFC 4648, either alphabet). */
-static bool
-master_of(const char *s, size_t n, uint8_t out[static MASTER])
-{
-	uint32_t bits = 0, have = 0, k = 0;
-	char hex[65];
-
-	while (n > 0 && isspace((unsigned char)*s))
-		s++, n--;
-	while (n > 0 && isspace((unsigned char)s[n - 1]))
-		n--;
-	if (n == 64) {
-		bool good;
-
-		memcpy(hex, s, 64);
-		hex[64] = '\0';
-		good = hex_to(hex, out, MASTER);
-		zero_bytes(hex, sizeof(hex));
-		return good;
-	}
-	if (n == 44 && s[43] == '=')
-		n = 43;
-	if (n != 43)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		int d = digit64(s[i]);
-
-		if (d < 0)
-			return false;
-		bits = bits << 6 | (uint32_t)d;
-		have += 6;
-		if (have >= 8 && k < MASTER) {
-			have -= 8;
-			out[k++] = (uint8_t)(bits >> have);
-		}
-	}
-	zero_bytes(&bits, sizeof(bits));
-	return k == MASTER;
-}
-
-/* NOT_FOUND: no such file. */
-static enum err
-master_file(struct ctx *c, const char *path, bool strict, uint8_t out[static MASTER])
-{
-	struct buf b = BUF_INIT(4096);
-	struct stat st;
-	enum err e = ERR_OK;
-
-	if (stat(path, &st) != 0)
-		return ERR_NOT_FOUND;
-	if (strict && ((st.st_mode & 077) != 0 || (st.st_uid != geteuid() && st.st_uid != 0)))
-		return locked(c, "vault.key can be read by others: its mode must be 0600");
-	if (buf_read_file(&b, path) != ERR_OK || b.p == NULL || !master_of(b.p, b.len, out))
-		e = locked(c, "%s holds no key of 32 bytes (base64 or 64 hex digits)", strrchr(path, '/') + 1);
-	buf_zero_done(&b);
-	return e;
-}
-
-/* Where the master key comes from: "environment", "credential", "file" or "none". */
-static const char *
-key_from(void)
-{
-	const char *s = getenv("LIBREFANG_VAULT_KEY"), *dir = getenv("CREDENTIALS_DIRECTORY");
-	char path[4352];
-
-	if (s != NULL && *s != '\0')
-		return "environment";
-	if (dir != NULL && strlen(dir) < 4096) {
-		snprintf(path, sizeof(path), "%s/librefang-vault-key", dir);
-		if (access(path, F_OK) == 0)
-			return "credential";
-	}
-	path_of("vault.key", path);
-	return access(path, F_OK) == 0 ? "file" : "none";
-}
-
-/* file: of the home, when the key is there. NOT_FOUND, with no word said: there is none. */
-static enum err
-master(struct ctx *c, const char *file, uint8_t out[static MASTER])
-{
-	const char *from = key_from(), *s = getenv("LIBREFANG_VAULT_KEY");
-	char path[4352];
-
-	if (strcmp(from, "environment") == 0)
-		return master_of(s, strlen(s), out) ? ERR_OK :
-		    locked(c, "LIBREFANG_VAULT_KEY is no key of 32 bytes (base64 or 64 hex digits)");
-	if (strcmp(from, "credential") == 0) {
-		snprintf(path, sizeof(path), "%s/librefang-vault-key", getenv("CREDENTIALS_DIRECTORY"));
-		return master_file(c, path, false, out);
-	}
-	path_of(file, path);
-	return master_file(c, path, true, out);
-}
-
-static enum err
-master_new(struct ctx *c, const char *file)
-{
-	uint8_t bytes[MASTER];
-	char text[2 * MASTER + 2], path[4352];
-	enum err e;
-
-	random_bytes(bytes, sizeof(bytes));
-	hex_of(bytes, sizeof(bytes), text);
-	text[2 * MASTER] = '\n';
-	path_of(file, path);
-	e = file_replace(path, text, 2 * MASTER + 1, 0600);
-	zero_bytes(bytes, sizeof(bytes));
-	zero_bytes(text, sizeof(text));
-	return e == ERR_OK ? e : no_io(c, "vault.key cannot be written");
 }
 
 /* --- the file ------------------------------------------------------------------------ */
@@ -280,7 +128,7 @@ static enum err
 try_key(struct ctx *c, const char *file, const uint8_t *head, uint8_t key[static SEAL_KEY])
 {
 	uint8_t m[MASTER], fits[FITS];
-	enum err e = master(c, file, m);
+	enum err e = vault_master(c, file, m);
 
 	if (e != ERR_OK)
 		return e;
@@ -301,18 +149,18 @@ find_key(struct ctx *c, const uint8_t *head, uint8_t key[static SEAL_KEY])
 
 	if (e != ERR_NOT_FOUND)
 		return e;
-	path_of("vault.key.new", from);
-	path_of("vault.key", to);
-	if (strcmp(key_from(), "environment") != 0 && strcmp(key_from(), "credential") != 0) {
+	vault_path("vault.key.new", from);
+	vault_path("vault.key", to);
+	if (strcmp(vault_key_from(), "environment") != 0 && strcmp(vault_key_from(), "credential") != 0) {
 		e = try_key(c, "vault.key.new", head, key);
 		if (e == ERR_OK)
-			return rename(from, to) == 0 ? e : no_io(c, "vault.key cannot be replaced");
+			return rename(from, to) == 0 ? e : vault_no_io(c, "vault.key cannot be replaced");
 		if (e != ERR_NOT_FOUND)
 			return e;
 	}
-	if (strcmp(key_from(), "none") == 0)
-		return locked(c, "its key is not here (LIBREFANG_VAULT_KEY, a systemd credential or vault.key)");
-	return locked(c, "its key does not fit, or the file's head was changed");
+	if (strcmp(vault_key_from(), "none") == 0)
+		return vault_locked(c, "its key is not here (LIBREFANG_VAULT_KEY, a systemd credential or vault.key)");
+	return vault_locked(c, "its key does not fit, or the file's head was changed");
 }
 
 static bool
@@ -373,10 +221,10 @@ look(struct ctx *c)
 	struct stat st;
 	enum err e;
 
-	path_of("vault.enc", path);
+	vault_path("vault.enc", path);
 	if (stat(path, &st) != 0) {
 		if (errno != ENOENT)
-			return no_io(c, "vault.enc cannot be looked at");
+			return vault_no_io(c, "vault.enc cannot be looked at");
 		if (v.o != NULL)
 			forget();
 		return ERR_OK;
@@ -385,7 +233,7 @@ look(struct ctx *c)
 		return ERR_OK;
 	forget();
 	if (!S_ISREG(st.st_mode) || buf_read_file(&b, path) != ERR_OK)
-		return no_io(c, "vault.enc cannot be read");
+		return vault_no_io(c, "vault.enc cannot be read");
 	e = open_bytes(c, (const uint8_t *)b.p, b.len, &o);
 	if (e != ERR_OK)
 		return e;
@@ -403,7 +251,7 @@ write_file(struct ctx *c, const uint8_t *head, struct opened *o)
 	char path[4352];
 	uint8_t *p;
 
-	path_of("vault.enc", path);
+	vault_path("vault.enc", path);
 	p = (uint8_t *)buf_room(&b, HEAD + o->n + SEAL_TAG);
 	if (p == NULL)
 		return fail(c, ERR_TOO_LARGE, "the vault is full");
@@ -412,7 +260,7 @@ write_file(struct ctx *c, const uint8_t *head, struct opened *o)
 	if (!seal(o->key, p + AT_NONCE, p, HEAD, o->text, o->n, p + HEAD))
 		return fail(c, ERR_NOMEM, "out of memory");
 	if (file_replace(path, p, HEAD + o->n + SEAL_TAG, 0600) != ERR_OK)
-		return no_io(c, "vault.enc cannot be written");
+		return vault_no_io(c, "vault.enc cannot be written");
 	memcpy(v.head, p, HEAD);
 	if (stat(path, &v.seen) != 0)
 		memset(&v.seen, 0, sizeof(v.seen));     /* read again at the next look */
@@ -440,7 +288,7 @@ lock_home(bool write)
 
 	pthread_mutex_lock(&v.mu);
 	if (write)
-		fd = open(v.home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fd = open(vault_home(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	while (fd >= 0 && flock(fd, LOCK_EX) != 0)
 		if (errno != EINTR)
 			break;
@@ -453,12 +301,12 @@ make(struct ctx *c)
 {
 	uint8_t m[MASTER], head[HEAD];
 	struct opened *o;
-	enum err e = strcmp(key_from(), "none") == 0 ? master_new(c, "vault.key") : ERR_OK;
+	enum err e = strcmp(vault_key_from(), "none") == 0 ? vault_master_new(c, "vault.key") : ERR_OK;
 
 	if (e == ERR_OK)
-		e = master(c, "vault.key", m);
+		e = vault_master(c, "vault.key", m);
 	if (e != ERR_OK)
-		return e == ERR_NOT_FOUND ? locked(c, "vault.key is gone") : e;
+		return e == ERR_NOT_FOUND ? vault_locked(c, "vault.key is gone") : e;
 	o = opened_new(0);
 	if (o == NULL || !head_new(m, head, o->key))
 		e = fail(c, ERR_NOMEM, "out of memory");
@@ -589,12 +437,12 @@ rotate(struct ctx *c)
 	char from[4352], to[4352];
 	uint8_t m[MASTER], head[HEAD];
 	struct opened *o;
-	enum err e = master_new(c, "vault.key.new");
+	enum err e = vault_master_new(c, "vault.key.new");
 
 	if (e == ERR_OK)
-		e = master(c, "vault.key.new", m);
+		e = vault_master(c, "vault.key.new", m);
 	if (e != ERR_OK)
-		return e == ERR_NOT_FOUND ? locked(c, "vault.key.new is gone") : e;
+		return e == ERR_NOT_FOUND ? vault_locked(c, "vault.key.new is gone") : e;
 	o = opened_new(v.o->n);
 	if (o == NULL || !head_new(m, head, o->key)) {
 		e = fail(c, ERR_NOMEM, "out of memory");
@@ -608,16 +456,16 @@ rotate(struct ctx *c)
 		secret_free(o);
 		return e;
 	}
-	path_of("vault.key.new", from);
-	path_of("vault.key", to);
-	return rename(from, to) == 0 ? e : no_io(c, "vault.key cannot be replaced");
+	vault_path("vault.key.new", from);
+	vault_path("vault.key", to);
+	return rename(from, to) == 0 ? e : vault_no_io(c, "vault.key cannot be replaced");
 }
 
 enum err
 vault_rotate(struct ctx *c)
 {
 	LOCKED fd = lock_home(true);
-	const char *from = key_from();
+	const char *from = vault_key_from();
 	enum err e = look(c);
 
 	if (e != ERR_OK)
@@ -642,7 +490,7 @@ vault_list(struct ctx *c, struct vault_names *ret)
 	size_t lines = 0;
 	enum err e = look(c);
 
-	*ret = (struct vault_names){ .exists = v.o != NULL, .key_from = key_from() };
+	*ret = (struct vault_names){ .exists = v.o != NULL, .key_from = vault_key_from() };
 	if (e != ERR_OK || v.o == NULL)
 		return e;
 	for (size_t i = 0; i < v.o->n; i++)
