@@ -139,7 +139,7 @@ model_route(struct ctx *c, const char *provider, const char *model, struct json_
 	ret->model = known != NULL ? known->id : model;
 	ret->format = p != NULL && p->api_format != NULL ? p->api_format : "openai";
 	ret->base_url = base_of(c, p, provider, is_default, mm);
-	ret->settings = js_obj(c->cfg->raw, ret->format);
+	ret->settings = strncmp(ret->format, "cli_", 4) == 0 ? c->cfg->raw : js_obj(c->cfg->raw, ret->format);
 	ret->pooled = !catalog_state(provider)->suppressed && pool_has(c, provider);
 	ret->api_key = ret->pooled ? pool_pick(c, provider) : own_key(c, ret->format, ret->settings);
 	if (ret->api_key == NULL) {

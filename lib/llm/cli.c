@@ -15,6 +15,7 @@
 #include "lib/llm/blocks.h"
 #include "lib/llm/child.h"
 #include "lib/llm/cli.h"
+#include "lib/llm/cli_profile.h"
 #include "lib/llm/errors.h"
 #include "lib/llm/translate.h"
 
@@ -24,19 +25,20 @@ extern char **environ;
 
 struct program {
 	const char *format, *name, *prefix;     /* prefix: of variables that are its own */
+	const char *home;               /* the variable that says where its profile is; NULL: it has but one */
 	const char *args[6], *stream_args[6];   /* NULL-ended; stream_args[0] NULL: it does not stream */
 	bool by_argument;               /* the conversation is an argument, not the input */
 	const struct driver *reads;
 };
 
 static const struct program programs[] = {
-	{ "cli_claude_code", "claude", "CLAUDE_", { "-p", "--output-format", "json" },
+	{ "cli_claude_code", "claude", "CLAUDE_", "CLAUDE_CONFIG_DIR", { "-p", "--output-format", "json" },
 	    { "-p", "--output-format", "stream-json", "--verbose" }, false, &cli_claude_lines },
-	{ "cli_codex", "codex", "CODEX_", { "exec", "--json", "--skip-git-repo-check", "-" }, { NULL }, false, &cli_codex_lines },
-	{ "cli_gemini", "gemini", "GEMINI_", { "--output-format", "json" }, { NULL }, false, &cli_object },
-	{ "cli_qwen_code", "qwen", "QWEN_", { "--output-format", "json" },
+	{ "cli_codex", "codex", "CODEX_", "CODEX_HOME", { "exec", "--json", "--skip-git-repo-check", "-" }, { NULL }, false, &cli_codex_lines },
+	{ "cli_gemini", "gemini", "GEMINI_", NULL, { "--output-format", "json" }, { NULL }, false, &cli_object },
+	{ "cli_qwen_code", "qwen", "QWEN_", NULL, { "--output-format", "json" },
 	    { "--output-format", "stream-json", "--include-partial-messages" }, false, &cli_claude_lines },
-	{ "cli_codewhale", "codewhale", "CODEWHALE_", { "exec", "--json" }, { NULL }, true, &cli_object },
+	{ "cli_codewhale", "codewhale", "CODEWHALE_", NULL, { "exec", "--json" }, { NULL }, true, &cli_object },
 };
 
 static const struct program *
@@ -115,18 +117,22 @@ is_given(const char *var, const char *prefix)
 	return strncmp(var, prefix, strlen(prefix)) == 0;
 }
 
-struct environment { const char *vars[ENV_MAX + 4]; char ids[3][160]; };
+struct environment { const char *vars[ENV_MAX + 5]; char ids[3][160], home[4200]; };
 
 static void
-fill(struct environment *e, const struct llm_request *rq, const char *prefix)
+fill(struct environment *e, const struct llm_request *rq, const struct program *p, const char *profile)
 {
 	const struct { const char *name, *value; } ids[] = { { "LIBREFANG_AGENT_ID", rq->agent_id },
 		{ "LIBREFANG_SESSION_ID", rq->session_id }, { "LIBREFANG_STEP_ID", rq->step_id } };
 	unsigned n = 0;
 
 	for (char **v = environ; v != NULL && *v != NULL && n < ENV_MAX; v++)
-		if (is_given(*v, prefix))
+		if (is_given(*v, p->prefix) && (profile == NULL || strncmp(*v, p->home, strlen(p->home)) != 0))
 			e->vars[n++] = *v;
+	if (profile != NULL) {
+		snprintf(e->home, sizeof(e->home), "%s=%s", p->home, profile);
+		e->vars[n++] = e->home;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
 		if (ids[i].value != NULL && is_header_text(ids[i].value)) {
 			snprintf(e->ids[i], sizeof(e->ids[i]), "%s=%.100s", ids[i].name, ids[i].value);
@@ -184,7 +190,7 @@ cli_blame(struct intake *d, const char *text)
 	for (size_t i = 0; i < ARRAY_LEN(limits); i++)
 		if (has_substr_ci(text, limits[i]) || (has_substr_ci(text, "resets") && has_substr_ci(text, "utc"))) {
 			(void)intake_fail(d, LLM_RATE_LIMITED, 429, text);
-			a->retry_after_s = LIMIT_S;
+			a->retry_after_s = cli_reset_s(text, clock_ms());
 			return true;
 		}
 	for (size_t i = 0; i < ARRAY_LEN(no_login); i++)
@@ -246,7 +252,7 @@ on_quiet(void *arg)
 
 static enum err
 run(const struct program *p, const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a, const struct buf *prompt,
-    const char *path, const char *dir)
+    const char *path, const char *dir, const char *profile)
 {
 	struct llm_request q = *rq;
 	struct environment env;
@@ -259,7 +265,7 @@ run(const struct program *p, const struct llm_request *rq, const struct llm_sink
 	enum err e;
 
 	q.stream = rq->stream && p->stream_args[0] != NULL;
-	fill(&env, rq, p->prefix);
+	fill(&env, rq, p, profile);
 	arguments(p, rq, q.stream, prompt->p, argv);
 	e = intake_init(&d, p->reads, &q, sink, a);
 	if (e == ERR_OK) {
@@ -270,6 +276,32 @@ run(const struct program *p, const struct llm_request *rq, const struct llm_sink
 		e = driver_blame(rq, a, e, "out of memory");
 	}
 	intake_free(&d);
+	return e;
+}
+
+/* With each profile in turn that does not rest, as long as it is told that there is no more. */
+static enum err
+run_profiles(const struct program *p, const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a, const struct buf *prompt,
+    const char *path, const char *dir)
+{
+	struct json_object *list = p->home != NULL ? js_arr(rq->settings, "cli_profile_dirs") : NULL;
+	int64_t wait_s = 0;
+	enum err e = ERR_UPSTREAM;
+
+	if (list == NULL || json_object_array_length(list) == 0)
+		return run(p, rq, sink, a, prompt, path, dir, NULL);
+	for (unsigned n = 0; n < CLI_PROFILES_MAX; n++) {
+		const char *profile = cli_profile_next(p->name, list, &wait_s);
+
+		if (profile == NULL)
+			break;
+		e = run(p, rq, sink, a, prompt, path, dir, profile);
+		if (e == ERR_OK || a->error != LLM_RATE_LIMITED || a->any_output)
+			return e;
+		cli_profile_rest(p->name, profile, a->why);
+	}
+	llm_blame(a, rq, LLM_RATE_LIMITED, 429, "all its profiles rest");
+	a->retry_after_s = wait_s > 0 ? wait_s : LIMIT_S;
 	return e;
 }
 
@@ -293,7 +325,7 @@ ask(const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer
 	}
 	if (mkdtemp(dir) == NULL)
 		return failed(rq, a, "no directory for its program");
-	e = run(p, rq, sink, a, &prompt, path, dir);
+	e = run_profiles(p, rq, sink, a, &prompt, path, dir);
 	(void)rmdir(dir);       /* what it left in there stays for whoever looks */
 	return e;
 }

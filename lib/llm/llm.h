@@ -39,7 +39,7 @@ struct llm_request {
 	int64_t thinking_budget;                /* tokens of thinking wished for; 0: none */
 	const char *cache_strategy;             /* "disabled", "system_only", "system_and_N"; NULL: system_and_3 */
 	bool cache_hour;                        /* what is cached is kept for an hour */
-	struct json_object *settings;           /* the configuration's section for this format ([azure_openai] …), or NULL */
+	struct json_object *settings;           /* the configuration's section for this format ([azure_openai] …; of programs: all), or NULL */
 	int64_t max_tokens;                     /* 0: leave out */
 	double temperature; bool has_temperature;
 	bool stream;                            /* ask for a stream (deltas go to the sink) */

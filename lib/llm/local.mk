@@ -10,6 +10,7 @@ libllm_a_SOURCES = \
 	lib/llm/child.c \
 	lib/llm/cli.c \
 	lib/llm/cli_decode.c \
+	lib/llm/cli_profile.c \
 	lib/llm/cohere.c \
 	lib/llm/copilot.c \
 	lib/llm/driver.c \

@@ -7,6 +7,7 @@
 
 #include "lib/base/util.h"
 #include "lib/llm/cli.h"
+#include "lib/llm/cli_profile.h"
 #include "t/llm/wire.h"
 
 static char dir[] = "/tmp/lf-cli-test-XXXXXX";
@@ -93,7 +94,37 @@ claude(void)
 	ok(a.error == LLM_AUTH && a.http_status == 401 && strstr(a.why, "canary") == NULL, "is a refused key");
 	program("claude", "cat >/dev/null; echo \"You've hit your limit, resets 3am (UTC)\" >&2; exit 1");
 	is_int(call(&rq), ERR_UPSTREAM, "one that has no more for today");
-	ok(a.error == LLM_RATE_LIMITED && a.retry_after_s == 300, "is limited");
+	ok(a.error == LLM_RATE_LIMITED && a.retry_after_s > 300 && a.retry_after_s <= 86700, "is limited until it says");
+}
+
+static void
+profiles(void)
+{
+	struct llm_request rq = RQ("cli_claude_code", "claude-code", "opus");
+	const int64_t noon = 1767268800000;     /* 2026-01-01T12:00:00Z */
+
+	is_int(cli_reset_s("You've hit your limit - resets 3pm (UTC)", noon), 3 * 3600 + 300, "an hour of the day");
+	is_int(cli_reset_s("resets at 3:30am (UTC)", noon), 15 * 3600 + 1800 + 300, "of the next one, with minutes");
+	is_int(cli_reset_s("resets 12am UTC", noon), 12 * 3600 + 300, "midnight");
+	is_int(cli_reset_s("resets soon", noon), 300, "none");
+	rq.settings = json_tokener_parse("{\"cli_profile_dirs\":[\"/p/one\",\"/p/two\",\"relative\"]}");
+	program("claude", "cat >/dev/null; echo $CLAUDE_CONFIG_DIR >> \"$0.dirs\"; case $CLAUDE_CONFIG_DIR in\n"
+	    "/p/one) echo 'hit your limit' >&2; exit 1;; esac\necho \"{\\\"result\\\":\\\"$CLAUDE_CONFIG_DIR\\\"}\"");
+	for (int i = 0; i < 4; i++) {
+		is_int(call(&rq), ERR_OK, "with two profiles of which one has no more");
+		ok(strstr(all, "two") != NULL, "the other answers");
+	}
+	{
+		unsigned one = 0;
+
+		for (const char *p = slurp("claude.dirs"); (p = strstr(p, "/p/one")) != NULL; p++)
+			one++;
+		is_int(one, 1, "and the one that rests is asked no more");
+	}
+	program("claude", "cat >/dev/null; echo 'hit your limit' >&2; exit 1");
+	is_int(call(&rq), ERR_UPSTREAM, "when none has any more");
+	ok(a.error == LLM_RATE_LIMITED && a.retry_after_s > 0 && a.retry_after_s <= 300, "it is said how long");
+	json_object_put(rq.settings);
 }
 
 static void
@@ -216,6 +247,7 @@ main(void)
 	setenv("LF_LLM_RETRY_MS", "10", 1);
 	claude();
 	others();
+	profiles();
 	trouble();
 	snprintf(path, sizeof(path), "/bin/rm -rf %s", dir);
 	return system(path) == 0 ? done() : 1;
