@@ -27,6 +27,7 @@ EMBED(migration_0011, "db/migrations/0011_templates.sql");
 EMBED(migration_0012, "db/migrations/0012_tasks.sql");
 EMBED(migration_0013, "db/migrations/0013_search.sql");
 EMBED(migration_0014, "db/migrations/0014_audit_rows.sql");
+EMBED(migration_0015, "db/migrations/0015_task_board.sql");
 
 static const struct {
 	const char *name;
@@ -46,6 +47,7 @@ static const struct {
 	{ "0012_tasks", migration_0012 },
 	{ "0013_search", migration_0013 },
 	{ "0014_audit_rows", migration_0014 },
+	{ "0015_task_board", migration_0015 },
 };
 
 int

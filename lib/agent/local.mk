@@ -35,6 +35,7 @@ libagent_a_SOURCES = \
 	lib/agent/tools/patch.c \
 	lib/agent/tools/search.c \
 	lib/agent/tools/system.c \
+	lib/agent/tools/task.c \
 	lib/agent/tools/web.c \
 	lib/agent/trim.c \
 	lib/agent/window.c \

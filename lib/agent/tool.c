@@ -36,6 +36,11 @@ static const struct tool tools[] = {
 	{ "memory_store", tool_memory_store, false, TOOL_ALONE },
 	{ "read_artifact", tool_read_artifact, true, TOOL_READS },
 	{ "system_time", tool_system_time, true, TOOL_READS },
+	{ "task_claim", tool_task_claim, false, TOOL_ALONE },
+	{ "task_complete", tool_task_complete, false, TOOL_ALONE },
+	{ "task_list", tool_task_list, true, TOOL_READS },
+	{ "task_post", tool_task_post, false, TOOL_ALONE },
+	{ "task_status", tool_task_status, true, TOOL_READS },
 	{ "web_fetch", tool_web_fetch, false, TOOL_READS },
 	{ "web_fetch_to_file", tool_web_fetch_to_file, false, TOOL_ALONE },
 };

@@ -147,7 +147,7 @@ grants(void)
 	ok(js_obj(json_object_array_get_idx(tools, 0), "input_schema") != NULL &&
 	    js_get(json_object_array_get_idx(tools, 0), "read_only") == NULL, "as a model wants them");
 	ok(tools_last(tools) && !tools_last(tool_catalog()), "a list of ours lasts");
-	is_int(json_object_array_length(tools_for(&ctx, json_keep(&ctx, json_tokener_parse("{}")), "full")), 16, "sixteen in all");
+	is_int(json_object_array_length(tools_for(&ctx, json_keep(&ctx, json_tokener_parse("{}")), "full")), 21, "twenty-one in all");
 	ok(tool_find("fs-write") == tool_find("file_write") && tool_find("fileRead") == tool_find("file_read"), "other spellings are understood");
 	ok(tool_find("nothing") == NULL && tool_find("") == NULL, "but not every one");
 }
@@ -248,6 +248,58 @@ memory_tools(void)
 	the_db = db;
 }
 
+/* All claims are eleven minutes old. */
+static void
+the_db_late(void)
+{
+	SCOPED_STMT st = db_prepare(the_db, SQL("UPDATE task SET claimed_ms = claimed_ms - 660000 WHERE claimed_ms IS NOT NULL"));
+
+	ok(db_exec(st) == ERR_OK, "(what was taken was so long ago)");
+}
+
+static void
+as(const char *id, const char *name)
+{
+	env.agent_id = id;
+	env.agent_name = name;
+}
+
+static void
+task_tools(void)
+{
+	char id[37], json[200];
+
+	gives("task_claim", "{}", "none");
+	gives("task_post", "{\"title\":\"count\",\"description\":\"count the files\",\"assigned_to\":\"bea\"}", "is on the board");
+	memcpy(id, out.p + 5, 36);
+	id[36] = '\0';
+	gives("task_claim", "{}", "none");
+	refuses("task_post", "{\"title\":\"\",\"description\":\"x\"}", ERR_INVALID, "title");
+	refuses("task_post", "{\"title\":\"x\"}", ERR_INVALID, "missing parameter: description");
+	refuses("task_post", "{\"title\":\"x\",\"description\":\"x\",\"assigned_to\":\"nobody\"}", ERR_NOT_FOUND, "no agent");
+	snprintf(json, sizeof(json), "{\"task_id\":\"%s\",\"result\":\"12\"}", id);
+	refuses("task_complete", json, ERR_FORBIDDEN, "not yours");
+	as(BEA, "bea");
+	gives("task_claim", "{}", "\"description\":\"count the files\"");
+	gives("task_claim", "{}", "none");
+	gives("task_list", "{\"status\":\"in_progress\"}", "\"assigned_to\":\"" BEA "\"");
+	gives("task_complete", json, "is completed");
+	refuses("task_complete", json, ERR_FORBIDDEN, "not yours");
+	as(ADA, "ada");
+	gives("task_status", json, "\"result\":\"12\"");
+	gives("task_list", "{\"status\":\"pending\"}", "[]");
+	gives("task_list", "{}", id);
+	refuses("task_list", "{\"status\":1}", ERR_INVALID, "string");
+	refuses("task_status", "{\"task_id\":\"none\"}", ERR_NOT_FOUND, "Task not found");
+	gives("task_post", "{\"title\":\"free\",\"description\":\"for anybody\"}", "is on the board");
+	as(BEA, "bea");
+	gives("task_claim", "{}", "for anybody");
+	as(ADA, "ada");
+	gives("task_claim", "{}", "none");
+	the_db_late();
+	gives("task_claim", "{}", "for anybody");
+}
+
 static void
 agent_tools(void)
 {
@@ -268,6 +320,7 @@ agent_tools(void)
 	env.depth = 3;
 	refuses("agent_send", "{\"agent_id\":\"bea\",\"message\":\"hi\"}", ERR_FORBIDDEN, "3 deep");
 	env.depth = 0;
+	task_tools();
 	gives("event_publish", "{\"event_type\":\"build.done\",\"payload\":{\"n\":1}}", "Published build.done");
 	refuses("event_publish", "{\"event_type\":\"system.x\"}", ERR_FORBIDDEN, "not for agents");
 	refuses("event_publish", "{\"event_type\":\"\"}", ERR_INVALID, "event_type");

@@ -18,6 +18,11 @@ enum err tool_agent_kill(struct tool_env *, struct json_object *, struct buf *) 
 enum err tool_agent_find(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_agent_send(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_read_artifact(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_task_post(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_task_claim(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_task_complete(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_task_list(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_task_status(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_web_fetch_to_file(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_event_publish(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_web_fetch(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
