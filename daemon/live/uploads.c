@@ -248,6 +248,8 @@ agents_upload(struct ctx *c, const struct request *rq)
 		e = too_large(c, rq->body_bytes);
 	if (e == ERR_OK)
 		e = check_picture(r);
+	if (e == ERR_OK)
+		e = upload_sync(c, &r->up);
 	if (e == ERR_OK) {
 		job_db_acquire(c);
 		e = keep(r, &about);

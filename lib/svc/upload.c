@@ -185,10 +185,19 @@ place(struct ctx *c, struct upload_new *u)
 }
 
 enum err
+upload_sync(struct ctx *c, struct upload_new *u)
+{
+	if (!u->synced && fsync(u->fd) != 0)
+		return disk_failed(c);
+	u->synced = true;
+	return ERR_OK;
+}
+
+enum err
 upload_commit(struct ctx *c, struct upload_new *u, const struct upload *about, bool in_tx)
 {
 	SCOPED_TX tx = { 0 };
-	enum err e = fsync(u->fd) == 0 ? ERR_OK : disk_failed(c);
+	enum err e = upload_sync(c, u);
 
 	if (e == ERR_OK)
 		e = place(c, u);

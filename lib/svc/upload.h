@@ -43,6 +43,7 @@ struct upload_new {
 	uint64_t bytes, max;
 	int dir, fd;
 	bool fresh;                             /* nobody else can have that id */
+	bool synced;                            /* its bytes are on the disk */
 	bool placed;                            /* under its own name */
 };
 /* Nothing stays of what was not committed. */
@@ -54,6 +55,8 @@ void upload_drop(struct upload_new *);
 enum err upload_begin(struct ctx *, struct upload_new *, const char *id, uint64_t max) MUST_CHECK;
 /* TOO_LARGE beyond max; IO; UNAVAILABLE. */
 enum err upload_write(struct ctx *, struct upload_new *, const void *, size_t) MUST_CHECK;
+/* Wait for the disk; upload_commit() does it else, with a database connection in hand. IO; UNAVAILABLE. */
+enum err upload_sync(struct ctx *, struct upload_new *) MUST_CHECK;
 /* On the disk under its name, and in the store. Its own transaction unless in_tx. */
 enum err upload_commit(struct ctx *, struct upload_new *, const struct upload *about, bool in_tx) MUST_CHECK;
 
