@@ -8,11 +8,12 @@ use JSON::PP ();
 use LF;
 use LF::WS;
 use Test::More;
+use Time::HiRes ();
 
 my $text = 'These words were cut somewhere in the middle of what they wanted to say, and nobody may take them for the whole.';
 my @at = (0, 1, 2, 7, 40, 41, 120, 199, 230, 231, 260, 300, 333, 390, 421, 450, 512, 600, 700, 777, 850, 900);
-my $up = LF->mock(when => [ map { [ "CUT-AT-$_." => { text => $text, chunks => 4, cut_bytes => $_ } ] } @at ], default => { text => 'whole' });
-my $api = LF->start(model => $up, env => { LF_LLM_RETRY_MS => 1 }, limits => "ws_messages_per_minute = 100000\n");
+my $up = LF->mock(when => [ [ 'ONLY-PINGS' => { text => $text, stall => 2, ping => 1 } ], [ 'NEVER-A-WORD' => { hang => 1 } ], map { [ "CUT-AT-$_." => { text => $text, chunks => 4, cut_bytes => $_ } ] } @at ], default => { text => 'whole' });
+my $api = LF->start(model => $up, env => { LF_LLM_RETRY_MS => 1, LF_REST_SECOND_MS => 0 }, limits => "ws_messages_per_minute = 100000\n", config => "[turn]\nstream_idle_secs = 1\n");
 my $n = 0;
 
 sub spawn { return $api->post('/api/agents', { manifest_toml => 'name = "cut-' . ++$n . '"' }, 201)->{agent_id} }
@@ -61,8 +62,18 @@ for my $way ('an agent', 'the model') {
     };
 }
 
+subtest 'nothing more comes' => sub {
+    for my $word (qw(ONLY-PINGS NEVER-A-WORD)) {
+        my $then = Time::HiRes::time();
+        my @e = $api->stream('/api/agents/' . spawn() . '/message/stream', { message => $word })->all;
+        is $e[-1]{json}{phase}, 'error', "$word: it is ended";
+        cmp_ok Time::HiRes::time() - $then, '<', 4, 'in time, and not asked again';
+    }
+};
+
 is $api->post('/api/agents/' . spawn() . '/message', { message => 'and now?' }, 200)->{response}, 'whole', 'what is not cut is an answer';
 my $direct = $up->chats->[0]{body};
 like $direct, qr/"stream":\s*true/, 'the provider was asked for streams';
+cmp_ok scalar(@{ $up->chats }), '>', 4 * @half, 'the provider was asked each time';
 $api->finish;
 done_testing;

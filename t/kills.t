@@ -47,7 +47,7 @@ my $url = 'http://127.0.0.1:' . $web->sockport;
 my $up = LF->mock(when => [ map { (
         [ "\"tool_call_id\":\"call_$_\"" => { text => "answer $_.", delay => 0.1 } ],
         [ "turn $_." => { delay => 0.1, tool_calls => [ { id => "call_$_", name => 'web_fetch', arguments => { url => "$url/effect$_", method => 'POST', body => 'x' } } ] } ] ) } reverse 1 .. $TURNS ]);
-my @server = map { LF->start(model => $up, env => { LF_LLM_RETRY_MS => 20 }, config => "[web.fetch]\nssrf_allowed_hosts = [\"127.0.0.1\"]\n[compaction]\nthreshold_messages = 100000\n") } 1 .. $SERVERS;
+my @server = map { LF->start(model => $up, env => { LF_LLM_RETRY_MS => 20, LF_REST_SECOND_MS => 0 }, config => "[web.fetch]\nssrf_allowed_hosts = [\"127.0.0.1\"]\n[compaction]\nthreshold_messages = 100000\n") } 1 .. $SERVERS;
 my @agents = map { my $api = $_; [ map { $api->post('/api/agents', { manifest_toml => "name = \"killed-$_\"\nmax_history_messages = 400\n" }, 201)->{agent_id} } 1 .. $AGENTS ] } @server;
 
 # Turn k goes to one server and one of its agents. Each talker says one after the other, and writes down what was answered; what fails is not said again.

@@ -167,18 +167,60 @@ out_done(struct outgoing *o)
 
 /* --- one attempt --------------------------------------------------------- */
 
+/* A stream while it comes, and when it last said something. */
+struct listening {
+	struct intake d;
+	size_t said;
+	int64_t since_us;
+};
+
+/* All that was said until now; it only grows. */
+static size_t
+said(const struct intake *d)
+{
+	size_t n = d->n_parts + (d->finish[0] != '\0');
+
+	for (unsigned i = 0; i < d->n_parts; i++)
+		n += d->parts[i].text.all.len;
+	return n;
+}
+
+static bool
+fell_silent(const struct listening *l)
+{
+	unsigned idle_ms = l->d.rq->idle_ms;
+
+	return idle_ms != 0 && clock_mono_us() - l->since_us >= idle_ms * 1000ll;
+}
+
+/* Bytes are no words: pings keep a connection, not an answer. */
 static bool
 on_bytes(void *arg, const char *p, size_t n)
 {
-	return intake_feed(arg, p, n);
+	struct listening *l = arg;
+	size_t now;
+
+	if (!intake_feed(&l->d, p, n))
+		return false;
+	if (l->d.rq->idle_ms == 0)
+		return true;
+	now = said(&l->d);
+	if (now != l->said) {
+		l->said = now;
+		l->since_us = clock_mono_us();
+	} else if (fell_silent(l)) {
+		llm_blame(l->d.ans, l->d.rq, LLM_TIMEOUT, 0, NULL);
+		l->d.failed = true;
+	}
+	return !l->d.failed;
 }
 
 static void
 on_quiet(void *arg)
 {
-	const struct intake *d = arg;
+	const struct listening *l = arg;
 
-	d->sink->quiet(d->sink->arg);
+	l->d.sink->quiet(l->d.sink->arg);
 }
 
 enum err
@@ -225,24 +267,26 @@ attempt(const struct driver *drv, struct outgoing *o, const struct llm_sink *sin
     struct buf *refusal)
 {
 	const struct llm_request *rq = o->rq;
-	struct intake d;
+	struct listening l = { .since_us = clock_mono_us() };
+	struct intake *d = &l.d;
 	struct http_answer h;
 	struct http_call call = { .method = "POST", .url = o->url, .headers = o->headers, .body = o->body.p,
 	    .body_bytes = o->body.len, .spent = &o->body, .timeout_ms = rq->timeout_ms, .max_bytes = 4ul * LLM_FRAME_MAX,
-	    .cancel = rq->cancel, .proxy = rq->proxy, .on_bytes = on_bytes, .arg = &d, .enough = &d.done,
+	    .cancel = rq->cancel, .proxy = rq->proxy, .on_bytes = on_bytes, .arg = &l, .enough = &l.d.done, .idle_ms = rq->idle_ms,
 	    .on_quiet = on_quiet, .quiet_ms = sink != NULL && sink->quiet != NULL ? sink->quiet_ms : 0 };
-	enum err e = intake_init(&d, drv, rq, sink, a);
+	enum err e = intake_init(d, drv, rq, sink, a);
 
 	if (e != ERR_OK) {
-		intake_free(&d);
+		intake_free(d);
 		return driver_blame(rq, a, e, "out of memory");
 	}
 	e = http_do(&call, &h);
 	if (h.retry_after_s >= 0)
 		a->retry_after_s = h.retry_after_s;
-	e = judge(&d, e, &h);
+	e = judge(d, e, &h);
+	a->final |= e == ERR_UPSTREAM && a->error == LLM_TIMEOUT && fell_silent(&l);    /* it had its time */
 	*refusal = h.body;
-	intake_free(&d);
+	intake_free(d);
 	return e;
 }
 

@@ -155,6 +155,7 @@ load_turns(const struct json_object *raw, struct config *cfg)
 	cfg->heartbeat_timeout_s = number(js_obj(raw, "heartbeat"), "default_timeout_secs", 60);
 	cfg->on_disconnect_cancel = strcmp(js_str_or(turn, "on_disconnect", "finish"), "cancel") == 0;
 	cfg->turn_threads = number(turn, "max_threads", 1024);
+	cfg->stream_idle_s = number(turn, "stream_idle_secs", 120);
 	cfg->ssrf_allowed_hosts = js_arr(fetch, "ssrf_allowed_hosts");
 	cfg->web_max_bytes = number64(fetch, "max_response_bytes", 10485760);
 	cfg->web_timeout_s = number(fetch, "timeout_secs", 30);

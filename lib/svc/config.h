@@ -78,6 +78,7 @@ struct config {
 	bool on_disconnect_cancel;              /* [turn] on_disconnect = "cancel" */
 	struct json_object *tool_timeouts;      /* tool or pattern → seconds, or NULL */
 	unsigned turn_threads;
+	unsigned stream_idle_s;                 /* a streamed answer that says nothing for so long is ended */
 	struct json_object *ssrf_allowed_hosts; /* array or NULL */
 	uint64_t web_max_bytes; unsigned web_timeout_s;
 

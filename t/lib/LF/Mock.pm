@@ -16,7 +16,7 @@ package LF::Mock;
 #   delay => s              before the first byte; chunk_delay => s before each part
 #   cut => N                the connection breaks after N parts (of a body that is not streamed: bytes)
 #   cut_bytes => N          the same after N bytes of a streamed body
-#   stall => N              after N parts nothing more comes, and the line stays open
+#   stall => N              after N parts nothing more comes, and the line stays open; ping => 1: but comments
 #   garbage => 'bytes'      instead of events, or of JSON
 #   hang => 1               never an answer;  reset => 1: the connection is reset
 # key => { 'sk-…' => ANSWER }: to whoever comes with that key.
@@ -327,6 +327,7 @@ sub events {
     };
     for my $d (deltas($a)) {
         return 0 if defined $a->{cut} && $sent >= $a->{cut};
+        while ($a->{ping} && defined $a->{stall} && $sent >= $a->{stall}) { chunk($c, ": ping\n\n"); pause(0.2, $c) }
         pause(defined $a->{stall} && $sent >= $a->{stall} ? 3600 : $a->{chunk_delay}, $c);
         $put->('data: ' . $JSON->encode({ %head, choices => [ { index => 0, delta => $d, finish_reason => undef } ] }) . "\n\n") or return 0;
         $sent++;
