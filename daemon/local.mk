@@ -65,6 +65,7 @@ libdaemon_a_SOURCES = \
 	daemon/turn_answer.c \
 	daemon/turn_boot.c \
 	daemon/turn_budget.c \
+	daemon/turn_context.c \
 	daemon/turn_end.c \
 	daemon/turn_files.c \
 	daemon/turn_fit.c \

@@ -16,6 +16,7 @@
 #include "daemon/journal.h"
 #include "daemon/turn_state.h"
 #include "db/db.h"
+#include "lib/agent/incoming.h"
 #include "lib/agent/manifest.h"
 #include "lib/agent/prompt.h"
 #include "lib/agent/tool.h"
@@ -102,6 +103,29 @@ user_content(struct turn *t, size_t *n)
 	return s;
 }
 
+/* What people say goes through the filters once; what another agent or a clock says does not. */
+static enum err
+hear(struct turn *t)
+{
+	static const char *const people[] = { "api", "stream", "ws", "openai" };
+	struct turn_ask *own = &t->heard_ask;
+	bool by_people = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(people); i++)
+		by_people |= strcmp(t->ask->origin, people[i]) == 0;
+	if (!by_people)
+		return ERR_OK;
+	*own = *t->ask;
+	if (own->text != NULL)
+		own->text = incoming_text(t->c, own->text);
+	if (own->blocks != NULL)
+		own->blocks = incoming_blocks(t->c, own->blocks);
+	if ((t->ask->text != NULL && own->text == NULL) || (t->ask->blocks != NULL && own->blocks == NULL))
+		return fail(t->c, ERR_NOMEM, "out of memory");
+	t->ask = own;
+	return ERR_OK;
+}
+
 /* --- before ------------------------------------------------------------------------------ */
 
 static enum err
@@ -129,7 +153,7 @@ choose_session(struct turn *t)
 	} else {
 		memcpy(t->session_id, t->agent.session_id, 37);
 		t->own_model = t->agent.session_model;
-		return ERR_OK;
+		return t->keep ? turn_reset(t) : ERR_OK;
 	}
 	e = session_load(t->c, t->session_id, &s);
 	t->own_model = e == ERR_OK ? s.model_override : NULL;
@@ -244,6 +268,8 @@ begin(struct turn *t)
 		e = session_create(t->c, t->agent.id, t->session_id, NULL, unused);
 	if (e == ERR_OK && t->keep)
 		e = message_append(t->c, t->session_id, "user", content, n, t->id);
+	if (e == ERR_OK && t->ask->depth == 0)
+		e = turn_context(t);
 	if (e == ERR_OK && !history_add(t->c, &t->history, message_of(t->c, BY_USER, content, n)))
 		e = fail(t->c, ERR_NOMEM, "out of memory");
 	if (e == ERR_OK)
@@ -594,7 +620,7 @@ turn_run(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 	if (t == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	uuid7(t->id);
-	if ((e = prepare(t)) != ERR_OK || suspended(t) || (e = turn_files(t)) != ERR_OK)
+	if ((e = hear(t)) != ERR_OK || (e = prepare(t)) != ERR_OK || suspended(t) || (e = turn_files(t)) != ERR_OK)
 		return e;
 	if ((e = take_place(t)) != ERR_OK)
 		return e;

@@ -36,6 +36,7 @@ struct call {
 struct turn {
 	struct ctx *c;
 	const struct turn_ask *ask;
+	struct turn_ask heard_ask;      /* what ask is, once it has been filtered */
 	struct turn_answer *out;
 	char id[37], session_id[37];
 	int64_t epoch, step;            /* step: number of the newest row */
@@ -103,6 +104,12 @@ enum err turn_tx(struct turn *, struct tx *) MUST_CHECK;
 
 /* Commit; with durability = "power", also wait for the disk. */
 enum err turn_commit(struct turn *, struct tx *) MUST_CHECK;
+
+/* --- turn_context.c --- */
+/* The agent's current session is too old by the rule: a new one takes its place. */
+enum err turn_reset(struct turn *) MUST_CHECK;
+/* Texts that come before what the user says; only the model sees them. */
+enum err turn_context(struct turn *) MUST_CHECK;
 
 /* --- turn_history.c --- */
 /* Load the session's messages, as they go to the model. */

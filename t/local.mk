@@ -52,6 +52,7 @@ check_PROGRAMS += t/agent/guard
 check_PROGRAMS += t/agent/repair
 check_PROGRAMS += t/agent/repair_random
 check_PROGRAMS += t/agent/speech
+check_PROGRAMS += t/agent/incoming
 check_PROGRAMS += t/agent/html
 check_PROGRAMS += t/agent/taint
 check_PROGRAMS += t/db/line

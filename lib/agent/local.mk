@@ -6,6 +6,8 @@ libagent_a_SOURCES = \
 	lib/agent/fit.c \
 	lib/agent/guard.c \
 	lib/agent/html.c \
+	lib/agent/incoming.c \
+	lib/agent/injections.c \
 	lib/agent/manifest.c \
 	lib/agent/manifest_keys.c \
 	lib/agent/manifest_sign.c \

@@ -16,6 +16,9 @@
 enum err prompt_system(struct ctx *, const struct agent *, const char *workspace, unsigned depth,
     struct json_object *tools, struct buf *out) MUST_CHECK;
 
+/* Sections "## name" of the texts that configuration and manifest inject at that position (system before_user after_reset). */
+void prompt_injections(struct ctx *, const struct agent *, const char *position, struct buf *out);
+
 /* Forget what was read of a workspace's files: somebody just wrote one. Otherwise they may be 30 s old. */
 void prompt_forget(const char *workspace);
 

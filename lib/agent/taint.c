@@ -158,20 +158,34 @@ opaque_token(const char *s, size_t n)
 
 /* --- personal data ------------------------------------------------------------- */
 
+/* Where some personal datum stands. */
+struct span { size_t at, n; };
+
 static bool
-pii_email(const char *s, size_t n)
+is_local(char ch)
+{
+	return isalnum((unsigned char)ch) || strchr("._%+-", ch) != NULL;
+}
+
+static bool
+pii_email(const char *s, size_t n, struct span *ret)
 {
 	for (const char *at = memchr(s, '@', n); at != NULL; at = memchr(at + 1, '@', n - (size_t)(at + 1 - s))) {
 		size_t i = (size_t)(at - s) + 1, dots = 0, last = 0;
 
-		if (at == s || !(isalnum((unsigned char)at[-1]) || strchr("._%+-", at[-1]) != NULL))
+		if (at == s || at[-1] == '\0' || !is_local(at[-1]))
 			continue;
 		for (; i < n && (isalnum((unsigned char)s[i]) || s[i] == '-' || s[i] == '.'); i++) {
 			dots += s[i] == '.' && last > 0;
 			last = s[i] == '.' ? 0 : last + 1;
 		}
-		if (dots > 0 && last >= 2)
-			return true;
+		if (dots == 0 || last < 2)
+			continue;
+		ret->at = (size_t)(at - s);
+		while (ret->at > 0 && s[ret->at - 1] != '\0' && is_local(s[ret->at - 1]))
+			ret->at--;
+		ret->n = i - ret->at;
+		return true;
 	}
 	return false;
 }
@@ -227,7 +241,7 @@ is_ssn(const char *s, size_t n)
 }
 
 static const char *
-pii_number(const char *s, size_t n)
+pii_number(const char *s, size_t n, struct span *ret)
 {
 	struct number x;
 
@@ -239,6 +253,7 @@ pii_number(const char *s, size_t n)
 		read_number(s + i, n - i, &x);
 		if (i + x.bytes < n && is_word(s[i + x.bytes]))
 			continue;
+		*ret = (struct span){ i, x.bytes };
 		if (is_ssn(s + i, x.bytes))
 			return "pii_ssn";
 		if (!x.plus && x.n >= 13 && x.n <= 19 && luhn(x.digits, x.n))
@@ -247,6 +262,23 @@ pii_number(const char *s, size_t n)
 			return "pii_phone";
 	}
 	return NULL;
+}
+
+const char *
+taint_pii(const char *s, size_t n, size_t *ret_at, size_t *ret_n)
+{
+	struct span mail, number;
+	bool is_mail = pii_email(s, n, &mail);
+	const char *rule = pii_number(s, n, &number);
+	const struct span *first = is_mail && (rule == NULL || mail.at <= number.at) ? &mail : &number;
+
+	if (!is_mail && rule == NULL)
+		return NULL;
+	if (ret_at != NULL)
+		*ret_at = first->at;
+	if (ret_n != NULL)
+		*ret_n = first->n;
+	return first == &mail ? "pii_email" : rule;
 }
 
 const char *
@@ -262,9 +294,7 @@ taint_find(const char *s, size_t n, unsigned labels)
 		if (opaque_token(s, n))
 			return "opaque_token";
 	}
-	if (labels & TAINT_PII)
-		return pii_email(s, n) ? "pii_email" : pii_number(s, n);
-	return NULL;
+	return labels & TAINT_PII ? taint_pii(s, n, NULL, NULL) : NULL;
 }
 
 /* --- URLs --------------------------------------------------------------------------- */

@@ -14,6 +14,8 @@ enum { TAINT_SECRET = 1, TAINT_PII = 2 };
  * whole text is one), pii_email, pii_phone, pii_credit_card, pii_ssn.
  */
 const char *taint_find(const char *s, size_t n, unsigned labels);
+/* The first personal datum in the text, and where it stands (both may be NULL); its rule, NULL: none. */
+const char *taint_pii(const char *s, size_t n, size_t *ret_at, size_t *ret_n);
 /* Is that the name of a secret parameter or member ("api_key", "token")? Letter case does not matter. */
 bool taint_key_name(const char *s, size_t n);
 /* A header that tools may never send (credentials). */

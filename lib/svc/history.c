@@ -70,6 +70,43 @@ session_make_current(struct ctx *c, const char *agent_id, const char *id)
 	return ERR_OK;
 }
 
+enum err
+session_last_said(struct ctx *c, const char *id, int64_t *ret_ms)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT updated_ms FROM session WHERE id = ? AND message_count > 0"));
+
+	bind_text(st, id);
+	*ret_ms = db_step(st) ? col_i64(st, "updated_ms") : 0;
+	return *ret_ms != 0 || db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+static enum err
+is_current(struct ctx *c, const char *agent_id, const char *id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT 1 FROM agent WHERE id = ? AND session_id = ?"));
+
+	bind_text(st, agent_id);
+	bind_text(st, id);
+	if (db_step(st))
+		return ERR_OK;
+	return db_end(st) == ERR_OK ? fail(c, ERR_CONFLICT, "That is not the agent's current session") : fail_db(c, st);
+}
+
+enum err
+session_replace(struct ctx *c, const char *agent_id, const char *old, char ret_id[static 37])
+{
+	SCOPED_TX tx = { 0 };
+	enum err e = tx_begin(c, &tx);
+
+	if (e == ERR_OK)
+		e = is_current(c, agent_id, old);
+	if (e == ERR_OK)
+		e = session_create(c, agent_id, NULL, NULL, ret_id);
+	if (e == ERR_OK)
+		e = session_make_current(c, agent_id, ret_id);
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
 static enum err
 drop_sessions(struct ctx *c, const char *agent_id)
 {

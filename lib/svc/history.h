@@ -16,6 +16,10 @@ enum err session_load(struct ctx *, const char *id, struct session *ret) MUST_CH
 enum err session_create(struct ctx *, const char *agent_id, const char *id, const char *label, char ret_id[static 37]) MUST_CHECK;
 /* Make it the agent's current one. */
 enum err session_make_current(struct ctx *, const char *agent_id, const char *id) MUST_CHECK;
+/* When something was said in it last; 0: nothing was, or there is no such session. */
+enum err session_last_said(struct ctx *, const char *id, int64_t *ret_ms) MUST_CHECK;
+/* A new session is the agent's current one instead of `old`. CONFLICT: that is no longer the current one. */
+enum err session_replace(struct ctx *, const char *agent_id, const char *old, char ret_id[static 37]) MUST_CHECK;
 /* What was said last in each session of two messages and more, as values session_<day>_<words>_<id> of the agent's memory. */
 enum err sessions_remember(struct ctx *, const char *agent_id) MUST_CHECK;
 /* Drop all sessions of the agent, remembered or not; a new empty one is current. Runs in its own transaction. */

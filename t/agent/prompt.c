@@ -8,6 +8,7 @@
 #include "lib/agent/tool.h"
 #include "t/svc/store.h"
 
+static struct config cfg = { .provider = "offline", .model = "offline" };
 static struct ctx ctx;
 static char work[] = "/tmp/lf-prompt-XXXXXX";
 static struct json_object *manifest, *tools;
@@ -117,6 +118,7 @@ int
 main(void)
 {
 	store_open(&ctx);
+	ctx.cfg = &cfg;
 	if (mkdtemp(work) == NULL)
 		return 1;
 	fresh();
