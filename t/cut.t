@@ -12,7 +12,7 @@ use Time::HiRes ();
 
 my $text = 'These words were cut somewhere in the middle of what they wanted to say, and nobody may take them for the whole.';
 my @at = (0, 1, 2, 7, 40, 41, 120, 199, 230, 231, 260, 300, 333, 390, 421, 450, 512, 600, 700, 777, 850, 900);
-my $up = LF->mock(when => [ [ 'ONLY-PINGS' => { text => $text, stall => 2, ping => 1 } ], [ 'NEVER-A-WORD' => { hang => 1 } ], map { [ "CUT-AT-$_." => { text => $text, chunks => 4, cut_bytes => $_ } ] } @at ], default => { text => 'whole' });
+my $up = LF->mock(when => [ [ 'ONLY-PINGS' => { text => $text, stall => 2, ping => 1 } ], [ 'NOT-A-BYTE' => { text => $text, stall => 2 } ], map { [ "CUT-AT-$_." => { text => $text, chunks => 4, cut_bytes => $_ } ] } @at ], default => { text => 'whole' });
 my $api = LF->start(model => $up, env => { LF_LLM_RETRY_MS => 1, LF_REST_SECOND_MS => 0 }, limits => "ws_messages_per_minute = 100000\n", config => "[turn]\nstream_idle_secs = 1\n");
 my $n = 0;
 
@@ -63,7 +63,7 @@ for my $way ('an agent', 'the model') {
 }
 
 subtest 'nothing more comes' => sub {
-    for my $word (qw(ONLY-PINGS NEVER-A-WORD)) {
+    for my $word (qw(ONLY-PINGS NOT-A-BYTE)) {
         my $then = Time::HiRes::time();
         my @e = $api->stream('/api/agents/' . spawn() . '/message/stream', { message => $word })->all;
         is $e[-1]{json}{phase}, 'error', "$word: it is ended";

@@ -167,9 +167,10 @@ out_done(struct outgoing *o)
 
 /* --- one attempt --------------------------------------------------------- */
 
-/* A stream while it comes, and when it last said something. */
+/* A stream while it comes, and when it last said something. Before its first word a model may think for long. */
 struct listening {
 	struct intake d;
+	struct http_call *call;
 	size_t said;
 	int64_t since_us;
 };
@@ -190,7 +191,7 @@ fell_silent(const struct listening *l)
 {
 	unsigned idle_ms = l->d.rq->idle_ms;
 
-	return idle_ms != 0 && clock_mono_us() - l->since_us >= idle_ms * 1000ll;
+	return idle_ms != 0 && l->said > 0 && clock_mono_us() - l->since_us >= idle_ms * 1000ll;
 }
 
 /* Bytes are no words: pings keep a connection, not an answer. */
@@ -208,6 +209,7 @@ on_bytes(void *arg, const char *p, size_t n)
 	if (now != l->said) {
 		l->said = now;
 		l->since_us = clock_mono_us();
+		l->call->idle_ms = l->d.rq->idle_ms;
 	} else if (fell_silent(l)) {
 		llm_blame(l->d.ans, l->d.rq, LLM_TIMEOUT, 0, NULL);
 		l->d.failed = true;
@@ -272,10 +274,11 @@ attempt(const struct driver *drv, struct outgoing *o, const struct llm_sink *sin
 	struct http_answer h;
 	struct http_call call = { .method = "POST", .url = o->url, .headers = o->headers, .body = o->body.p,
 	    .body_bytes = o->body.len, .spent = &o->body, .timeout_ms = rq->timeout_ms, .max_bytes = 4ul * LLM_FRAME_MAX,
-	    .cancel = rq->cancel, .proxy = rq->proxy, .on_bytes = on_bytes, .arg = &l, .enough = &l.d.done, .idle_ms = rq->idle_ms,
+	    .cancel = rq->cancel, .proxy = rq->proxy, .on_bytes = on_bytes, .arg = &l, .enough = &l.d.done,
 	    .on_quiet = on_quiet, .quiet_ms = sink != NULL && sink->quiet != NULL ? sink->quiet_ms : 0 };
 	enum err e = intake_init(d, drv, rq, sink, a);
 
+	l.call = &call;
 	if (e != ERR_OK) {
 		intake_free(d);
 		return driver_blame(rq, a, e, "out of memory");

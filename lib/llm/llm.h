@@ -44,7 +44,7 @@ struct llm_request {
 	double temperature; bool has_temperature;
 	bool stream;                            /* ask for a stream (deltas go to the sink) */
 	unsigned timeout_ms;                    /* of each attempt */
-	unsigned idle_ms;                       /* a stream that says nothing new for so long is ended, pings or not. 0: off */
+	unsigned idle_ms;                       /* a stream that has begun and says nothing new for so long is ended, pings or not. 0: off */
 	int64_t deadline_us;                    /* monotonic; no attempt and no wait goes beyond. 0: none */
 	unsigned hurry_ms;                      /* somebody else can be asked: no pause is longer. 0: patient */
 	bool other_key;                         /* so can the same provider with another key: a limit is not waited for */
