@@ -126,7 +126,8 @@ soak: all
 	$(prove) -v t/bench/soak.pl
 	$(prove) -v t/bench/kills.pl
 
-bench: all
+EXTRA_PROGRAMS = t/bench/assembly
+bench: all t/bench/assembly$(EXEEXT)
 	@if test -x $(srcdir)/t/bench/run; then \
 		LF_SRCDIR=$(abs_top_srcdir) LF_BUILDDIR=$(abs_top_builddir) $(srcdir)/t/bench/run; \
 	else echo "no benchmarks in this tree"; fi
