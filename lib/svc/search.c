@@ -13,7 +13,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/caller.h"
 
-enum { BATCH = 400, SEARCH_ADDS = 5000, PAGE_MAX = 500, OFFSET_MAX = 5000, HITS_MAX = 5000 };
+enum { BATCH = 400, SEARCH_ADDS = 5000, PAGE_MAX = 500, OFFSET_MAX = 5000, HITS_MAX = 2000, COMMON = 30000 };
 
 /* --- the words of a message ------------------------------------------------------------- */
 
@@ -249,18 +249,46 @@ seen(const char **ids, size_t n, const char *id)
 	return false;
 }
 
-/* To rank a word that is everywhere takes a second for a million messages: of many the newest are enough. */
+/*
+ * To rank, the engine counts all messages that have a word. Of many hits the newest are enough, and words that are
+ * everywhere are not worth the count.
+ */
+static bool
+is_common(struct ctx *c, const struct search_ask *a)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT count(*) AS n FROM (SELECT rowid FROM search_text"
+	    " WHERE search_text MATCH ? LIMIT ?)"));
+
+	bind_text(st, a->words);
+	bind_i64(st, COMMON);
+	return db_step(st) && col_i64(st, "n") == COMMON;
+}
+
+/* By: of some sessions alone; common. */
+static const char *const hits[2][2] = {
+	{
+		SQL("SELECT id, best FROM (SELECT rowid AS id, rank AS best FROM search_text"
+		    " WHERE search_text MATCH ?1 ORDER BY rowid DESC LIMIT ?2) ORDER BY best, id DESC"),
+		SQL("SELECT rowid AS id, 0.0 AS best FROM search_text WHERE search_text MATCH ?1 ORDER BY rowid DESC LIMIT ?2"),
+	},
+	{
+		SQL("SELECT id, best FROM (SELECT t.rowid AS id, t.rank AS best FROM search_text t"
+		    " JOIN search_doc d ON d.id = t.rowid JOIN session s ON s.id = d.session_id JOIN agent g ON g.id = s.agent_id"
+		    " WHERE search_text MATCH ?1 AND s.agent_id = coalesce(?3, s.agent_id)"
+		    " AND lower(g.author) = lower(coalesce(?4, g.author)) ORDER BY t.rowid DESC LIMIT ?2) ORDER BY best, id DESC"),
+		SQL("SELECT t.rowid AS id, 0.0 AS best FROM search_text t"
+		    " JOIN search_doc d ON d.id = t.rowid JOIN session s ON s.id = d.session_id JOIN agent g ON g.id = s.agent_id"
+		    " WHERE search_text MATCH ?1 AND s.agent_id = coalesce(?3, s.agent_id)"
+		    " AND lower(g.author) = lower(coalesce(?4, g.author)) ORDER BY t.rowid DESC LIMIT ?2"),
+	},
+};
+
 static struct stmt *
 hits_of(struct ctx *c, const struct search_ask *a)
 {
 	const char *author = caller_scope(c);
 	bool some = a->agent_id != NULL || author != NULL;
-	struct stmt *st = some ? db_prepare(c->db, SQL("SELECT id, best FROM (SELECT t.rowid AS id, t.rank AS best FROM search_text t"
-	    " JOIN search_doc d ON d.id = t.rowid JOIN session s ON s.id = d.session_id JOIN agent g ON g.id = s.agent_id"
-	    " WHERE search_text MATCH ?1 AND s.agent_id = coalesce(?3, s.agent_id)"
-	    " AND lower(g.author) = lower(coalesce(?4, g.author)) ORDER BY t.rowid DESC LIMIT ?2) ORDER BY best, id DESC"))
-	    : db_prepare(c->db, SQL("SELECT id, best FROM (SELECT rowid AS id, rank AS best FROM search_text"
-	    " WHERE search_text MATCH ?1 ORDER BY rowid DESC LIMIT ?2) ORDER BY best, id DESC"));
+	struct stmt *st = db_prepare(c->db, hits[some][is_common(c, a)]);
 
 	bind_text(st, a->words);
 	bind_i64(st, HITS_MAX);
