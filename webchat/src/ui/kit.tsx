@@ -86,7 +86,7 @@ export function useLoad<T>(path: string | null): Loaded<T> {
 }
 
 // While something runs, what is shown of it follows.
-export function useFollow<T>(of: Loaded<T>, runs: (data: T) => boolean, ms = 1500) {
+export function useFollow<T>(of: Loaded<T>, runs: (data: T) => boolean, ms = 3000) {
 	useEffect(() => {
 		if (!of.data || !runs(of.data)) return;
 		const t = setInterval(() => { if (document.visibilityState === 'visible') void of.again(); }, ms);
