@@ -13,8 +13,8 @@ my @ladder = qw(viewer user admin owner);
 my %rank = (public => -1, map { $ladder[$_] => $_ } 0 .. $#ladder);
 my %key = map { $_ => "the-key-of-$_-0123456789" } @ladder;
 my $users = join '', map { qq([[users]]\nname = "$_"\nrole = "$_"\napi_key_hash = ") . sha256_hash($key{$_}) . qq("\n) } @ladder;
-my $up = LF->mock(when => [ [ 'NEVER-EVER' => { hang => 1 } ] ], default => { text => 'Hello from the mock.' });
-my $api = LF->start(model => $up, config => $users, limits => "max_ws_per_ip = 100\nws_messages_per_minute = 1000\n");
+my $up = LF->mock(when => [ [ 'NEVER-EVER' => { hang => 1 } ], [ 'device' => { status => 404, body => {} } ] ], default => { text => 'Hello from the mock.' });
+my $api = LF->start(model => $up, config => $users, env => { LF_GITHUB_URL => $up->base }, limits => "max_ws_per_ip = 100\nws_messages_per_minute = 1000\n");
 my $NOBODY = '99999999-9999-4999-8999-999999999999';
 my $n = 0;
 
