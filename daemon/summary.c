@@ -10,6 +10,7 @@
 
 #include "daemon/dbpool.h"
 #include "daemon/meter.h"
+#include "daemon/rest.h"
 #include "lib/agent/fit.h"
 #include "lib/base/util.h"
 #include "lib/llm/llm.h"
@@ -113,6 +114,7 @@ summary_ask(struct summary *k, const char *system, const struct buf *text, size_
 	job_db_release(k->c);
 	e = llm_call(&rq, &none, k->route->retries < RETRIES_MAX ? k->route->retries : RETRIES_MAX, &answer);
 	kept = meter_close(k->c, &m, e, &answer);
+	rest_note(k->c, k->route->provider, k->route->api_key, k->route->pooled, e, &answer);
 	job_db_acquire(k->c);
 	if (e != ERR_OK)
 		e = model_failed(k->c, &answer);
