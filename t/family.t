@@ -17,14 +17,15 @@ my $up = LF->mock(
         [ 'call_give' => { text => 'I gave it away.' } ], [ 'call_wait' => { text => 'I waited.' } ], [ 'call_slow' => { text => 'I waited long.' } ],
         [ 'call_ring_3' => { text => 'C cannot ask.' } ], [ 'call_ring_2' => { text => 'B is done.' } ], [ 'call_ring_1' => { text => 'A is done.' } ],
         [ 'call_kid' => { text => 'Made.' } ], [ 'call_big' => { text => 'Not made.' } ], [ 'call_end' => { text => 'Ended.' } ],
-        [ 'call_key' => { text => 'Asked.' } ], [ 'call_busy_1' => { text => 'Later, then.' } ],
+        [ 'call_key' => { text => 'Asked.' } ], [ 'quick has answered: The helper says 42' => { text => 'Now I know.' } ],
+        [ 'call_busy_1' => { text => 'Later, then.', delay => 1.5 } ],
         [ 'RING-C' => call('call_ring_3', 'agent_send', agent_id => 'ring-a', message => 'and you', async => $no) ],
         [ 'RING-B' => call('call_ring_2', 'agent_send', agent_id => 'ring-c', message => 'RING-C', async => $no) ],
         [ 'RING-A' => call('call_ring_1', 'agent_send', agent_id => 'ring-b', message => 'RING-B', async => $no) ],
         [ 'GIVE-SLOWLY' => call('call_give', 'agent_send', agent_id => 'helper', message => 'SLOW-WORK') ],
         [ 'GIVE-IT' => call('call_give', 'agent_send', agent_id => 'helper', message => 'the task') ],
         [ 'GIVE-REST' => call('call_give', 'agent_send', agent_id => 'sleeper', message => 'the task') ],
-        [ 'GIVE-AND-WORK' => { tool_calls => [ { id => 'call_busy_1', name => 'agent_send', arguments => { agent_id => 'helper', message => 'the task' } } ] } ],
+        [ 'GIVE-AND-WORK' => { tool_calls => [ { id => 'call_busy_1', name => 'agent_send', arguments => { agent_id => 'quick', message => 'the task' } } ] } ],
         [ 'WAIT-FOR-IT' => call('call_wait', 'agent_send', agent_id => 'helper', message => 'the question', async => $no) ],
         [ 'WAIT-LONG' => call('call_slow', 'agent_send', agent_id => 'helper', message => 'SLOW-WORK', async => $no) ],
         [ 'WITH-KEY' => call('call_key', 'agent_send', agent_id => 'helper', message => 'about taxes', async => $no, conversation_key => 'taxes') ],
@@ -89,6 +90,17 @@ subtest 'handed a task' => sub {
     my $other = agent('giver-2');
     ask($other, 'GIVE-REST');
     ok $api->wait_for(sub { said($other) =~ /sleeper could not do it: .*at rest/ }, 8), 'who is at rest says so';
+};
+
+subtest 'an answer that comes while the asking turn runs' => sub {
+    my $id = agent('busy-one');
+    agent('quick');
+    my $r = ask($id, 'GIVE-AND-WORK');
+    is $r->{response}, 'Now I know.', 'is said into it';
+    like said($id), qr/Later, then\. \| \[task [-0-9a-f]{36}\] quick has answered: The helper says 42\. \| Now I know\.$/, '  as a message, once';
+    is $r->{iterations}, 3, '  of the same turn';
+    sleep 0.5;
+    is scalar(() = said($id) =~ /has answered/g), 1, '  and no other follows';
 };
 
 subtest 'the lane of sub-agents' => sub {
