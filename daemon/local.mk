@@ -63,6 +63,7 @@ libdaemon_a_SOURCES = \
 	daemon/turn.c \
 	daemon/turn_agents.c \
 	daemon/turn_answer.c \
+	daemon/turn_ask.c \
 	daemon/turn_boot.c \
 	daemon/turn_budget.c \
 	daemon/turn_context.c \

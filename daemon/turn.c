@@ -16,7 +16,6 @@
 #include "daemon/journal.h"
 #include "daemon/turn_state.h"
 #include "db/db.h"
-#include "lib/agent/incoming.h"
 #include "lib/agent/manifest.h"
 #include "lib/agent/prompt.h"
 #include "lib/agent/tool.h"
@@ -28,9 +27,7 @@
 #include "lib/svc/config.h"
 #include "lib/svc/series.h"
 
-enum { ITERATIONS_DEFAULT = 50, SAID_MAX = 4 << 20 };
-
-#define SENDER_NAMESPACE "a34e7c01-8f2b-4d6a-915c-d73ef40ab852"
+enum { SAID_MAX = 4 << 20 };
 
 static int64_t epoch;
 
@@ -44,147 +41,6 @@ void
 turns_set_epoch(int64_t e)
 {
 	epoch = e;
-}
-
-/* --- what was asked, as the row keeps it -------------------------------------------- */
-
-static const char *
-ask_json(struct turn *t)
-{
-	const struct turn_ask *a = t->ask;
-	struct jw *w = ctx_alloc(t->c, sizeof(*w));
-	struct buf b = BUF_INIT(16 << 20);
-	char *s;
-
-	if (w == NULL)
-		return NULL;
-	w->b = &b;
-	jw_object(w, NULL);
-	if (t->record) {
-		jw_str(w, "text", a->text);
-		if (t->blocks != NULL)
-			jw_json(w, "blocks", t->blocks);
-		if (a->outer_tools != NULL)
-			jw_json(w, "outer_tools", a->outer_tools);
-		if (a->extra != NULL)
-			jw_json(w, "extra", a->extra);
-	}
-	jw_bool(w, "keep", t->keep);
-	jw_i64(w, "max_tokens", a->max_tokens);
-	if (a->has_temperature)
-		jw_f64(w, "temperature", a->temperature);
-	jw_i64(w, "depth", a->depth);
-	jw_i64(w, "event_depth", a->event_depth);
-	jw_i64(w, "lane", a->lane);
-	jw_str(w, "channel", a->channel);
-	jw_end(w);
-	s = b.failed ? NULL : ctx_strndup(t->c, b.p, b.len);
-	buf_done(&b);
-	return s;
-}
-
-static const char *
-user_content(struct turn *t, size_t *n)
-{
-	const struct turn_ask *a = t->ask;
-	struct buf b = BUF_INIT(16 << 20);
-	struct jw w = JW_INIT(&b);
-	char *s;
-
-	if (t->blocks != NULL)
-		jw_json(&w, NULL, t->blocks);
-	else if (a->sender_name != NULL && a->sender_name[0] != '\0')
-		jw_str(&w, NULL, ctx_printf(t->c, "[%s]: %s", a->sender_name, a->text));
-	else
-		jw_str(&w, NULL, a->text);
-	*n = b.len;
-	s = b.failed ? NULL : ctx_strndup(t->c, b.p, b.len);
-	buf_done(&b);
-	return s;
-}
-
-/* What people say goes through the filters once; what another agent or a clock says does not. */
-static enum err
-hear(struct turn *t)
-{
-	static const char *const people[] = { "api", "stream", "ws", "openai" };
-	struct turn_ask *own = &t->heard_ask;
-	bool by_people = false;
-
-	for (size_t i = 0; i < ARRAY_LEN(people); i++)
-		by_people |= strcmp(t->ask->origin, people[i]) == 0;
-	if (!by_people)
-		return ERR_OK;
-	*own = *t->ask;
-	if (own->text != NULL)
-		own->text = incoming_text(t->c, own->text);
-	if (own->blocks != NULL)
-		own->blocks = incoming_blocks(t->c, own->blocks);
-	if ((t->ask->text != NULL && own->text == NULL) || (t->ask->blocks != NULL && own->blocks == NULL))
-		return fail(t->c, ERR_NOMEM, "out of memory");
-	t->ask = own;
-	return ERR_OK;
-}
-
-/* --- before ------------------------------------------------------------------------------ */
-
-static enum err
-mismatch(struct ctx *c)
-{
-	return fail_code(c, ERR_BAD_REQUEST, "session_agent_mismatch", "That session belongs to another agent");
-}
-
-/* The session of this turn: named, the sender's, a fresh one, or the agent's current one. */
-static enum err
-choose_session(struct turn *t)
-{
-	const struct turn_ask *a = t->ask;
-	struct session s;
-	enum err e;
-
-	if (a->session_id != NULL) {
-		memcpy(t->session_id, a->session_id, 37);
-	} else if (a->sender_id != NULL) {
-		const char *scope = ctx_printf(t->c, "%s:%s", t->agent.id, a->channel != NULL ? a->channel : "api");
-
-		uuid5(SENDER_NAMESPACE, scope, strlen(scope), t->session_id);
-	} else if (strcmp(js_str_or(t->agent.manifest, "session_mode", ""), "new") == 0) {
-		uuid4(t->session_id);
-	} else {
-		memcpy(t->session_id, t->agent.session_id, 37);
-		t->own_model = t->agent.session_model;
-		return t->keep ? turn_reset(t) : ERR_OK;
-	}
-	e = session_load(t->c, t->session_id, &s);
-	t->own_model = e == ERR_OK ? s.model_override : NULL;
-	t->session_is_new = e == ERR_NOT_FOUND;
-	if (e == ERR_OK && strcmp(s.agent_id, t->agent.id) != 0)
-		return mismatch(t->c);
-	return t->session_is_new ? ERR_OK : e;
-}
-
-static enum err
-prepare(struct turn *t)
-{
-	const struct config *cfg = t->c->cfg;
-	struct json_object *mm, *autonomous;
-	enum err e = ERR_OK;
-
-	if (t->ask->agent != NULL)
-		t->agent = *t->ask->agent;
-	else
-		e = agent_load(t->c, t->ask->agent_id, &t->agent);
-	if (e != ERR_OK)
-		return e;
-	t->keep = !t->ask->ephemeral && !t->ask->incognito;
-	t->record = !t->ask->incognito;
-	mm = js_obj(t->agent.manifest, "model");
-	autonomous = js_obj(t->agent.manifest, "autonomous");
-	t->max_tokens = t->ask->max_tokens > 0 ? t->ask->max_tokens : js_i64(mm, "max_tokens", 4096);
-	t->max_iterations = (unsigned)js_i64(autonomous, "max_iterations",
-	    cfg->agent_max_iterations > 0 ? cfg->agent_max_iterations : ITERATIONS_DEFAULT);
-	e = choose_session(t);
-	return e == ERR_OK ? turn_routes(t) : e;
 }
 
 /* The agent's own list is everybody's: the caller's tools go into a copy of it. */
@@ -247,7 +103,7 @@ insert_row(struct turn *t, const char *state)
 	struct turn_row row = {
 		.id = t->id, .agent_id = t->agent.id, .session_id = t->session_id, .state = state,
 		.origin = t->ask->origin, .caller = t->c->who != NULL ? t->c->who->name : "system",
-		.input = ask_json(t), .epoch = t->epoch, .started_ms = t->c->now_ms,
+		.input = turn_ask_json(t), .epoch = t->epoch, .started_ms = t->c->now_ms,
 	};
 	enum err e = row.input == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_insert(t->c, &row);
 
@@ -260,7 +116,7 @@ static enum err
 begin(struct turn *t)
 {
 	size_t n;
-	const char *content = user_content(t, &n);
+	const char *content = turn_user_content(t, &n);
 	char unused[37];
 	enum err e = content == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : ERR_OK;
 
@@ -547,7 +403,7 @@ turn_take_up(struct ctx *c, const struct turn_row *row, const struct turn_ask *a
 	if (c->who == NULL)
 		turn_paid_by(t, row->caller);
 	t->accepted = true;
-	e = prepare(t);
+	e = turn_prepare(t);
 	if (e == ERR_OK)
 		e = injection_any(c, t->id, &t->injected);
 	memcpy(t->session_id, row->session_id, 37);
@@ -620,7 +476,7 @@ turn_run(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 	if (t == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	uuid7(t->id);
-	if ((e = hear(t)) != ERR_OK || (e = prepare(t)) != ERR_OK || suspended(t) || (e = turn_files(t)) != ERR_OK)
+	if ((e = turn_hear(t)) != ERR_OK || (e = turn_prepare(t)) != ERR_OK || suspended(t) || (e = turn_files(t)) != ERR_OK)
 		return e;
 	if ((e = take_place(t)) != ERR_OK)
 		return e;

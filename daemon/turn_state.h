@@ -105,6 +105,15 @@ enum err turn_tx(struct turn *, struct tx *) MUST_CHECK;
 /* Commit; with durability = "power", also wait for the disk. */
 enum err turn_commit(struct turn *, struct tx *) MUST_CHECK;
 
+/* --- turn_ask.c --- */
+/* What people say goes through the filters, once. */
+enum err turn_hear(struct turn *) MUST_CHECK;
+/* Who is asked, in which session, and where the questions may go. */
+enum err turn_prepare(struct turn *) MUST_CHECK;
+/* The question as the turn's row keeps it, and as the session does; NULL: out of memory. */
+const char *turn_ask_json(struct turn *);
+const char *turn_user_content(struct turn *, size_t *n);
+
 /* --- turn_context.c --- */
 /* The agent's current session is too old by the rule: a new one takes its place. */
 enum err turn_reset(struct turn *) MUST_CHECK;

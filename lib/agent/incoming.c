@@ -52,7 +52,7 @@ has_phrase(const char *text)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(phrases); i++)
-		if (has_substr_ci(text, phrases[i]))
+		if (strcasestr(text, phrases[i]) != NULL)
 			return true;
 	return false;
 }
