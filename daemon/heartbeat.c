@@ -1,8 +1,8 @@
 /*
  * The heartbeat.
  *
- * The next look is when the first of those watched would be late, no earlier than the interval; while somebody is silent, after each interval, to
- * hear of it again. Without agents that act by themselves there is no next look.
+ * The next look is when the first of those watched would be late, no earlier than the interval; while somebody is
+ * silent, after each interval, to hear of it again. Without agents that act by themselves there is no next look.
  */
 #include "daemon/heartbeat.h"
 

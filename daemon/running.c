@@ -177,6 +177,23 @@ running_leave(struct running *r)
 	pthread_cond_destroy(&r->wake);
 }
 
+static _Atomic unsigned places;
+
+bool
+running_place(unsigned most)
+{
+	if (atomic_fetch_add(&places, 1) < most)
+		return true;
+	atomic_fetch_sub(&places, 1);
+	return false;
+}
+
+void
+running_place_back(void)
+{
+	atomic_fetch_sub(&places, 1);
+}
+
 unsigned
 turns_cancel(const char *agent_id, const char *session_id, int why)
 {

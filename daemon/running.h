@@ -31,6 +31,9 @@ bool running_try(struct running *);
 /* Join the line and wait. false: cancelled or too late, and out of the list. */
 bool running_wait(struct running *);
 void running_leave(struct running *);
+/* Turns that somebody outside waits for: one more, if there are fewer than most; and one less. */
+bool running_place(unsigned most);
+void running_place_back(void);
 
 /* Active turns of the agent (session NULL: of any session) by their ids; how many. */
 unsigned running_turns(const char *agent_id, const char *session_id, char (*ret)[37], unsigned max);

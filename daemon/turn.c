@@ -435,33 +435,16 @@ answer_waiting(struct ctx *c, const struct turn_ask *ask, struct turn_answer *ou
 	return e == ERR_OK ? turn_take_up(c, &row, ask, out) : e;
 }
 
-/* --- how many at once --------------------------------------------------------------------------- */
-
-static _Atomic unsigned asked;          /* turns that somebody outside waits for */
-
-static bool
-waited_for(const struct turn *t)
-{
-	return t->ask->lane == LANE_NONE && t->ask->chain == NULL;
-}
-
 /* [turn] max_threads: what is left of the threads serves those who look, and stop. */
 static enum err
 take_place(struct turn *t)
 {
-	if (!waited_for(t) || atomic_fetch_add(&asked, 1) < t->c->cfg->turn_threads)
+	t->placed = t->ask->lane == LANE_NONE && t->ask->chain == NULL;
+	if (!t->placed || running_place(t->c->cfg->turn_threads))
 		return ERR_OK;
-	atomic_fetch_sub(&asked, 1);
 	ignore_err(fail_code(t->c, ERR_UNAVAILABLE, "overloaded", "Too many turns run at once"));
 	t->c->fault.retry_after_s = 2;
 	return ERR_UNAVAILABLE;
-}
-
-static void
-give_place(struct turn *t)
-{
-	if (waited_for(t))
-		atomic_fetch_sub(&asked, 1);
 }
 
 enum err
@@ -486,7 +469,8 @@ turn_run(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 	if (e == ERR_OK)
 		e = turn_loop(t);
 	e = finish_or_give_up(t, e);
-	give_place(t);
+	if (t->placed)
+		running_place_back();
 	if (shm != NULL)
 		atomic_fetch_sub(&shm->turns_running, 1);
 	report(t);

@@ -69,6 +69,7 @@ struct turn {
 	struct running run;
 	struct journal *journal;        /* of its events; NULL: none */
 	bool entered;
+	bool placed;                    /* counted among those that somebody outside waits for */
 	unsigned max_iterations;
 	int64_t max_tokens;
 	int64_t llm_calls, tool_calls, cost_nanousd, started_us;

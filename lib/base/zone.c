@@ -379,5 +379,8 @@ zone_at(const struct zone *z, int64_t t)
 	}
 	if (lo == z->n && t >= 0)
 		return by_rule(z, t);
-	return (struct zone_span){ lo == 0 ? INT64_MIN : z->at[lo - 1], lo == z->n ? INT64_MAX : z->at[lo], z->offset == NULL ? 0 : z->offset[lo] };
+	return (struct zone_span){
+		.from = lo == 0 ? INT64_MIN : z->at[lo - 1], .until = lo == z->n ? INT64_MAX : z->at[lo],
+		.offset = z->offset == NULL ? 0 : z->offset[lo],
+	};
 }
