@@ -205,7 +205,7 @@ pass(struct ctx *c, const struct request *rq, struct model_route *r, bool anothe
 			.extra = openai_extra(c, rq->json, true), .stream = in->stream, .cancel = k,
 			.max_tokens = in->max_completion_tokens > 0 ? in->max_completion_tokens : in->max_tokens,
 			.temperature = in->temperature, .has_temperature = in->has_temperature,
-			.timeout_ms = r->timeout_ms, .settings = r->settings, .proxy = r->proxy,
+			.timeout_ms = r->timeout_ms, .idle_ms = 1000 * c->cfg->stream_idle_s, .settings = r->settings, .proxy = r->proxy,
 			.cache_strategy = r->cache_strategy, .cache_hour = r->cache_hour,
 			.hurry_ms = another ? HURRY_MS : 0, .other_key = r->pooled,
 		};
