@@ -49,8 +49,8 @@ wait_for_lock(void *arg, int times)
 	int64_t now = clock_mono_us();
 	long us = 20L << (times < 5 ? times : 5);
 
-	if (times == 0)
-		db->busy_since_us = now;
+	if (times == 0)                 /* the time in line counts */
+		db->busy_since_us = db->stood_since_us != 0 ? db->stood_since_us : now;
 	if (now - db->busy_since_us > db->wait_us)
 		return 0;
 	nanosleep(&(struct timespec){ 0, (us > 500 ? 500 : us) * 1000 }, NULL);
@@ -169,7 +169,7 @@ db_checkpoint(struct db *db, bool quiet)
 
 	/* busy readers leave a part for next time */
 	(void)sqlite3_wal_checkpoint_v2(db->h, NULL, SQLITE_CHECKPOINT_PASSIVE, &all, &folded);
-	if ((!quiet && db_log_bytes(db) <= (int64_t)folded * FRAME_BYTES) || (line = line_enter(BUSY_US)) == NULL)
+	if ((!quiet && db_log_bytes(db) <= (int64_t)folded * FRAME_BYTES) || (line = line_enter(BUSY_US, NULL)) == NULL)
 		return;
 	db->wait_us = db_log_bytes(db) > LOG_MAX ? RESTART_MUST_US : RESTART_US;
 	(void)sqlite3_wal_checkpoint_v2(db->h, NULL, quiet ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART,
@@ -183,7 +183,7 @@ static struct db *writer_db;
 void
 db_set_writer(struct db *db)
 {
-	pthread_mutex_t *line = line_enter(BUSY_US);
+	pthread_mutex_t *line = line_enter(BUSY_US, NULL);
 
 	if (db != NULL)
 		(void)sqlite3_exec(db->h, "PRAGMA cache_size = -4096", NULL, NULL, NULL);
@@ -221,7 +221,8 @@ rollback(struct db *db)
 enum err
 tx_begin(struct ctx *c, struct tx *tx)
 {
-	pthread_mutex_t *line = line_enter(BUSY_US);
+	int64_t since_us;
+	pthread_mutex_t *line = line_enter(BUSY_US, &since_us);
 	enum err e;
 
 	*tx = (struct tx){ 0 };
@@ -236,7 +237,10 @@ tx_begin(struct ctx *c, struct tx *tx)
 	}
 	tx->db->line = line;
 	c->db = tx->db;
-	if ((e = run(c, SQL("BEGIN IMMEDIATE"))) != ERR_OK)
+	tx->db->stood_since_us = since_us;
+	e = run(c, SQL("BEGIN IMMEDIATE"));
+	tx->db->stood_since_us = 0;
+	if (e != ERR_OK)
 		leave(tx);
 	tx->open = e == ERR_OK;
 	return e;

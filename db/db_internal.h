@@ -25,12 +25,13 @@ struct db {
 	sqlite3 *h;
 	int rc;                         /* of the last thing that was no statement */
 	int64_t busy_since_us, wait_us;
+	int64_t stood_since_us;         /* in the writers' line, for the statement under way; 0: not at all */
 	pthread_mutex_t *line;          /* while it is in a transaction that writes */
 	struct stmt *table[DB_STMTS];   /* open addressing by literal address */
 };
 
 /* A place in the writers' line; NULL: not in that time. Left by the thread that entered. */
-pthread_mutex_t *line_enter(int64_t wait_us);
+pthread_mutex_t *line_enter(int64_t wait_us, int64_t *ret_since_us);
 void line_leave(pthread_mutex_t **);            /* NULL is fine, and is left behind */
 
 /* Engine result to ours. */

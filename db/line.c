@@ -15,6 +15,7 @@
 
 #include "db/db_internal.h"
 #include "lib/base/shm.h"
+#include "lib/base/util.h"
 
 enum { LOOKS = 2 };
 
@@ -36,15 +37,20 @@ wait_in_line(pthread_mutex_t *m, int64_t wait_us)
 }
 
 pthread_mutex_t *
-line_enter(int64_t wait_us)
+line_enter(int64_t wait_us, int64_t *ret_since_us)
 {
 	pthread_mutex_t *m = shm != NULL ? &shm->writers : &own;
+	int64_t since_us = 0;
 	int rc = EBUSY;
 
 	for (int i = 0; i < LOOKS && (rc = pthread_mutex_trylock(m)) == EBUSY; i++)
 		(void)sched_yield();            /* it cannot fail */
-	if (rc == EBUSY)
+	if (rc == EBUSY) {
+		since_us = clock_mono_us();
 		rc = wait_in_line(m, wait_us);
+	}
+	if (ret_since_us != NULL)
+		*ret_since_us = since_us;
 	if (rc == EOWNERDEAD)
 		rc = pthread_mutex_consistent(m);       /* it guards no data of its own */
 	return rc == 0 ? m : NULL;

@@ -130,7 +130,7 @@ may_write(struct stmt *st)
 {
 	if (!st->writes || st->db->line != NULL || st->line != NULL)
 		return true;
-	st->line = line_enter(st->db->wait_us);
+	st->line = line_enter(st->db->wait_us, &st->db->stood_since_us);
 	if (st->line == NULL)
 		st->rc = SQLITE_BUSY;
 	return st->line != NULL;
@@ -142,6 +142,8 @@ db_step(struct stmt *st)
 	if (st->s == NULL || (st->rc != SQLITE_OK && st->rc != SQLITE_ROW) || !may_write(st))
 		return false;
 	st->rc = sqlite3_step(st->s);
+	if (st->line != NULL)
+		st->db->stood_since_us = 0;
 	if (st->rc != SQLITE_ROW)
 		line_leave(&st->line);
 	return st->rc == SQLITE_ROW;

@@ -120,7 +120,7 @@ my %formats = (
 my @names = sort keys %formats;
 
 my $api = LF->start(timeout => 40, model => { provider => 'offline', model => 'offline' },
-    env => { LF_LLM_RETRY_MS => 20, (map { $_ => $SECRET } qw(ANTHROPIC_API_KEY GEMINI_API_KEY OLLAMA_API_KEY COHERE_API_KEY AWS_BEARER_TOKEN_BEDROCK
+    env => { LF_LLM_RETRY_MS => 20, LF_REST_SECOND_MS => 0, (map { $_ => $SECRET } qw(ANTHROPIC_API_KEY GEMINI_API_KEY OLLAMA_API_KEY COHERE_API_KEY AWS_BEARER_TOKEN_BEDROCK
         AZURE_OPENAI_API_KEY CHATGPT_SESSION_TOKEN)), AWS_REGION => '', $account ? (GOOGLE_APPLICATION_CREDENTIALS => $account) : () },
     config => "[provider_urls]\n" . join '', map {qq("$_" = "$formats{$_}{url}"\n)} @names);
 my $made = 0;

@@ -7,6 +7,7 @@
 #include "lib/agent/prompt.h"
 #include "lib/agent/repair.h"
 #include "lib/agent/tool.h"
+#include "lib/svc/config.h"
 #include "lib/svc/history.h"
 #include "t/svc/store.h"
 
@@ -68,7 +69,8 @@ int
 main(void)
 {
 	char work[] = "/tmp/lf-assembly-XXXXXX", rm[64];
-	struct ctx c = { 0 }, d;
+	struct config cfg = { 0 };
+	struct ctx c = { .cfg = &cfg, 0 }, d;
 	struct agent a = { .id = ADA, .name = "ada" };
 	static int64_t part[ROUNDS], all[ROUNDS];
 
