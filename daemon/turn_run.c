@@ -96,15 +96,16 @@ count_tool(const struct turn *t, const char *tool, enum err e, int64_t us)
 static void
 advise(struct turn *t, struct call *k, const char *advice)
 {
-	char *s = advice != NULL ? ctx_alloc(t->c, k->result_n + strlen(advice) + 3) : NULL;
+	size_t n = advice != NULL ? strlen(advice) : 0;
+	char *s = n > 0 ? ctx_alloc(t->c, k->result_n + n + 3) : NULL;
 
 	if (s == NULL)
 		return;
 	memcpy(s, k->result, k->result_n);
 	memcpy(s + k->result_n, "\n\n", 2);
-	strcpy(s + k->result_n + 2, advice);
+	memcpy(s + k->result_n + 2, advice, n + 1);
 	k->result = s;
-	k->result_n += strlen(advice) + 2;
+	k->result_n += n + 2;
 }
 
 /* On whatever thread: nothing of the turn is changed here. */

@@ -182,6 +182,24 @@ subtest 'kill -9 of everything' => sub {
     is said('survive'), 1, 'what the user said is there once';
 };
 
+subtest 'who is cut off is not told to ask again' => sub {
+    serve(when => [ [ 'NEVER-EVER' => { hang => 1 } ] ], default => { text => 'after all' });
+    my $s = $api->later("/api/agents/$id/message", { message => 'NEVER-EVER' });
+    $api->wait_for(sub { @{ $api->get("/api/agents/$id/runtime", 200) } == 1 }, 5);
+    my $v = $api->later('/v1/chat/completions', { model => 'assistant', messages => [ { role => 'user', content => 'hello' } ] });
+    ok kill_daemon(), 'the daemon is killed';
+    for ([ $s, 'a message' ], [ $v, 'a completion' ]) {
+        my ($r, $name) = @$_;
+        ok $r->read_head, "$name is answered";
+        is $r->status, 502, '  as broken off';
+        is $r->headers->{'retry-after'}, undef, '  and not as one to be sent again';
+        my $j = $LF::JSON->decode($r->rest);
+        is ref $j->{error} ? $j->{error}{code} : $j->{code}, 'outcome_unknown', '  whose end is not known';
+    }
+    is said('NEVER-EVER'), 1, 'what was asked is there';
+    $api->post("/api/agents/$id/stop", undef, 200);
+};
+
 subtest 'an orderly stop in the middle of a stream' => sub {
     serve(answers => [ { text => 'many words that come slowly', chunks => 20, chunk_delay => 1 },
         { text => 'said to the end' } ]);
