@@ -31,7 +31,11 @@ lf_gen_SOURCES = \
 lf_gen_LDADD = $(API_LIBS)
 
 # openapi.json, and the reference of all endpoints as a page and as a table
-pkgdata_DATA = openapi.json
+# for clients that look without a server
+pkgdata_DATA = openapi.json.gz
+openapi.json.gz: openapi.json
+	$(AM_V_GEN)gzip -9nc openapi.json > $@.new && mv $@.new $@
+CLEANFILES += openapi.json.gz
 nodist_doc_DATA = doc/endpoints.md
 noinst_DATA = endpoints.tsv
 CLEANFILES += openapi.json doc/endpoints.md endpoints.tsv
