@@ -7,6 +7,7 @@
 #include "daemon/journal.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ struct journal {
 	struct buf bytes;
 	struct entry *v;
 	size_t n, cap;
-	uint64_t place;
+	uint64_t start, place;          /* before its first event; after its last */
 	bool lost;                      /* it grew too large: nothing is kept */
 	bool over;                      /* with its last event */
 	int64_t ended_us;               /* 0: it runs */
@@ -65,10 +66,12 @@ sweep(int64_t now_us)
 struct journal *
 journal_open(const char *turn_id, const char *session_id)
 {
+	static _Atomic uint16_t n;
 	struct journal *j = calloc(1, sizeof(*j));
 
 	if (j == NULL)
 		return NULL;
+	j->start = j->place = (uint64_t)(turns_epoch() & 0x7fff) << 48 | (uint64_t)atomic_fetch_add(&n, 1) << 32;
 	j->bytes.max = BYTES_MAX;
 	memcpy(j->turn_id, turn_id, 37);
 	memcpy(j->session_id, session_id, 37);
@@ -235,7 +238,9 @@ journal_read(const char *session_id, const char *last_id, struct read_on *ret,
 			break;
 	if (j != NULL) {
 		pthread_mutex_lock(&j->mu);
-		if (!j->lost && place <= j->place) {
+		if (turn_id[0] == '\0')
+			place = j->start;
+		if (!j->lost && place >= j->start && place <= j->place) {
 			tell(j, place, send, arg);
 			memcpy(ret->turn_id, j->turn_id, 37);
 			ret->seen = j->place;

@@ -3,8 +3,8 @@
  *
  * Each event of an event stream has an id, "<turn>.<place>" (WHATWG HTML 9.2, Last-Event-ID). A place counts bytes of
  * text and, one each, other events; so text that came in many parts is kept as one, and still can be read on from
- * anywhere. Kept in memory while the turn runs and a minute longer; a turn that a crash interrupted begins
- * anew, with other ids.
+ * anywhere. It counts from another number each time that a turn is taken up: what a crash interrupted is said anew,
+ * and nobody reads on in the middle of that. Kept in memory while the turn runs and a minute longer.
  */
 #ifndef LF_JOURNAL_H
 #define LF_JOURNAL_H

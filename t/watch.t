@@ -68,15 +68,33 @@ subtest 'who lost the connection reads on' => sub {
     is $e[-1]{event}, 'done', 'to its end';
     my @ids = map { $_->{id} } grep { defined $_->{id} } @e;
     is scalar(keys %{ { map { $_ => 1 } @ids } }), scalar(@ids), 'each event has its own id';
-    my $turn = $ids[0] =~ s/\.\d+$//r;
-    my $all = told(all(read_on($id, $s, "$turn.0")));
+    my ($turn, $start) = $ids[0] =~ /^(.*)\.(\d+)$/;
+    $start--;
+    my $all = told(all(read_on($id, $s, "$turn.$start")));
     like $all, qr/\none two three four five\n<done >$/, 'a turn that has just ended is there as a whole';
     my $length = length 'one two three four five';
     for my $at (1 .. $length) {
-        my $rest = text(all(read_on($id, $s, "$turn." . ($at + 1))));
+        my $rest = text(all(read_on($id, $s, "$turn." . ($start + $at + 1))));
         is $rest, substr('one two three four five', $at), "from the byte $at" if $at < $length;
     }
     is told(all(read_on($id, $s, $ids[-1]))), '<done >', 'after its last word there is the end';
+};
+
+subtest 'what a crash interrupted is said anew' => sub {
+    my ($id, $s) = spawn();
+    my $run = $api->later("/api/agents/$id/message/stream", { message => 'SLOW-ONE' });
+    $run->read_head;
+    my @first;
+    while (my $e = $run->next) { push @first, $e if !defined $e->{comment}; last if text(@first) }
+    kill 'KILL', $api->processes->{librefangd}[0];
+    my $w;
+    $api->wait_for(sub { $w = read_on($id, $s, $first[-1]{id}); ($w->status // 0) == 200 }, 5);
+    my $whole = read_on($id, $s, '0');
+    my @e = all($w);
+    unlike told(@e), qr/<phase streaming>.*<phase streaming>/s, 'who reads on from before it gets nothing of another attempt in the middle';
+    my %old = map { $_->{id} => 1 } grep { defined $_->{id} } @first;
+    is scalar(grep { defined $_->{id} && $old{ $_->{id} } } @e, all($whole)), 0, 'no id comes twice';
+    is $e[-1]{event}, 'done', 'and it ends well';
 };
 
 subtest 'what is no id of an event here' => sub {
