@@ -95,7 +95,8 @@ await steps({
 		await page.waitForSelector('.reads');
 		check(await page.locator('#box').count() === 0, 'a viewer has no box to write in');
 		check(await page.locator('.row.new, [aria-label="New chat"]').count() === 0, 'nor a new conversation');
-		check((await page.textContent('.link')).includes('Reading along'), 'which is said');
+		await page.waitForSelector('.link >> text=Reading along');
+		check(true, 'which is said');
 		await accessible(page, 'a viewer');
 		await page.goto(`${base}/#/agents`);
 		await page.waitForSelector('.line');
