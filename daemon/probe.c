@@ -326,12 +326,17 @@ probe_later(struct ctx *c, const char *id)
 	free(l);
 }
 
-/* Worth a row: it came or went, or has other models. */
+/*
+ * Worth a row: it came or went, or has other models. That one is not there which nobody asked for is none: rows make
+ * each process keep tables of its own.
+ */
 static bool
-is_news(const struct probe *p, const struct probed *r)
+is_news(const struct probe *p, const struct probed *r, bool wanted)
 {
 	const struct provider_state *st = catalog_state(p->id);
 
+	if (st->tested_ms == 0 && r->error != LLM_OK)
+		return wanted;
 	if (st->tested_ms == 0 || st->reachable != (r->error == LLM_OK))
 		return true;
 	return p->discovers && r->live != NULL &&
@@ -339,7 +344,7 @@ is_news(const struct probe *p, const struct probed *r)
 }
 
 static void
-probe_all(struct ctx *c)
+probe_all(struct ctx *c, bool wanted)
 {
 	const struct provider *all;
 	size_t n = catalog_providers(&all);
@@ -353,7 +358,7 @@ probe_all(struct ctx *c)
 		if (probe_whom(c, all[i].id, &p) != ERR_OK || p.base_url == NULL)
 			continue;
 		probe_ask(c, &p, &r);
-		if (is_news(&p, &r) && probe_note(c, &p, &r, false) != ERR_OK)
+		if (is_news(&p, &r, wanted) && probe_note(c, &p, &r, false) != ERR_OK)
 			return;
 		n = catalog_providers(&all);            /* what was noted made other tables */
 	}
@@ -372,7 +377,7 @@ ring(void)
 		uuid4(c.rid);
 		done_ms = now;
 		job_db_acquire(&c);
-		probe_all(&c);
+		probe_all(&c, asked > 0);
 		job_db_release(&c);
 	}
 	arena_free(c.arena);
