@@ -44,6 +44,37 @@ print_list(struct cli *cli, const struct answer *a)
 	return EXIT_GOOD;
 }
 
+/* Those in which something was said, the best match first. */
+static int
+search(struct cli *cli, const char *text)
+{
+	static const char *const heads[] = { "ID", "STATE", "WORDS" };
+	SCOPED_BUF target = BUF_INIT(8192);
+	SCOPED_ANSWER a = { 0 };
+	struct json_object *items;
+	struct table t;
+	int rc;
+
+	buf_str(&target, "/api/sessions/search");
+	buf_parameter(&target, "q", text);
+	if (target.failed)
+		return complain(EXIT_FAILED, "that is too long");
+	rc = call(cli, "GET", target.p, NULL, QUICK_MS, &a);
+	if (rc != EXIT_GOOD || print_raw(cli, &a))
+		return rc;
+	items = items_of(a.json);
+	table_begin(&t, 3, heads);
+	for (size_t i = 0; i < js_len(items); i++) {
+		struct json_object *s = json_object_array_get_idx(items, i);
+
+		table_cell(&t, js_str_or(s, "session_id", ""));
+		table_cell(&t, js_bool(s, "active", false) ? "runs" : "-");
+		table_cell(&t, js_str_or(s, "snippet", ""));
+	}
+	table_print(&t, cli->tty);
+	return EXIT_GOOD;
+}
+
 static int
 list(struct cli *cli, int argc, char **argv)
 {
@@ -58,8 +89,10 @@ list(struct cli *cli, int argc, char **argv)
 		return rc;
 	if (argc > 1)
 		return usage("sessions list: what is \"%s\"?", argv[1]);
-	if (who != NULL && (text != NULL || count != NULL))
-		return usage("sessions list: --agent lists all of one agent's, without --search and -n");
+	if ((who != NULL) + (text != NULL) + (count != NULL) > 1)
+		return usage("sessions list: one of --agent, --search and -n is expected");
+	if (text != NULL)
+		return search(cli, text);
 	if (who != NULL) {
 		rc = agent_find(cli, who, id);
 		if (rc == EXIT_GOOD)
@@ -68,7 +101,6 @@ list(struct cli *cli, int argc, char **argv)
 	}
 	buf_str(&target, "/api/sessions");
 	buf_parameter(&target, "limit", count != NULL ? count : "50");
-	buf_parameter(&target, "q", text);
 	rc = call(cli, "GET", target.p, NULL, QUICK_MS, &a);
 	return rc != EXIT_GOOD ? rc : print_list(cli, &a);
 }

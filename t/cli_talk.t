@@ -76,6 +76,8 @@ subtest 'sessions' => sub {
     says(0, qr/./, 'message', 'a word about whales', '--agent', 'ada');
     says(0, qr/^user: a word about whales$/m, 'sessions', 'show', $id);
     says(0, qr/^$id\t/m, 'sessions');
+    like says(0, qr/^$id\t.*whales/m, 'sessions', '--search', 'whales'), qr/\A[^\n]*\n\z/, '... one of which has the word';
+    says(0, qr/\A\z/, 'sessions', '--search', 'nobodysaidthis');
     says(0, qr/^$id\t/m, 'sessions', 'list', '-n', '5');
     says(0, qr/^updated$/, 'sessions', 'label', $id, 'Whales');
     my $f = File::Temp->new;
