@@ -75,19 +75,27 @@ no_base(struct outgoing *o)
 	return ERR_INVALID;
 }
 
-static enum err
-openai_prepare(struct outgoing *o, const struct batch *b)
+/* OpenAI and Ollama ask in the same words. */
+static void
+write_body(struct outgoing *o, const struct batch *b)
 {
 	struct jw w = JW_INIT(&o->body);
-	const char *base;
-	size_t n = out_base(o, &base);
-	enum err e = n > 0 ? out_url(o, "%.*s/embeddings", (int)n, base) : no_base(o);
 
 	jw_object(&w, NULL);
 	jw_str(&w, "model", b->rq->model);
 	write_texts(&w, "input", b);
 	write_dimensions(&w, "dimensions", b->rq);
 	jw_end(&w);
+}
+
+static enum err
+openai_prepare(struct outgoing *o, const struct batch *b)
+{
+	const char *base;
+	size_t n = out_base(o, &base);
+	enum err e = n > 0 ? out_url(o, "%.*s/embeddings", (int)n, base) : no_base(o);
+
+	write_body(o, b);
 	return e == ERR_OK ? out_bearer(o, b->rq->api_key) : e;
 }
 
@@ -117,16 +125,11 @@ openai_tokens(struct json_object *o)
 static enum err
 ollama_prepare(struct outgoing *o, const struct batch *b)
 {
-	struct jw w = JW_INIT(&o->body);
 	const char *base;
 	size_t n = ollama_base(o, &base);
 	enum err e = n > 0 ? out_url(o, "%.*s/api/embed", (int)n, base) : no_base(o);
 
-	jw_object(&w, NULL);
-	jw_str(&w, "model", b->rq->model);
-	write_texts(&w, "input", b);
-	write_dimensions(&w, "dimensions", b->rq);
-	jw_end(&w);
+	write_body(o, b);
 	return e == ERR_OK ? out_bearer(o, b->rq->api_key) : e;
 }
 

@@ -94,18 +94,7 @@ write_agents(struct ctx *c, const char *key, int64_t *n, struct jw *w)
 enum err
 budget_write_agents(struct ctx *c, struct jw *w)
 {
-	int64_t n = 0;
-	enum err e;
-
-	jw_object(w, NULL);
-	e = write_agents(c, "items", &n, w);
-	if (e == ERR_OK)
-		e = write_agents(c, "agents", &n, w);
-	jw_i64(w, "total", n);
-	jw_i64(w, "offset", 0);
-	jw_null(w, "limit");
-	jw_end(w);
-	return e;
+	return usage_write_page(c, write_agents, w);
 }
 
 enum err

@@ -39,6 +39,8 @@ enum err usage_since(struct ctx *, const char *agent_id, int64_t from_ms, bool w
     int64_t *ret_tokens) MUST_CHECK;
 
 /* --- as the API shows it (usage_show.c) --- */
+/* A whole page of agents, its rows under both names that clients know: rows(c, name, how many there were, w). */
+enum err usage_write_page(struct ctx *, enum err (*rows)(struct ctx *, const char *, int64_t *, struct jw *), struct jw *) MUST_CHECK;
 enum err usage_write_agents(struct ctx *, struct jw *) MUST_CHECK;
 enum err usage_write_summary(struct ctx *, struct jw *) MUST_CHECK;
 enum err usage_write_models(struct ctx *, bool performance, struct jw *) MUST_CHECK;

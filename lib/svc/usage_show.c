@@ -50,20 +50,26 @@ write_rows(struct ctx *c, const char *key, int64_t *n, struct jw *w)
 }
 
 enum err
-usage_write_agents(struct ctx *c, struct jw *w)
+usage_write_page(struct ctx *c, enum err (*rows)(struct ctx *, const char *, int64_t *, struct jw *), struct jw *w)
 {
 	int64_t n = 0;
 	enum err e;
 
 	jw_object(w, NULL);
-	e = write_rows(c, "items", &n, w);
+	e = rows(c, "items", &n, w);
 	if (e == ERR_OK)
-		e = write_rows(c, "agents", &n, w);
+		e = rows(c, "agents", &n, w);
 	jw_i64(w, "total", n);
 	jw_i64(w, "offset", 0);
 	jw_null(w, "limit");
 	jw_end(w);
 	return e;
+}
+
+enum err
+usage_write_agents(struct ctx *c, struct jw *w)
+{
+	return usage_write_page(c, write_rows, w);
 }
 
 /* --- sums ------------------------------------------------------------------------------------ */
