@@ -51,6 +51,7 @@ libdaemon_a_SOURCES = \
 	daemon/loop_ws.c \
 	daemon/meter.c \
 	daemon/model_route.c \
+	daemon/pace.c \
 	daemon/probe.c \
 	daemon/rest.c \
 	daemon/queue.c \

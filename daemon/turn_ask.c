@@ -149,6 +149,7 @@ turn_prepare(struct turn *t)
 	t->max_tokens = t->ask->max_tokens > 0 ? t->ask->max_tokens : js_i64(mm, "max_tokens", 4096);
 	t->max_iterations = (unsigned)js_i64(autonomous, "max_iterations",
 	    cfg->agent_max_iterations > 0 ? cfg->agent_max_iterations : ITERATIONS_DEFAULT);
+	turn_pace(t, t->agent.manifest);
 	e = choose_session(t);
 	return e == ERR_OK ? turn_routes(t) : e;
 }

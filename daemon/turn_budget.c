@@ -11,6 +11,7 @@
 #include "daemon/dbpool.h"
 #include "daemon/meter.h"
 #include "daemon/turn_state.h"
+#include "lib/agent/manifest.h"
 #include "lib/base/util.h"
 #include "lib/svc/caller.h"
 #include "lib/svc/config.h"
@@ -49,17 +50,25 @@ manifest_now(struct turn *t)
 	return m != NULL ? m : t->agent.manifest;
 }
 
+void
+turn_pace(struct turn *t, struct json_object *manifest)
+{
+	t->tools_per_minute = js_i64(js_obj(manifest, "resources"), "max_tool_calls_per_minute", MANIFEST_TOOLS_PER_MINUTE);
+}
+
 static void
 limits(struct turn *t)
 {
 	struct conf *k = conf_hold();
 	const struct config *cfg = k != NULL ? conf_of(k) : t->c->cfg;
 	struct budget_call *b = &t->budget;
+	struct json_object *manifest = manifest_now(t);
 
+	turn_pace(t, manifest);
 	b->hold = t->id;
 	b->epoch = t->epoch;
 	b->limit[BUDGET_ALL] = budget_of_all(cfg);
-	b->limit[BUDGET_AGENT] = budget_of_agent(cfg, t->agent.id, t->agent.name, manifest_now(t));
+	b->limit[BUDGET_AGENT] = budget_of_agent(cfg, t->agent.id, t->agent.name, manifest);
 	b->limit[BUDGET_PROVIDER] = budget_of_provider(cfg, t->route.provider);
 	b->limit[BUDGET_USER] = (struct budget_limit){ .id = NULL };
 	if (t->payer_id[0] != '\0')

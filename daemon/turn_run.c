@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/pace.h"
 #include "daemon/threads.h"
 #include "daemon/turn_agents.h"
 #include "daemon/turn_state.h"
@@ -66,6 +67,19 @@ turn_has_tool(struct turn *t, const char *name)
 	return false;
 }
 
+/* The agent calls more than its manifest allows within a minute; the model may go on without, or end. NULL: it does not. */
+static const char *
+too_fast(struct turn *t, struct call *k)
+{
+	unsigned wait = pace_take(t->agent.id, t->tools_per_minute, clock_mono_us() / 1000000);
+
+	if (wait == 0)
+		return NULL;
+	k->blocked = true;
+	return ctx_printf(t->c, "Refused (tool_rate_limited): this agent has called its max_tool_calls_per_minute of %" PRId64
+	    " tools within the last minute. The next call is possible in %u s.", t->tools_per_minute, wait);
+}
+
 static const char *
 why_not(struct turn *t, struct call *k, const char **advice, bool *end_turn)
 {
@@ -79,7 +93,7 @@ why_not(struct turn *t, struct call *k, const char **advice, bool *end_turn)
 	v = loop_guard_check(t->guard, k->name, k->input, advice);
 	*end_turn = v == GUARD_BREAK;
 	k->blocked = v == GUARD_BLOCK || v == GUARD_BREAK;
-	return v == GUARD_BLOCK || v == GUARD_BREAK ? *advice : NULL;
+	return k->blocked ? *advice : too_fast(t, k);
 }
 
 static void

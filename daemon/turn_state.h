@@ -26,7 +26,7 @@ struct call {
 	bool done;
 	bool ended;                     /* its row says so */
 	bool is_error;
-	bool blocked;                   /* by the guard */
+	bool blocked;                   /* by the guard, or for its pace */
 	enum call_advice advice;
 	const char *status;             /* completed error skipped */
 	const char *result; size_t result_n;
@@ -72,6 +72,7 @@ struct turn {
 	bool placed;                    /* counted among those that somebody outside waits for */
 	unsigned max_iterations;
 	int64_t max_tokens;
+	int64_t tools_per_minute;       /* most calls of tools that the agent may make; 0: any number */
 	int64_t llm_calls, tool_calls, cost_nanousd, started_us;
 	struct budget_call budget;
 	const char *payer;              /* the user whom it is for; NULL: nobody */
@@ -162,6 +163,8 @@ enum err turn_bill_part(struct turn *) MUST_CHECK;
 /* --- turn_budget.c --- */
 /* Whom it is for: a name as in turn.caller. */
 void turn_paid_by(struct turn *, const char *name);
+/* What its manifest says of the calls of tools in a minute. */
+void turn_pace(struct turn *, struct json_object *manifest);
 /* Put aside what the next call may cost, in the caller's transaction; RATE_LIMITED budget_exceeded. May choose another way. */
 enum err turn_hold(struct turn *) MUST_CHECK;
 enum err turn_hold_alone(struct turn *) MUST_CHECK;     /* in a transaction of its own, if there is a cap */

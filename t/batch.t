@@ -44,6 +44,9 @@ my $up = LF->mock(when => [
         [ 'NO-SUCH' => tools({ id => 'call_soft', name => 'memory_recall', arguments => {} }) ],
         [ qr/^(?!.*"tools":).*ROUND-AND-ROUND/s => { text => 'I stop' } ],
         [ 'ROUND-AND-ROUND' => $again ],
+        [ qr/"tool_call_id":"call_t6"/ => { text => 'as many as I may' } ],
+        [ qr/THEN-ONE-MORE/ => tools({ id => 'call_t6', name => 'memory_recall', arguments => { key => 'k6' } }) ],
+        [ 'TOO-FAST' => tools(map { { id => "call_t$_", name => 'memory_store', arguments => { key => "fast$_", value => "v$_" } } } 1 .. 6) ],
         [ 'FAR-TOO-MANY' => tools(map { { id => "call_m$_", name => 'memory_recall', arguments => { key => "k$_" } } } 1 .. 40) ],
     ], default => { text => 'fine' });
 my ($api, $n) = (undef, 0);
@@ -93,6 +96,22 @@ subtest 'round and round' => sub {
     like $r[-1], qr/^Blocked: /, 'after it was refused';
     like $r[-2], qr/^Blocked: /, 'twice';
     ok scalar(grep { /Warning: / } @r), 'and warned before';
+};
+
+subtest 'faster than the manifest allows' => sub {
+    my ($id) = spawn("[resources]\nmax_tool_calls_per_minute = 4\n");
+    is say_to($id, 'TOO-FAST')->{response}, 'as many as I may', 'the turn goes on';
+    my @r = results((chats())[-1]);
+    is scalar(grep { !/tool_rate_limited/ } @r), 4, 'with as many calls as it may make';
+    like $r[5], qr/^Refused \(tool_rate_limited\): this agent has called its max_tool_calls_per_minute of 4 tools within the last minute\. The next call is possible in \d+ s\.$/,
+        'the model learns why the others were not, and for how long';
+    my %kv = map { $_->{key} => 1 } @{ $api->get("/api/memory/agents/$id/kv", 200)->{kv_pairs} };
+    is_deeply [ grep { $kv{"fast$_"} } 1 .. 6 ], [ 1 .. 4 ], 'nothing was done beyond it';
+    is say_to($id, 'THEN-ONE-MORE')->{response}, 'as many as I may', 'the next turn is in the same minute';
+    like((results((chats())[-1]))[-1], qr/tool_rate_limited/, 'and is told so');
+    my ($other) = spawn("[resources]\nmax_tool_calls_per_minute = 0\n");
+    is say_to($other, 'TOO-FAST')->{response}, 'as many as I may', 'no limit';
+    is scalar(grep {/tool_rate_limited/} results((chats())[-1])), 0, 'refuses none';
 };
 
 subtest 'far too many' => sub {

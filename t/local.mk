@@ -42,6 +42,7 @@ check_PROGRAMS += t/net/tls
 check_PROGRAMS += t/llm/offline
 check_PROGRAMS += t/llm/openai
 check_PROGRAMS += t/daemon/queue
+check_PROGRAMS += t/daemon/pace
 check_PROGRAMS += t/daemon/threads
 check_PROGRAMS += t/agent/sandbox
 check_PROGRAMS += t/daemon/loop
