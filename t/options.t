@@ -7,6 +7,7 @@ use warnings;
 use JSON::PP ();
 use LF;
 use Test::More;
+use Time::HiRes ();
 
 my $first = LF->mock(
     when => [
@@ -99,6 +100,19 @@ subtest 'how often, how long, and with what' => sub {
     is $q->{seed}, 11, 'over what it leaves alone';
     say_to(agent(qq([model]\nprovider = "second"\nmodel = "m"\n)), 'hello');
     is $second->chats->[-1]{json}{seed}, undef, 'another provider gets none of it';
+    $api->finish;
+};
+
+subtest 'where clouds keep their secrets nobody asks' => sub {
+    $api = quiet(env => \%env, config => "[provider_urls]\ncloud = \"http://169.254.169.254/v1\"\nnamed = \"http://metadata.google.internal/v1\"\nsecond = \"" . $second->url . "\"\n");
+    for my $p (qw(cloud named)) {
+        my $since = Time::HiRes::time();
+        my $r = say_to(agent(qq(fallback_models = []\n[model]\nprovider = "$p"\nmodel = "m"\n)), 'hello', 500);
+        like $r->{error}, qr/^provider $p cannot be reached: the host \S+ leads to an address of the cloud's own/, "$p: the user is told why";
+        cmp_ok Time::HiRes::time() - $since, '<', 1, 'at once';
+        my $own = agent(qq([model]\nprovider = "$p"\nmodel = "m"\n[[fallback_models]]\nprovider = "second"\nmodel = "own-model"\n));
+        is say_to($own, 'hello')->{response}, 'The second one says.', 'another provider may serve';
+    }
     $api->finish;
 };
 

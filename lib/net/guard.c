@@ -23,10 +23,13 @@ struct v4_range { uint32_t base; unsigned bits; enum addr_kind kind; };
 static const struct v4_range v4_ranges[] = {
 	{ V4(0, 0, 0, 0), 8, ADDR_NEVER },
 	{ V4(10, 0, 0, 0), 8, ADDR_PRIVATE },
-	{ V4(100, 64, 0, 0), 10, ADDR_NEVER },          /* carrier NAT; a cloud's metadata at 100.100.100.200 */
+	{ V4(100, 100, 100, 200), 32, ADDR_SECRET },    /* a cloud's metadata */
+	{ V4(100, 64, 0, 0), 10, ADDR_NEVER },          /* carrier NAT */
 	{ V4(127, 0, 0, 0), 8, ADDR_PRIVATE },
-	{ V4(169, 254, 0, 0), 16, ADDR_NEVER },
+	{ V4(168, 63, 129, 16), 32, ADDR_SECRET },      /* a cloud's agent of the host */
+	{ V4(169, 254, 0, 0), 16, ADDR_SECRET },
 	{ V4(172, 16, 0, 0), 12, ADDR_PRIVATE },
+	{ V4(192, 0, 0, 192), 32, ADDR_SECRET },        /* a cloud's metadata */
 	{ V4(192, 0, 0, 0), 24, ADDR_NEVER },
 	{ V4(192, 0, 2, 0), 24, ADDR_PRIVATE },
 	{ V4(192, 88, 99, 0), 24, ADDR_NEVER },         /* 6to4 relays, retired */
@@ -41,9 +44,10 @@ struct v6_range { uint8_t base[16]; unsigned bits; enum addr_kind kind; };
 
 static const struct v6_range v6_ranges[] = {
 	{ { [15] = 1 }, 128, ADDR_PRIVATE },                                    /* ::1 */
-	{ { 0xfd, 0x00, 0x0e, 0xc2 }, 32, ADDR_NEVER },                         /* metadata, fd00:ec2::254 */
-	{ { 0xfd, 0x20, 0x00, 0xce }, 32, ADDR_NEVER },                         /* metadata, fd20:ce::254 */
+	{ { 0xfd, 0x00, 0x0e, 0xc2 }, 32, ADDR_SECRET },                        /* metadata, fd00:ec2::254 */
+	{ { 0xfd, 0x20, 0x00, 0xce }, 32, ADDR_SECRET },                        /* metadata, fd20:ce::254 */
 	{ { 0xfc }, 7, ADDR_PRIVATE },
+	{ { 0xfe, 0x80 }, 10, ADDR_SECRET },                                    /* link-local */
 	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32, ADDR_PRIVATE },                       /* documentation */
 	{ { 0x3f, 0xff }, 20, ADDR_PRIVATE },
 	{ { 0x20, 0x01, 0x00, 0x02 }, 48, ADDR_PRIVATE },                       /* benchmarks */
@@ -128,6 +132,17 @@ worse(enum addr_kind a, enum addr_kind b)
 	return a > b ? a : b;
 }
 
+/* Translated, or by NAT64 of some network's own: never public, whatever is in it. */
+static enum addr_kind
+translated(const uint8_t a[16])
+{
+	static const uint8_t siit[12] = { [8] = 0xff, [9] = 0xff }, own_nat64[6] = { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 };
+
+	if (memcmp(a, siit, 12) != 0 && memcmp(a, own_nat64, 6) != 0)
+		return ADDR_NEVER;
+	return worse(ADDR_NEVER, classify_v4(v4_at(a + 12)));
+}
+
 static enum addr_kind
 classify_v6(const uint8_t a[16])
 {
@@ -143,7 +158,7 @@ classify_v6(const uint8_t a[16])
 	for (size_t i = 0; i < ARRAY_LEN(v6_ranges); i++)
 		if (prefix_is(a, v6_ranges[i].base, v6_ranges[i].bits))
 			return v6_ranges[i].kind;
-	return ADDR_NEVER;
+	return translated(a);
 }
 
 enum addr_kind
@@ -243,12 +258,20 @@ opened(struct json_object *allow, const char *ip, const char *host)
 	return false;
 }
 
-bool
-host_refused(const char *host, struct json_object *allow)
+static bool
+is_metadata_name(const char *host)
 {
 	for (size_t i = 0; i < ARRAY_LEN(names_never); i++)
 		if (host_matches(host, names_never[i]))
 			return true;
+	return false;
+}
+
+bool
+host_refused(const char *host, struct json_object *allow)
+{
+	if (is_metadata_name(host))
+		return true;
 	for (size_t i = 0; i < ARRAY_LEN(names_local); i++)
 		if (host_matches(host, names_local[i]))
 			return !opened(allow, NULL, host);
@@ -267,10 +290,18 @@ addr_refused(const char *ip, struct json_object *allow, const char *host)
 		return false;
 	case ADDR_PRIVATE:
 		return !opened(allow, canon, host);
-	case ADDR_NEVER:
+	case ADDR_NEVER: case ADDR_SECRET:
 		break;
 	}
 	return true;
+}
+
+bool
+addr_secret(const char *ip)
+{
+	char canon[46];
+
+	return unwrapped(ip, canon) && addr_classify(canon) == ADDR_SECRET;
 }
 
 enum err
@@ -290,4 +321,17 @@ guard_check(const char *host, const struct addrs *a, struct json_object *allow, 
 			return ERR_FORBIDDEN;
 		}
 	return ERR_OK;
+}
+
+enum err
+guard_secrets(const char *host, const struct addrs *a, char *why, size_t cap)
+{
+	bool bad = is_metadata_name(host);
+
+	for (unsigned i = 0; !bad && i < a->n; i++)
+		bad = addr_secret(a->text[i]);
+	if (!bad)
+		return ERR_OK;
+	snprintf(why, cap, "the host %.100s leads to an address of the cloud's own, or of the link", host);
+	return ERR_FORBIDDEN;
 }

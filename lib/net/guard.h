@@ -4,7 +4,8 @@
  * Used for addresses that come from models, pages, users or configuration
  * written by less trusted people. Exceptions ("allow") are an array of host, *.suffix,
  * IP and IPv4 CIDR; they open private ranges and loopback, and never the
- * addresses where clouds keep their secrets.
+ * addresses where clouds keep their secrets. Those are refused in any case, also where the
+ * configuration of the operator says whom to ask, and everybody's names lead (guard_secrets).
  */
 #ifndef LF_GUARD_H
 #define LF_GUARD_H
@@ -13,7 +14,8 @@
 enum addr_kind {
 	ADDR_PUBLIC,
 	ADDR_PRIVATE,           /* loopback, private use, test nets: allow may open it */
-	ADDR_NEVER,             /* metadata, link-local, multicast, reserved, unspecified */
+	ADDR_NEVER,             /* multicast, reserved, unspecified, carriers' own */
+	ADDR_SECRET,            /* link-local, and where clouds keep their secrets: refused to operators too */
 };
 
 /*
@@ -31,4 +33,8 @@ bool host_refused(const char *host, struct json_object *allow);
 /* FORBIDDEN if the name or any of the addresses is refused, or there is none; why[cap] says it. */
 enum err guard_check(const char *host, const struct addrs *, struct json_object *allow,
     char *why, size_t cap) MUST_CHECK;
+/* The same for a call that the operator aims: only ADDR_SECRET and names of metadata services. No address is fine. */
+enum err guard_secrets(const char *host, const struct addrs *, char *why, size_t cap) MUST_CHECK;
+/* Is this address, in any spelling, one of ADDR_SECRET? */
+bool addr_secret(const char *ip);
 #endif

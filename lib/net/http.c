@@ -190,7 +190,7 @@ pin_proxy(const struct journey *j, struct curl_slist **pins)
 	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
 		e = say(j->ans, ERR_BAD_REQUEST, "the proxy's address cannot be read");
 	} else if (addr_canonical(host, canon)) {
-		e = ERR_OK;
+		e = ERR_OK;             /* looked at when it is connected to */
 	} else if ((e = resolve_for(j, host, &a)) == ERR_OK) {
 		bool secure = strncasecmp(j->call->proxy, "https:", 6) == 0;
 
@@ -209,6 +209,16 @@ proxy_resolves(const char *proxy)
 	return strncasecmp(proxy, "socks5:", 7) != 0 && strncasecmp(proxy, "socks4:", 7) != 0;
 }
 
+/* May it be asked, as far as that can be said? Of a name that a proxy resolves the name is all that is known. */
+static enum err
+check(const struct journey *j, const struct addrs *a)
+{
+	const struct http_call *call = j->call;
+
+	return call->guard ? guard_check(j->to.host, a, call->allow, j->ans->why, sizeof(j->ans->why))
+	    : guard_secrets(j->to.host, a, j->ans->why, sizeof(j->ans->why));
+}
+
 /* Addresses of this hop, checked; pins for curl. */
 static enum err
 find_way(const struct journey *j, struct addrs *a, struct curl_slist **pins)
@@ -220,22 +230,22 @@ find_way(const struct journey *j, struct addrs *a, struct curl_slist **pins)
 	if (call->guard && call->proxy != NULL)
 		return say(j->ans, ERR_BAD_REQUEST, "a guarded call goes through no proxy");
 	if (call->guard && host_refused(j->to.host, call->allow))
-		return guard_check(j->to.host, a, call->allow, j->ans->why, sizeof(j->ans->why));
-	if (call->proxy != NULL)
+		return check(j, a);
+	if (!call->guard)               /* by its name alone: nobody needs to know that it is looked for */
+		e = check(j, a);
+	if (e == ERR_OK && call->proxy != NULL)
 		e = pin_proxy(j, pins);
-	if (e != ERR_OK || (call->proxy != NULL && proxy_resolves(call->proxy)))
+	if (e != ERR_OK)
 		return e;
 	if (j->to.numeric) {
 		memcpy(a->text[0], j->to.host_addr, sizeof(a->text[0]));
 		a->n = 1;
-	} else {
+	} else if (call->proxy == NULL || !proxy_resolves(call->proxy)) {
 		e = resolve_for(j, j->to.host, a);
 		if (e == ERR_OK)
 			e = pin(j->to.host, j->to.port, a, pins);
 	}
-	if (e == ERR_OK && call->guard)
-		e = guard_check(j->to.host, a, call->allow, j->ans->why, sizeof(j->ans->why));
-	return e;
+	return e == ERR_OK ? check(j, a) : e;
 }
 
 /* Lines are shared among calls of the same origin, credentials and rules only. */

@@ -5,7 +5,8 @@
  * a name is being resolved or a peer is silent: names are resolved by helper threads
  * that a caller may abandon, transfers run on a multi handle that cancel
  * wakes. Idle connections are kept per origin and reused. No proxy from the
- * environment, no redirects of libcurl's own, no signals.
+ * environment, no redirects of libcurl's own, no signals. Every hop is resolved, checked and pinned
+ * anew: where clouds keep their secrets, and what is link-local, is never asked, wherever the address comes from.
  */
 #ifndef LF_HTTP_H
 #define LF_HTTP_H
@@ -34,7 +35,7 @@ struct http_call {
 	unsigned idle_ms;               /* no byte for so long: TIMEOUT; 0: off */
 	size_t max_bytes;               /* of the answer; beyond: TOO_LARGE (or cut, see cut). 0: 64 MiB */
 	bool cut;                       /* keep what came up to max_bytes, not an error */
-	bool guard;                     /* SSRF guard: for addresses that others choose */
+	bool guard;                     /* SSRF guard: for addresses that others choose; without it only clouds' own are refused */
 	struct json_object *allow;      /* guard's exceptions: array of host, *.suffix, IP, CIDR; NULL */
 	unsigned max_redirects;         /* followed by us, each hop guarded; 0: none */
 	struct cancel *cancel;          /* NULL: cannot be cancelled */

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #include "lib/base/util.h"
+#include "lib/net/guard.h"
 #include "lib/net/tls.h"
 
 enum {
@@ -197,7 +198,7 @@ addr_text(const struct sockaddr *sa, char out[static 46])
 		(void)inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, out, 46);
 }
 
-/* The last word on where a guarded call connects to. */
+/* The last word on where it connects to, be it a proxy. */
 static curl_socket_t
 on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *sa)
 {
@@ -209,7 +210,7 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *sa)
 	addr_text(&sa->addr, t);
 	for (unsigned i = 0; !good && h->addrs != NULL && i < h->addrs->n; i++)
 		good = strcmp(h->addrs->text[i], t) == 0;
-	if (!good) {
+	if (!good || addr_secret(t)) {
 		h->how = WRONG_ADDR;
 		return CURL_SOCKET_BAD;
 	}
@@ -338,7 +339,7 @@ judge_stop(struct hop *h)
 	case UNTRUSTED:
 		return say(h, ERR_UPSTREAM, "the certificate is not trusted");
 	case WRONG_ADDR:
-		return say(h, ERR_FORBIDDEN, "the host leads to an address that was not checked");
+		return say(h, ERR_FORBIDDEN, "the way leads to an address that is not allowed");
 	default:
 		return say(h, ERR_NOMEM, "out of memory");
 	}

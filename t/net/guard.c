@@ -76,9 +76,33 @@ names(void)
 	json_object_put(allow);
 }
 
+/* What the operator may not aim at either. */
+static void
+secrets(void)
+{
+	static const char *const shut[] = { "169.254.169.254", "0xa9fea9fe", "169.254.1.1", "::ffff:169.254.169.254", "::ffff:a9fe:a9fe",
+		"::169.254.169.254", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "::ffff:0:169.254.169.254", "2002:a9fe:a9fe::",
+		"2001:0:a9fe:a9fe::", "[fe80::1]", "febf::1", "fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16" };
+	static const char *const open[] = { "127.0.0.1", "::1", "10.1.2.3", "192.168.1.9", "fd12::1", "100.64.0.9", "8.8.8.8", "2606:4700::1111",
+		"64:ff9b::808:808", "fec0::1" };
+	struct addrs one = { 1, { "10.0.0.9" } }, two = { 2, { "10.0.0.9", "169.254.169.254" } }, none = { 0 };
+	char why[160] = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(shut); i++)
+		ok(addr_secret(shut[i]) && addr_refused(shut[i], NULL, NULL), "nobody may ask %s", shut[i]);
+	for (size_t i = 0; i < ARRAY_LEN(open); i++)
+		ok(!addr_secret(open[i]), "an operator may ask %s", open[i]);
+	is_int(guard_secrets("box.example", &one, why, sizeof(why)), ERR_OK, "a private address is the operator's affair");
+	is_int(guard_secrets("localhost", &none, why, sizeof(why)), ERR_OK, "so is this machine");
+	is_int(guard_secrets("box.example", &two, why, sizeof(why)), ERR_FORBIDDEN, "one bad address refuses all");
+	ok(strstr(why, "box.example leads to") != NULL, "and the reason names the host");
+	is_int(guard_secrets("METADATA.google.internal.", &none, why, sizeof(why)), ERR_FORBIDDEN, "a metadata service is refused by name");
+}
+
 int
 main(void)
 {
+	secrets();
 	ranges();
 	exceptions();
 	names();

@@ -11,6 +11,7 @@
 static struct httpd one, two;
 static struct json_object *loopback;
 static _Atomic bool slow_dns;
+static const char *moved;       /* where moves.example is now; NULL: here */
 
 static bool
 serve(int fd, const struct seen *rq, void *arg)
@@ -240,6 +241,8 @@ fake_dns(const char *host, struct addrs *a)
 		return EAI_NONAME;
 	a->n = 1;
 	snprintf(a->text[0], sizeof(a->text[0]), "127.0.0.1");
+	if (strncmp(host, "moves", 5) == 0 && moved)
+		snprintf(a->text[0], sizeof(a->text[0]), "%s", moved);
 	if (strncmp(host, "mixed", 5) == 0) {
 		a->n = 2;
 		snprintf(a->text[1], sizeof(a->text[1]), "8.8.8.8");
@@ -288,6 +291,49 @@ guarded(void)
 	call.url = NULL;
 	call.proxy = "http://127.0.0.1:1";
 	is_int(go(&call, "/echo", &a), ERR_BAD_REQUEST, "a guarded call takes no proxy");
+	buf_done(&a.body);
+}
+
+/* Addresses of the configuration: loopback is fine, where clouds keep secrets is not, however it is said. */
+static void
+operators(void)
+{
+	static const char *const urls[] = { "http://169.254.169.254/latest/", "http://0xa9fea9fe/", "http://2852039166/", "http://[::ffff:169.254.169.254]/",
+	    "http://[64:ff9b::a9fe:a9fe]/", "http://[fe80::1%25lo]/", "http://[fd00:ec2::254]/", "http://metadata.google.internal/",
+	    "http://metadata/", "http://100.100.100.200/" };
+	static const char *const moves[] = { "169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "168.63.129.16" };
+	struct http_answer a;
+	struct http_call call = { .max_redirects = 3 };
+	unsigned before;
+	char url[100];
+
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		is_int(http_do(&(struct http_call){ .url = urls[i] }, &a), ERR_FORBIDDEN, "not asked, without a guard: %s", urls[i]);
+		buf_done(&a.body);
+		is_int(http_do(&(struct http_call){ .url = urls[i], .proxy = "http://127.0.0.1:9" }, &a), ERR_FORBIDDEN, "nor through a proxy");
+		buf_done(&a.body);
+	}
+	is_int(go(&call, "/metadata", &a), ERR_FORBIDDEN, "nor by a redirect");
+	buf_done(&a.body);
+	call = (struct http_call){ .proxy = "http://169.254.169.254:3128" };
+	is_int(go(&call, "/echo", &a), ERR_FORBIDDEN, "a proxy may not be there either");
+	buf_done(&a.body);
+
+	snprintf(url, sizeof(url), "http://moves.example:%u/echo", one.port);
+	is_int(http_do(&(struct http_call){ .url = url }, &a), ERR_OK, "a name that leads here");
+	buf_done(&a.body);
+	before = atomic_load(&one.requests);
+	for (size_t i = 0; i < ARRAY_LEN(moves); i++) {
+		moved = moves[i];
+		resolve_forget();
+		is_int(http_do(&(struct http_call){ .url = url }, &a), ERR_FORBIDDEN, "is asked no more when it leads to %s", moves[i]);
+		ok(strstr(a.why, "moves.example leads to an address of the cloud's own") != NULL, "and the reason says so");
+		buf_done(&a.body);
+	}
+	is_int(atomic_load(&one.requests) - before, 0, "not on the line that was kept either");
+	moved = NULL;
+	resolve_forget();
+	is_int(http_do(&(struct http_call){ .url = url }, &a), ERR_OK, "and again when it is back");
 	buf_done(&a.body);
 }
 
@@ -495,6 +541,7 @@ main(void)
 	limits();
 	redirects();
 	guarded();
+	operators();
 	names();
 	cancels();
 	streams();
