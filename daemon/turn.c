@@ -138,49 +138,43 @@ begin(struct turn *t)
 
 /* Whoever stands in line to write keeps no connection from those who read. */
 enum err
-turn_tx(struct turn *t, struct tx *tx)
+turn_write(struct turn *t, enum err (*work)(void *), void *arg)
 {
+	enum err e;
+
 	job_db_release(t->c);
-	return tx_begin(t->c, tx);
-}
-
-/* What was accepted, and what was spent, survives the plug if that is wanted. */
-enum err
-turn_commit(struct turn *t, struct tx *tx)
-{
-	enum err e = tx_commit(t->c, tx);
-
+	e = tx_shared(t->c, work, arg);
 	return e == ERR_OK && t->c->cfg->durability_power ? db_flush(t->c) : e;
 }
 
 static enum err
-accept_now(struct turn *t)
+write_accepted(void *arg)
 {
-	SCOPED_TX tx = { 0 };
-	enum err e = turn_tx(t, &tx);
+	enum err e = insert_row(arg, "running");
 
-	if (e == ERR_OK)
-		e = insert_row(t, "running");
-	if (e == ERR_OK)
-		e = begin(t);
-	if (e == ERR_OK)
-		e = turn_commit(t, &tx);
-	t->accepted = e == ERR_OK;
-	if (t->accepted && t->ask->claimed != NULL)
-		t->ask->claimed(t->ask->claim_arg);
-	return e;
+	return e == ERR_OK ? begin(arg) : e;
 }
 
 static enum err
-accept_later(struct turn *t)
+write_queued(void *arg)
 {
-	SCOPED_TX tx = { 0 };
-	enum err e = turn_tx(t, &tx);
+	return insert_row(arg, "queued");
+}
 
-	if (e == ERR_OK)
-		e = insert_row(t, "queued");
-	if (e == ERR_OK)
-		e = turn_commit(t, &tx);
+static enum err
+write_begun(void *arg)
+{
+	struct turn *t = arg;
+	enum err e = turn_set_state(t->c, t->id, t->epoch, "running");
+
+	return e == ERR_OK ? begin(t) : e;
+}
+
+static enum err
+accept_turn(struct turn *t, enum err (*rows)(void *))
+{
+	enum err e = turn_write(t, rows, t);
+
 	t->accepted = e == ERR_OK;
 	if (t->accepted && t->ask->claimed != NULL)
 		t->ask->claimed(t->ask->claim_arg);
@@ -190,18 +184,11 @@ accept_later(struct turn *t)
 static enum err
 begin_queued(struct turn *t)
 {
-	SCOPED_TX tx = { 0 };
 	struct session s;
-	enum err e;
 
 	if (t->session_is_new)          /* another of the line may have made it */
 		t->session_is_new = session_load(t->c, t->session_id, &s) == ERR_NOT_FOUND;
-	e = turn_tx(t, &tx);
-	if (e == ERR_OK)
-		e = turn_set_state(t->c, t->id, t->epoch, "running");
-	if (e == ERR_OK)
-		e = begin(t);
-	return e == ERR_OK ? turn_commit(t, &tx) : e;
+	return turn_write(t, write_begun, t);
 }
 
 static enum err
@@ -239,8 +226,8 @@ enter(struct turn *t)
 	register_run(t);
 	t->entered = running_try(&t->run);
 	if (t->entered)
-		return (e = assemble(t)) != ERR_OK ? e : accept_now(t);
-	if ((e = accept_later(t)) != ERR_OK)
+		return (e = assemble(t)) != ERR_OK ? e : accept_turn(t, write_accepted);
+	if ((e = accept_turn(t, write_queued)) != ERR_OK)
 		return e;
 	e = stand_in_line(t);
 	if (e == ERR_OK)

@@ -96,21 +96,19 @@ turn_hold(struct turn *t)
 	}
 }
 
+static enum err
+write_hold(void *arg)
+{
+	return turn_hold(arg);
+}
+
 /* For a call that no other transaction begins. */
 enum err
 turn_hold_alone(struct turn *t)
 {
-	SCOPED_TX tx = { 0 };
-	enum err e;
-
 	job_db_acquire(t->c);
 	limits(t);
-	if (!t->budget.any)
-		return ERR_OK;
-	e = turn_tx(t, &tx);
-	if (e == ERR_OK)
-		e = turn_hold(t);
-	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
+	return t->budget.any ? turn_write(t, write_hold, t) : ERR_OK;
 }
 
 /* --- after a call ------------------------------------------------------------------------------ */

@@ -38,19 +38,6 @@ note_end(struct turn *t, const char *outcome)
 	    .outcome = outcome, .channel = t->ask->channel });
 }
 
-/* What is owed enters the ledger, and the transaction ends. */
-static enum err
-commit(struct turn *t, struct tx *tx)
-{
-	enum err e = turn_settle(t, false);
-
-	if (e == ERR_OK)
-		e = turn_commit(t, tx);
-	if (e == ERR_OK)
-		turn_settled(t);
-	return e;
-}
-
 static const char *
 result_json(struct turn *t)
 {
@@ -70,27 +57,40 @@ result_json(struct turn *t)
 	return s;
 }
 
-static enum err
-finish(struct turn *t)
-{
-	SCOPED_TX tx = { 0 };
-	size_t n;
-	const char *said = message_json(t->c, t->content, &n);
-	enum err e = said == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_tx(t, &tx);
+struct finish { struct turn *t; const char *said, *result; size_t n; };
 
-	if (e == ERR_OK)
-		e = step_end(t->c, t->id, t->epoch, t->step, "done", NULL, 0);
+static enum err
+write_finish(void *arg)
+{
+	const struct finish *f = arg;
+	struct turn *t = f->t;
+	enum err e = step_end(t->c, t->id, t->epoch, t->step, "done", NULL, 0);
+
 	if (e == ERR_OK && t->keep && json_object_array_length(t->content) > 0)
-		e = message_append(t->c, t->session_id, "assistant", said, n, t->id);
+		e = message_append(t->c, t->session_id, "assistant", f->said, f->n, t->id);
 	if (e == ERR_OK)
-		e = turn_end(t->c, t->id, t->epoch, "done", result_json(t), NULL, NULL);
+		e = turn_end(t->c, t->id, t->epoch, "done", f->result, NULL, NULL);
 	if (e == ERR_OK && strcmp(t->ask->origin, "delegated") == 0)
 		e = delegation_answer(t->c, t->id, t->out->text, false);
 	if (e == ERR_OK)
 		e = turn_touch(t);
 	if (e == ERR_OK)
 		e = note_end(t, "ok");
-	return e == ERR_OK ? commit(t, &tx) : e;
+	return e == ERR_OK ? turn_settle(t, false) : e;
+}
+
+static enum err
+finish(struct turn *t)
+{
+	struct finish f = { .t = t, .result = result_json(t) };
+	enum err e;
+
+	f.said = message_json(t->c, t->content, &f.n);
+	if (f.said == NULL || f.result == NULL)
+		return fail(t->c, ERR_NOMEM, "out of memory");
+	if ((e = turn_write(t, write_finish, &f)) == ERR_OK)
+		turn_settled(t);
+	return e;
 }
 
 /* A second without a connection; true: worth another try. */
@@ -119,14 +119,21 @@ turn_finish(struct turn *t)
 	return e;
 }
 
+static enum err
+write_bill(void *arg)
+{
+	return turn_settle(arg, false);
+}
+
 /* The turn waits for its caller; each part of it is a line of the ledger. */
 enum err
 turn_bill_part(struct turn *t)
 {
-	SCOPED_TX tx = { 0 };
-	enum err e = turn_tx(t, &tx);
+	enum err e = turn_write(t, write_bill, t);
 
-	return e == ERR_OK ? commit(t, &tx) : e;
+	if (e == ERR_OK)
+		turn_settled(t);
+	return e;
 }
 
 /* For a turn whose row says nothing of it. */
@@ -137,20 +144,20 @@ bill_alone(struct turn *t)
 		ignore_err(turn_bill_part(t));  /* what is put aside stays so until the next start, which is more than it took */
 }
 
+struct failure { struct turn *t; enum err why; const char *code, *msg; };
+
 static enum err
-write_end(struct turn *t, enum err why, const struct fault *f)
+write_failure(void *arg)
 {
-	SCOPED_TX tx = { 0 };
-	enum err e = turn_tx(t, &tx);
+	const struct failure *f = arg;
+	struct turn *t = f->t;
+	enum err e = turn_end(t->c, t->id, t->epoch, f->why == ERR_CANCELLED ? "cancelled" : "failed", NULL, f->code, f->msg);
 
 	if (e == ERR_OK)
-		e = turn_end(t->c, t->id, t->epoch, why == ERR_CANCELLED ? "cancelled" : "failed", NULL,
-		    f->code != NULL ? f->code : err_code(why), f->msg);
-	if (e == ERR_OK)
-		e = note_end(t, ctx_printf(t->c, "error: %s", f->code != NULL ? f->code : err_code(why)));
+		e = note_end(t, ctx_printf(t->c, "error: %s", f->code));
 	if (e == ERR_OK && strcmp(t->ask->origin, "delegated") == 0)
 		e = delegation_answer(t->c, t->id, f->msg != NULL ? f->msg : "The task failed.", true);
-	return e == ERR_OK ? commit(t, &tx) : e;
+	return e == ERR_OK ? turn_settle(t, false) : e;
 }
 
 /* The row of a turn that failed or was cancelled; what was spent is billed. */
@@ -165,7 +172,9 @@ turn_give_up(struct turn *t, enum err why)
 		t->c->fault = f;
 		return why;
 	}
-	e = write_end(t, why, &f);
+	e = turn_write(t, write_failure, &(struct failure){ t, why, f.code != NULL ? f.code : err_code(why), f.msg });
+	if (e == ERR_OK)
+		turn_settled(t);
 	if (e == ERR_CONFLICT)
 		bill_alone(t);          /* the agent is gone; what it spent is spent */
 	else if (e != ERR_OK)

@@ -159,15 +159,17 @@ rewrite(struct turn *t, const struct stale *v, size_t n, size_t *i)
 	return message_rewrite(t->c, t->session_id, m->seq, json, len);
 }
 
-static enum err
-write_all(struct turn *t, const struct stale *v, size_t n)
-{
-	SCOPED_TX tx = { 0 };
-	enum err e = turn_tx(t, &tx);
+struct folding { struct turn *t; const struct stale *v; size_t n; };
 
-	for (size_t i = 0; e == ERR_OK && i < n;)
-		e = rewrite(t, v, n, &i);
-	return e == ERR_OK ? tx_commit(t->c, &tx) : e;
+static enum err
+write_folded(void *arg)
+{
+	const struct folding *f = arg;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < f->n;)
+		e = rewrite(f->t, f->v, f->n, &i);
+	return e;
 }
 
 enum err
@@ -183,7 +185,7 @@ turn_fold(struct turn *t)
 	job_db_acquire(t->c);
 	e = ask(t, v, n);
 	if (e == ERR_OK)
-		e = write_all(t, v, n);
+		e = turn_write(t, write_folded, &(struct folding){ t, v, n });
 	job_db_acquire(t->c);
 	if (e == ERR_OK)
 		return turn_history(t);

@@ -84,46 +84,69 @@ take_injected(struct turn *t, const char *texts[static INJECTIONS_MAX], size_t *
 	return e;
 }
 
-/* What the model said, and what its tools and the user say to that, enters the history whole, and its next call begins. */
-static enum err
-commit_batch(struct turn *t, bool goes_on)
-{
-	SCOPED_TX tx = { 0 };
-	size_t an, un = 0, n = 0;
-	const char *said = content_json(t->c, t->content, &an), *texts[INJECTIONS_MAX];
-	const char *answered = t->n_calls > 0 ? calls_message(t, &un) : "";
-	enum err e = said == NULL || answered == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_tx(t, &tx), held = ERR_OK;
+struct batch {
+	struct turn *t;
+	const char *said, *answered;
+	size_t said_n, answered_n;
+	bool goes_on;
+	enum err held;                  /* what the budget says to its next call */
+};
 
-	if (e == ERR_OK && !t->model_ended)
-		e = step_end(t->c, t->id, t->epoch, t->step, "done", "[]", 2);
+static enum err
+store_batch(const struct batch *b, const char *texts[static INJECTIONS_MAX], size_t *n)
+{
+	struct turn *t = b->t;
+	enum err e = t->model_ended ? ERR_OK : step_end(t->c, t->id, t->epoch, t->step, "done", "[]", 2);
+
 	if (e == ERR_OK)
 		e = calls_end_rows(t);
 	if (e == ERR_OK && t->keep)
-		e = message_append(t->c, t->session_id, "assistant", said, an, t->id);
-	if (e == ERR_OK && t->keep && un > 0)
-		e = message_append(t->c, t->session_id, "user", answered, un, t->id);
+		e = message_append(t->c, t->session_id, "assistant", b->said, b->said_n, t->id);
+	if (e == ERR_OK && t->keep && b->answered_n > 0)
+		e = message_append(t->c, t->session_id, "user", b->answered, b->answered_n, t->id);
+	return e == ERR_OK ? take_injected(t, texts, n) : e;
+}
+
+static enum err
+write_batch(void *arg)
+{
+	struct batch *b = arg;
+	struct turn *t = b->t;
+	const char *texts[INJECTIONS_MAX];
+	size_t n = 0;
+	enum err e = store_batch(b, texts, &n);
+
 	if (e == ERR_OK)
-		e = take_injected(t, texts, &n);
-	if (e == ERR_OK)
-		e = remember(t, message_of(t->c, BY_ASSISTANT, said, an));
-	if (e == ERR_OK && un > 0)
-		e = remember(t, message_of(t->c, BY_USER, answered, un));
+		e = remember(t, message_of(t->c, BY_ASSISTANT, b->said, b->said_n));
+	if (e == ERR_OK && b->answered_n > 0)
+		e = remember(t, message_of(t->c, BY_USER, b->answered, b->answered_n));
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
 		e = remember(t, message_of(t->c, BY_USER, texts[i], strlen(texts[i])));
 	if (e == ERR_OK)
 		e = turn_settle(t, true);
-	if (e == ERR_OK && goes_on && (held = turn_hold(t)) == ERR_RATE_LIMITED)
-		goes_on = false;                /* what was done stays; only the next question is too much */
-	else if (e == ERR_OK)
-		e = held;
-	if (e == ERR_OK && goes_on)
-		e = begin_model_step(t);
-	if (e == ERR_OK)
-		e = tx_commit(t->c, &tx);
-	if (e == ERR_OK)
+	if (e != ERR_OK || !b->goes_on)
+		return e;
+	b->held = turn_hold(t);
+	if (b->held == ERR_RATE_LIMITED)        /* what was done stays; only the next question is too much */
+		return ERR_OK;
+	return b->held == ERR_OK ? begin_model_step(t) : b->held;
+}
+
+/* What the model said, and what its tools and the user say to that, enters the history whole, and its next call begins. */
+static enum err
+commit_batch(struct turn *t, bool goes_on)
+{
+	struct batch b = { .t = t, .goes_on = goes_on, .answered = "" };
+	enum err e;
+
+	b.said = content_json(t->c, t->content, &b.said_n);
+	if (t->n_calls > 0)
+		b.answered = calls_message(t, &b.answered_n);
+	e = b.said == NULL || b.answered == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : turn_write(t, write_batch, &b);
+	if (e == ERR_OK) {
 		turn_settled(t);
-	if (e == ERR_OK)
-		e = held;
+		e = b.held;
+	}
 	t->n_calls = 0;
 	t->resumed = false;
 	t->recovered = false;
@@ -231,12 +254,24 @@ tools(struct turn *t, bool *ret_wait)
 
 /* --- once more ------------------------------------------------------------------------ */
 
+static enum err
+write_nudged(void *arg)
+{
+	struct turn *t = arg;
+	enum err e = step_end(t->c, t->id, t->epoch, t->step, "done", "[]", 2);
+
+	if (e == ERR_OK)
+		e = turn_settle(t, true);
+	if (e == ERR_OK)
+		e = turn_hold(t);
+	return e == ERR_OK ? begin_model_step(t) : e;
+}
+
 /* An answer that is none: ask once more. Neither is part of the session. */
 static enum err
 nudge(struct turn *t, const char *why)
 {
 	const char *please = ctx_printf(t->c, "\"%s\"", why), *said;
-	SCOPED_TX tx = { 0 };
 	size_t n;
 	enum err e = ERR_OK;
 
@@ -249,17 +284,7 @@ nudge(struct turn *t, const char *why)
 	if (e == ERR_OK)
 		e = remember(t, message_of(t->c, BY_USER, please, strlen(please)));
 	if (e == ERR_OK)
-		e = turn_tx(t, &tx);
-	if (e == ERR_OK)
-		e = step_end(t->c, t->id, t->epoch, t->step, "done", "[]", 2);
-	if (e == ERR_OK)
-		e = turn_settle(t, true);
-	if (e == ERR_OK)
-		e = turn_hold(t);
-	if (e == ERR_OK)
-		e = begin_model_step(t);
-	if (e == ERR_OK)
-		e = tx_commit(t->c, &tx);
+		e = turn_write(t, write_nudged, t);
 	if (e == ERR_OK)
 		turn_settled(t);
 	return e;

@@ -101,11 +101,11 @@ struct turn {
 /* Go on with a turn that has a row: one that was interrupted, or that waited for its caller. */
 enum err turn_take_up(struct ctx *, const struct turn_row *, const struct turn_ask *, struct turn_answer *) MUST_CHECK;
 void turns_set_epoch(int64_t);
-/* tx_begin() for a turn: on the writer's connection, its own given back. */
-enum err turn_tx(struct turn *, struct tx *) MUST_CHECK;
-
-/* Commit; with durability = "power", also wait for the disk. */
-enum err turn_commit(struct turn *, struct tx *) MUST_CHECK;
+/*
+ * Commit rows of a turn: work runs as tx_shared() says, the turn's own connection is given back. With
+ * durability = "power" it also waits for the disk.
+ */
+enum err turn_write(struct turn *, enum err (*work)(void *), void *arg) MUST_CHECK;
 
 /* --- turn_ask.c --- */
 /* What people say goes through the filters, once. */

@@ -200,29 +200,36 @@ row_start(struct turn *t, struct call *k)
 	return e;
 }
 
-/* One commit: the model's step ends, the calls before end, these begin. */
-enum err
-calls_begin(struct turn *t, struct call *k, size_t n_calls)
+struct begun { struct turn *t; struct call *k; size_t n; const char *said; size_t said_n; };
+
+static enum err
+write_begun(void *arg)
 {
-	SCOPED_TX tx = { 0 };
-	enum err e = turn_tx(t, &tx);
+	const struct begun *b = arg;
+	struct turn *t = b->t;
+	enum err e = t->model_ended ? ERR_OK : step_end(t->c, t->id, t->epoch, t->step, "done", b->said, b->said_n);
 
-	if (e == ERR_OK && !t->model_ended) {
-		size_t n = 2;
-		const char *json = t->record ? content_json(t->c, t->content, &n) : "[]";
-
-		e = step_end(t->c, t->id, t->epoch, t->step, "done", json, n);
-	}
 	if (e == ERR_OK)
 		e = calls_end_rows(t);
-	for (size_t i = 0; e == ERR_OK && i < n_calls; i++)
-		if (k[i].step == 0)
-			e = row_start(t, &k[i]);
+	for (size_t i = 0; e == ERR_OK && i < b->n; i++)
+		if (b->k[i].step == 0)
+			e = row_start(t, &b->k[i]);
 	if (e == ERR_OK && t->ask->lane != LANE_NONE)
 		e = turn_touch(t);              /* the heartbeat listens */
-	if (e == ERR_OK)
-		e = tx_commit(t->c, &tx);
-	t->model_ended |= e == ERR_OK;
+	return e;
+}
+
+/* One commit: the model's step ends, the calls before end, these begin. */
+enum err
+calls_begin(struct turn *t, struct call *k, size_t n)
+{
+	struct begun b = { t, k, n, "[]", 2 };
+	enum err e;
+
+	if (t->record && !t->model_ended)
+		b.said = content_json(t->c, t->content, &b.said_n);
+	if ((e = turn_write(t, write_begun, &b)) == ERR_OK)
+		t->model_ended = true;
 	return e;
 }
 

@@ -221,10 +221,18 @@ rollback(struct db *db)
 enum err
 tx_begin(struct ctx *c, struct tx *tx)
 {
-	int64_t since_us;
-	pthread_mutex_t *line = line_enter(BUSY_US, &since_us);
+	return tx_begin_since(c, tx, 0);
+}
+
+enum err
+tx_begin_since(struct ctx *c, struct tx *tx, int64_t waited_since_us)
+{
+	int64_t since_us, waited_us = waited_since_us == 0 ? 0 : clock_mono_us() - waited_since_us;
+	pthread_mutex_t *line = line_enter(waited_us < BUSY_US ? BUSY_US - waited_us : 0, &since_us);
 	enum err e;
 
+	if (waited_since_us != 0)
+		since_us = waited_since_us;
 	*tx = (struct tx){ 0 };
 	if (line == NULL) {
 		c->fault = (struct fault){ .err = ERR_BUSY, .msg = "Service unavailable", .retry_after_s = 1 };

@@ -83,6 +83,13 @@ void db_set_writer(struct db *);
 enum err tx_begin(struct ctx *, struct tx *) MUST_CHECK;
 enum err tx_commit(struct ctx *, struct tx *) MUST_CHECK;
 /*
+ * Do work in a transaction and commit it, together with what other threads of this process bring at the
+ * same moment (group commit). Work runs on any of their threads, after or before that of others, with its c's
+ * db the writer's; it begins and ends no transaction, waits for nobody, and keeps nothing that belongs to its thread.
+ * When it fails its part is taken back. Returns its error, or that of the commit.
+ */
+enum err tx_shared(struct ctx *c, enum err (*work)(void *), void *arg) MUST_CHECK;
+/*
  * For what must survive the plug: after the commit, wait until the write-ahead log is on the disk; those
  * who wait together share one flush. UNAVAILABLE: it is committed, and may be lost. db_flush_open() once
  * the log exists.

@@ -6,6 +6,7 @@ libdb_a_SOURCES = \
 	db/line.c \
 	db/mark.c \
 	db/migrate.c \
+	db/shared.c \
 	db/stmt.c
 
 # embedded

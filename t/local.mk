@@ -57,6 +57,7 @@ check_PROGRAMS += t/agent/incoming
 check_PROGRAMS += t/agent/html
 check_PROGRAMS += t/agent/taint
 check_PROGRAMS += t/db/line
+check_PROGRAMS += t/db/shared
 check_PROGRAMS += t/db/sql
 check_PROGRAMS += t/agent/manifest
 check_PROGRAMS += t/svc/run_paths
