@@ -12,6 +12,7 @@ libdaemon_a_SOURCES = \
 	daemon/dbpool.c \
 	daemon/delegate.c \
 	daemon/feed.c \
+	daemon/embedding.c \
 	daemon/events.c \
 	daemon/heartbeat.c \
 	daemon/hub.c \
@@ -55,6 +56,7 @@ libdaemon_a_SOURCES = \
 	daemon/probe.c \
 	daemon/rest.c \
 	daemon/queue.c \
+	daemon/remember.c \
 	daemon/restore.c \
 	daemon/running.c \
 	daemon/schedule.c \
@@ -75,6 +77,7 @@ libdaemon_a_SOURCES = \
 	daemon/turn_history.c \
 	daemon/turn_loop.c \
 	daemon/turn_model.c \
+	daemon/turn_recall.c \
 	daemon/turn_routing.c \
 	daemon/turn_run.c \
 	daemon/turn_spill.c \

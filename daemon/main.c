@@ -30,6 +30,7 @@
 #include "daemon/loop.h"
 #include "daemon/probe.h"
 #include "daemon/rest.h"
+#include "daemon/remember.h"
 #include "daemon/restore.h"
 #include "daemon/schedule.h"
 #include "daemon/threads.h"
@@ -254,8 +255,10 @@ index_words(void)
 static void
 fold_wal(bool quiet)
 {
-	if (quiet)
+	if (quiet) {
 		index_words();
+		remember_look();
+	}
 	db_checkpoint(self.db, quiet);
 	malloc_trim(256 * 1024);
 }

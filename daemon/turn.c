@@ -79,6 +79,8 @@ assemble(struct turn *t)
 		e = add_outer_tools(t);
 	if (e == ERR_OK && t->guard == NULL)
 		e = fail(t->c, ERR_NOMEM, "out of memory");
+	if (e == ERR_OK && turn_may_recall(t))
+		e = memory_any(t->c, t->agent.id, &t->has_memories);
 	return e == ERR_OK ? turn_history(t) : e;
 }
 
@@ -122,6 +124,8 @@ begin(struct turn *t)
 
 	if (e == ERR_OK && t->session_is_new && t->keep)
 		e = session_create(t->c, t->agent.id, t->session_id, NULL, unused);
+	if (e == ERR_OK && t->session_is_new && t->keep && t->ask->sender_id != NULL)
+		e = session_set_peer(t->c, t->session_id, t->ask->sender_id);
 	if (e == ERR_OK && t->keep)
 		e = message_append(t->c, t->session_id, "user", content, n, t->id);
 	if (e == ERR_OK && t->ask->depth == 0)

@@ -82,7 +82,7 @@ struct turn_answer {
 	enum llm_stop stop;
 	struct json_object *outer_calls;        /* array of tool_use blocks that the caller must answer, or NULL */
 	struct json_object *traces;     /* array of DecisionTrace, or NULL */
-	struct json_object *memories_saved;     /* array of text, or NULL */
+	struct json_object *memories_saved, *memories_used;     /* arrays of text, or NULL */
 	int64_t input_tokens, output_tokens, iterations, cost_nanousd;
 	const char *provider, *model;   /* that answered */
 	const char *routing;            /* JSON object: which model was chosen by the question's weight, and why; NULL: none was */

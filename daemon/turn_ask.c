@@ -43,6 +43,10 @@ turn_ask_json(struct turn *t)
 	jw_i64(w, "event_depth", a->event_depth);
 	jw_i64(w, "lane", a->lane);
 	jw_str(w, "channel", a->channel);
+	if (a->sender_id != NULL) {
+		jw_str(w, "sender_id", a->sender_id);
+		jw_str(w, "sender_name", a->sender_name);
+	}
 	jw_end(w);
 	s = b.failed ? NULL : ctx_strndup(t->c, b.p, b.len);
 	buf_done(&b);

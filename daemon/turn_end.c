@@ -72,6 +72,8 @@ write_finish(void *arg)
 		e = turn_end(t->c, t->id, t->epoch, "done", f->result, NULL, NULL);
 	if (e == ERR_OK && strcmp(t->ask->origin, "delegated") == 0)
 		e = delegation_answer(t->c, t->id, t->out->text, false);
+	if (e == ERR_OK && t->n_recalled > 0)
+		e = memory_used(t->c, t->recalled, t->n_recalled);
 	if (e == ERR_OK)
 		e = turn_touch(t);
 	if (e == ERR_OK)

@@ -334,6 +334,7 @@ turn_loop(struct turn *t)
 	} else if ((e = turn_compact(t)) != ERR_OK) {
 		return e;
 	}
+	turn_recall(t);
 	for (t->out->iterations++;; t->out->iterations++) {
 		if (t->out->iterations > t->max_iterations)
 			return fail_code(t->c, ERR_INTERNAL, "max_iterations", "Max iterations exceeded: %u", t->max_iterations);

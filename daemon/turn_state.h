@@ -10,6 +10,7 @@
 #include "lib/agent/speech.h"
 #include "lib/svc/budget.h"
 #include "lib/svc/history.h"
+#include "lib/svc/memory.h"
 #include "lib/svc/turn_store.h"
 
 enum { CALLS_MAX = 128 };
@@ -92,6 +93,9 @@ struct turn {
 	struct buf thought;
 	struct speech speech;           /* on its way to who listens */
 	bool watched;                   /* somebody reads the answer as it comes */
+	bool has_memories;              /* the agent; they are wanted */
+	struct memory *recalled;        /* that stand in the prompt */
+	size_t n_recalled;
 	bool nudged;                    /* asked once more */
 	bool recovered;                 /* the calls of this batch were written as text */
 	struct llm_answer answer;
@@ -131,6 +135,12 @@ enum err turn_compact(struct turn *) MUST_CHECK;
 /* Could the session of n messages not be shortened when it was about as long? */
 bool turn_failed_lately(const char *session_id, size_t n);
 void turn_note_failure(const char *session_id, size_t n);
+
+/* --- turn_recall.c --- */
+/* May memories be of use to this turn? */
+bool turn_may_recall(struct turn *);
+/* Once it is accepted: those that fit the question are shown to the model. */
+void turn_recall(struct turn *);
 
 /* --- turn_fold.c --- */
 /* Old results of tools become a line each, in the store. A failure of that is none of the turn. */

@@ -175,6 +175,8 @@ send_answer(struct out *o, struct ctx *c, const struct turn_answer *a)
 		jw_str(&w, "context_pressure", pressure(a));
 		if (a->memories_saved != NULL)
 			jw_json(&w, "memories_saved", a->memories_saved);
+		if (a->memories_used != NULL)
+			jw_json(&w, "memories_used", a->memories_used);
 		if (o->show_thinking && a->thinking != NULL && a->thinking[0] != '\0')
 			jw_str(&w, "thinking", a->thinking);
 		if (o->s->pinned[0] == '\0')

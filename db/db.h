@@ -53,6 +53,7 @@ void bind_text(struct stmt *, const char *);    /* NULL binds NULL; must live un
 void bind_textn(struct stmt *, const char *, size_t);
 void bind_blob(struct stmt *, const void *, size_t);
 void bind_i64(struct stmt *, int64_t);
+void bind_f64(struct stmt *, double);
 void bind_null(struct stmt *);
 
 bool db_step(struct stmt *);                    /* true: a row is there. false: end or failure */
@@ -68,6 +69,7 @@ double col_f64(struct stmt *, const char *name);                        /* 0 for
 bool col_is_null(struct stmt *, const char *name);
 /* Borrowed until the next step: no copy. */
 const char *col_peek(struct stmt *, const char *name, size_t *n);
+const void *col_blob(struct stmt *, const char *name, size_t *n);
 
 /* fail() with the error of a statement or connection: BUSY and full disk become 503. */
 enum err fail_db(struct ctx *, struct stmt *);

@@ -28,6 +28,7 @@ EMBED(migration_0012, "db/migrations/0012_tasks.sql");
 EMBED(migration_0013, "db/migrations/0013_search.sql");
 EMBED(migration_0014, "db/migrations/0014_audit_rows.sql");
 EMBED(migration_0015, "db/migrations/0015_task_board.sql");
+EMBED(migration_0016, "db/migrations/0016_memory.sql");
 
 static const struct {
 	const char *name;
@@ -48,6 +49,7 @@ static const struct {
 	{ "0013_search", migration_0013 },
 	{ "0014_audit_rows", migration_0014 },
 	{ "0015_task_board", migration_0015 },
+	{ "0016_memory", migration_0016 },
 };
 
 int

@@ -118,6 +118,13 @@ bind_i64(struct stmt *st, int64_t v)
 }
 
 void
+bind_f64(struct stmt *st, double v)
+{
+	if (bindable(st))
+		st->rc = sqlite3_bind_double(st->s, st->next_param++, v);
+}
+
+void
 bind_null(struct stmt *st)
 {
 	if (bindable(st))
@@ -199,6 +206,16 @@ col_peek(struct stmt *st, const char *name, size_t *n)
 
 	*n = t == NULL ? 0 : (size_t)sqlite3_column_bytes(st->s, k);
 	return t;
+}
+
+const void *
+col_blob(struct stmt *st, const char *name, size_t *n)
+{
+	int k = column(st, name);
+	const void *v = k < 0 ? NULL : sqlite3_column_blob(st->s, k);
+
+	*n = v == NULL ? 0 : (size_t)sqlite3_column_bytes(st->s, k);
+	return v;
 }
 
 const char *

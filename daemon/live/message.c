@@ -130,6 +130,8 @@ answer(struct ctx *c, const struct turn_ask *ask, const struct message_request *
 		jw_raw(w, "routing", a->routing, strlen(a->routing));
 	if (a->memories_saved != NULL)
 		jw_json(w, "memories_saved", a->memories_saved);
+	if (a->memories_used != NULL)
+		jw_json(w, "memories_used", a->memories_used);
 	if (in->show_thinking && a->thinking != NULL && a->thinking[0] != '\0')
 		jw_str(w, "thinking", a->thinking);
 	if (ask->session_id == NULL && !ask->ephemeral && a->session_id != NULL)

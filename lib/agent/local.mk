@@ -17,6 +17,7 @@ libagent_a_SOURCES = \
 	lib/agent/program.c \
 	lib/agent/prompt.c \
 	lib/agent/prompt_files.c \
+	lib/agent/prompt_recall.c \
 	lib/agent/recover.c \
 	lib/agent/repair.c \
 	lib/agent/repair_look.c \

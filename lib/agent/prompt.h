@@ -6,6 +6,7 @@
 #include "lib/base/json.h"
 #include "lib/svc/agent.h"
 #include "lib/svc/conversation.h"
+#include "lib/svc/memory.h"
 
 /*
  * Assemble the system prompt into out. It changes with the day, the manifest, the tools and the workspace's files,
@@ -18,6 +19,9 @@ enum err prompt_system(struct ctx *, const struct agent *, const char *workspace
 
 /* Sections "## name" of the texts that configuration and manifest inject at that position (system before_user after_reset). */
 void prompt_injections(struct ctx *, const struct agent *, const char *position, struct buf *out);
+
+/* The section of memories that came to mind: each at most 500 characters in one line, all of it at most max bytes. NULL: nothing. */
+const char *prompt_recalled(struct ctx *, const struct memory *, size_t n, size_t max);
 
 /* Forget what was read of a workspace's files: somebody just wrote one. Otherwise they may be 30 s old. */
 void prompt_forget(const char *workspace);

@@ -10,6 +10,7 @@
 #include "lib/svc/audit.h"
 #include "lib/svc/agent_identity.h"
 #include "lib/svc/event.h"
+#include "lib/svc/memory.h"
 #include "lib/svc/history.h"
 #include "lib/svc/schedule.h"
 
@@ -210,6 +211,8 @@ agent_remove(struct ctx *c, const char *id, bool purge, bool *ret_was)
 		e = run1(c, SQL("DELETE FROM agent WHERE id = ?"), id, &n);
 	if (e == ERR_OK && n > 0)
 		e = run1(c, SQL("DELETE FROM kv WHERE agent_id = ?"), id, NULL);
+	if (e == ERR_OK && n > 0)
+		e = memory_remove(c, id);
 	if (e == ERR_OK && n > 0)
 		e = run1(c, SQL("UPDATE agent SET parent_id = NULL WHERE parent_id = ?"), id, NULL);
 	if (e == ERR_OK && n > 0)

@@ -10,6 +10,7 @@
 
 #include "db/db.h"
 #include "lib/base/util.h"
+#include "lib/svc/memory.h"
 
 enum { LABEL_MAX = 128 };
 
@@ -53,6 +54,16 @@ session_create(struct ctx *c, const char *agent_id, const char *id, const char *
 	bind_text(st, label);
 	bind_i64(st, c->now_ms);
 	bind_i64(st, c->now_ms);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+session_set_peer(struct ctx *c, const char *id, const char *peer_id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET peer_id = ? WHERE id = ?"));
+
+	bind_text(st, peer_id);
+	bind_text(st, id);
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
@@ -124,6 +135,8 @@ history_clear(struct ctx *c, const char *agent_id, bool remembered, char ret_id[
 
 	if (e == ERR_OK && remembered)
 		e = sessions_remember(c, agent_id);
+	if (e == ERR_OK && remembered)
+		e = memory_keep_all(c, agent_id);
 	if (e == ERR_OK)
 		e = drop_sessions(c, agent_id);
 	if (e == ERR_OK)

@@ -14,6 +14,8 @@ struct session {
 enum err session_load(struct ctx *, const char *id, struct session *ret) MUST_CHECK;
 /* id NULL: a fresh one; its text to ret_id. The agent must exist (CONFLICT or DB otherwise). */
 enum err session_create(struct ctx *, const char *agent_id, const char *id, const char *label, char ret_id[static 37]) MUST_CHECK;
+/* Whom it was made for; inside the caller's transaction. */
+enum err session_set_peer(struct ctx *, const char *id, const char *peer_id) MUST_CHECK;
 /* Make it the agent's current one. */
 enum err session_make_current(struct ctx *, const char *agent_id, const char *id) MUST_CHECK;
 /* When something was said in it last; 0: nothing was, or there is no such session. */

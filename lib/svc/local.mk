@@ -32,6 +32,10 @@ libsvc_a_SOURCES = \
 	lib/svc/login.c \
 	lib/svc/login_link.c \
 	lib/svc/kv.c \
+	lib/svc/memory.c \
+	lib/svc/memory_episode.c \
+	lib/svc/memory_vector.c \
+	lib/svc/memory_words.c \
 	lib/svc/metrics.c \
 	lib/svc/metrics_money.c \
 	lib/svc/picture_keep.c \

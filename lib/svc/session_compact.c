@@ -97,6 +97,7 @@ store_summary(struct ctx *c, const char *id, const char *summary, int64_t n)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET summary = ?1, message_count = ?2,"
 	    " searched = CASE WHEN searched > message_count - ?2 THEN searched - (message_count - ?2) ELSE 0 END,"
+	    " remembered = CASE WHEN remembered > message_count - ?2 THEN remembered - (message_count - ?2) ELSE 0 END,"
 	    " bytes = (SELECT coalesce(sum(length(content)), 0) FROM message WHERE session_id = ?3) WHERE id = ?3"));
 
 	bind_text(st, summary);

@@ -13,10 +13,13 @@
 #include "lib/svc/caller.h"
 #include "lib/svc/history.h"
 #include "lib/svc/kv.h"
+#include "lib/svc/memory.h"
 
 enum { SESSIONS_MAX = 20, LINES_MAX = 10, LINE_MAX = 240, SLUG_MAX = 40, SUMMARY_MAX = 8192 };
 
 struct said { const char *role, *text; };
+/* known: all that was said in it is in the agent's memories already. */
+struct ending { const char *id, *label, *peer_id; int64_t created_ms; bool known; };
 
 /* The text of a stored message; "" when it has none. */
 static const char *
@@ -66,7 +69,7 @@ slug_of(const char *text, char out[static SLUG_MAX + 1])
 }
 
 static enum err
-remember(struct ctx *c, const char *agent_id, const char *session_id, const char *label, int64_t created_ms)
+remember(struct ctx *c, const char *agent_id, const struct ending *s)
 {
 	SCOPED_BUF text = BUF_INIT(SUMMARY_MAX);
 	SCOPED_BUF json = BUF_INIT(SUMMARY_MAX * 6u);
@@ -75,12 +78,12 @@ remember(struct ctx *c, const char *agent_id, const char *session_id, const char
 	char slug[SLUG_MAX + 1] = "", day[25];
 	const char *key;
 	size_t n;
-	enum err e = last_said(c, session_id, said, &n);
+	enum err e = last_said(c, s->id, said, &n);
 
 	if (e != ERR_OK)
 		return e;
-	time_rfc3339(created_ms, day);
-	buf_printf(&text, "Session of %.10s%s%s", day, label != NULL ? ", " : "", label != NULL ? label : "");
+	time_rfc3339(s->created_ms, day);
+	buf_printf(&text, "Session of %.10s%s%s", day, s->label != NULL ? ", " : "", s->label != NULL ? s->label : "");
 	while (n-- > 0) {
 		bool user = strcmp(said[n].role, "user") == 0;
 
@@ -92,32 +95,35 @@ remember(struct ctx *c, const char *agent_id, const char *session_id, const char
 		    (int)utf8_cut(said[n].text, strlen(said[n].text), LINE_MAX), said[n].text);
 	}
 	jw_strn(&w, NULL, text.p, text.len);
-	key = ctx_printf(c, "session_%.10s_%s%s%.8s", day, slug, slug[0] != '\0' ? "_" : "", session_id);
+	key = ctx_printf(c, "session_%.10s_%s%s%.8s", day, slug, slug[0] != '\0' ? "_" : "", s->id);
 	if (text.failed || json.failed || key == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	return kv_put(c, agent_id, key, strlen(key), json.p, json.len);
+	e = kv_put(c, agent_id, key, strlen(key), json.p, json.len);
+	if (e != ERR_OK || s->known || text.len == 0)
+		return e;
+	return memory_add(c, &(struct memory){ .agent_id = agent_id, .content = ctx_strndup(c, text.p, text.len), .source = "conversation",
+	    .scope = "episodic", .peer_id = s->peer_id, .session_id = s->id, .confidence = 1, .created_ms = c->now_ms });
 }
 
 enum err
 sessions_remember(struct ctx *c, const char *agent_id)
 {
-	struct { const char *id, *label; int64_t created_ms; } all[SESSIONS_MAX];
+	struct ending all[SESSIONS_MAX];
 	size_t n = 0;
 	enum err e = ERR_OK;
 
 	SCOPED_STMT st = db_prepare(c->db,
-	    SQL("SELECT id, label, created_ms FROM session WHERE agent_id = ? AND message_count >= 2 "
+	    SQL("SELECT id, label, peer_id, created_ms, remembered >= message_count AS known FROM session WHERE agent_id = ? AND message_count >= 2 "
 	    "ORDER BY updated_ms DESC LIMIT 20"));
 
 	bind_text(st, agent_id);
 	for (; db_step(st) && n < SESSIONS_MAX; n++) {
-		all[n].id = col_text(c, st, "id");
-		all[n].label = col_text(c, st, "label");
-		all[n].created_ms = col_i64(st, "created_ms");
+		all[n] = (struct ending){ col_text(c, st, "id"), col_text(c, st, "label"), col_text(c, st, "peer_id"), col_i64(st, "created_ms"),
+			col_i64(st, "known") != 0 };
 	}
 	if (db_end(st) != ERR_OK)
 		return fail_db(c, st);
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
-		e = remember(c, agent_id, all[i].id, all[i].label, all[i].created_ms);
+		e = remember(c, agent_id, &all[i]);
 	return e;
 }

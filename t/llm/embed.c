@@ -1,6 +1,5 @@
 /*
- * Embeddings against a small server; with LF_AIMOCK=url (and LF_AIMOCK_KEY) against aimock, which t/aimock_formats.t does:
- * nothing in the product calls them yet.
+ * Embeddings against a small server; with LF_AIMOCK=url (and LF_AIMOCK_KEY) against aimock, which t/aimock_formats.t does.
  */
 #include <math.h>
 #include <stdlib.h>

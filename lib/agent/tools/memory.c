@@ -8,12 +8,14 @@
  */
 #include <string.h>
 
+#include "db/db.h"
 #include "lib/agent/tools/tools.h"
 #include "lib/base/arena.h"
 #include "lib/svc/event.h"
 #include "lib/svc/kv.h"
+#include "lib/svc/memory.h"
 
-enum { TOOL_KEY_MAX = 256, RECALL_MAX = 64 << 10, LIST_BYTES_MAX = 64 << 20, LIST_LIMIT = 100, LIST_LIMIT_MAX = 1000 };
+enum { TOOL_KEY_MAX = 256, RECALL_MAX = 64 << 10, LIST_BYTES_MAX = 64 << 20, LIST_LIMIT = 100, LIST_LIMIT_MAX = 1000, TOLD_MAX = 2000 };
 
 static enum err
 key_param(struct json_object *input, const char **key, size_t *n, struct buf *out)
@@ -43,6 +45,25 @@ value_json(struct json_object *v, struct buf *json)
 		jw_json(&w, NULL, v);
 }
 
+/* The value, and as a memory what it says, so that it comes to mind when somebody speaks of it. */
+static enum err
+store(struct tool_env *env, const char *key, size_t n, const struct buf *json, struct json_object *v)
+{
+	const char *text = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : json->p;
+	const char *words = ctx_printf(env->c, "%.*s: %.*s", (int)n, key, (int)utf8_cut(text, strlen(text), TOLD_MAX), text);
+	SCOPED_TX tx = { 0 };
+	enum err e = words == NULL ? fail(env->c, ERR_NOMEM, "out of memory") : tx_begin(env->c, &tx);
+
+	if (e == ERR_OK)
+		e = kv_put(env->c, env->agent_id, key, n, json->p, json->len);
+	if (e == ERR_OK && memory_wanted(env->c->cfg, NULL, "auto_memorize"))
+		e = memory_add(env->c, &(struct memory){ .agent_id = env->agent_id, .content = words, .source = "observation",
+		    .scope = "agent_memory", .peer_id = env->sender_id, .key = ctx_strndup(env->c, key, n), .confidence = 1, .created_ms = env->c->now_ms });
+	if (e == ERR_OK)
+		e = event_publish(env->c, EVENT_MEMORY, env->agent_id, key, n, env->event_depth);
+	return e == ERR_OK ? tx_commit(env->c, &tx) : e;
+}
+
 enum err
 tool_memory_store(struct tool_env *env, struct json_object *input, struct buf *out)
 {
@@ -62,9 +83,7 @@ tool_memory_store(struct tool_env *env, struct json_object *input, struct buf *o
 	e = tool_db_take(env, out);
 	if (e != ERR_OK)
 		return e;
-	e = kv_put(env->c, env->agent_id, key, n, json.p, json.len);
-	if (e == ERR_OK)
-		e = event_publish(env->c, EVENT_MEMORY, env->agent_id, key, n, env->event_depth);
+	e = store(env, key, n, &json, v);
 	tool_db_give(env);
 	if (e == ERR_TOO_LARGE || e == ERR_BAD_REQUEST) {
 		(void)tool_fault(env, e, out);

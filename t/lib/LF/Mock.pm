@@ -19,6 +19,7 @@ package LF::Mock;
 #   stall => N              after N parts nothing more comes, and the line stays open; ping => 1: but comments
 #   garbage => 'bytes'      instead of events, or of JSON
 #   hang => 1               never an answer;  reset => 1: the connection is reset
+# embed => [ [ 'words in a text' => [ numbers ] ], ... [ '' => [ numbers ] ] ]: vectors, of /v1/embeddings; embed_answer => ANSWER: that instead.
 # key => { 'sk-…' => ANSWER }: to whoever comes with that key.
 use strict;
 use warnings;
@@ -188,6 +189,10 @@ sub one {
         reply($c, 200, { models => [ map { { name => $_ } } @{ $self->{script}{tags} } ] });
         return 0;
     }
+    if ($rq->{path} =~ m{/embeddings$} && $self->{script}{embed}) {
+        $self->embeddings($c, $rq);
+        return 1;
+    }
     if ($rq->{path} !~ m{/chat/completions$|^/api/chat$}) {
         return reply($c, 404, { error => { message => 'unknown path', type => 'invalid_request_error' } });
     }
@@ -200,6 +205,20 @@ sub one {
         $a->{headers}) if $a->{status};
     return lines($c, $a, $ask) if $rq->{path} eq '/api/chat';
     return $ask->{stream} ? events($c, $a, $ask) : whole($c, $a, $ask);
+}
+
+sub embeddings {
+    my ($self, $c, $rq) = @_;
+    my $a = $self->{script}{embed_answer} // {};
+    my $ask = eval { $JSON->decode($rq->{body}) } // {};
+    pause($a->{delay}, $c);
+    return reply($c, $a->{status}, { error => { message => "scripted $a->{status}" } }) if $a->{status};
+    my ($i, @data) = (0);
+    for my $text (ref $ask->{input} ? @{ $ask->{input} } : $ask->{input}) {
+        my ($hit) = grep { index($text, $_->[0]) >= 0 } @{ $self->{script}{embed} };
+        push @data, { object => 'embedding', index => $i++, embedding => $hit->[1] };
+    }
+    return reply($c, 200, { object => 'list', data => \@data, model => $ask->{model}, usage => { prompt_tokens => 5, total_tokens => 5 } });
 }
 
 # Wait, but not for a client that is gone.
