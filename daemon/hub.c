@@ -144,10 +144,12 @@ tell_past(void *arg, const char *id, const char *name, const struct buf *b)
 
 /* Under the lock, and counted already: so a turn that goes on meanwhile waits until we have read. */
 static void
-join(struct watcher *w, const char *last_id)
+join(struct watcher *w, const char *last_id, bool anew)
 {
 	if (last_id != NULL)
 		journal_read(w->session_id, last_id, &w->read, tell_past, w);
+	if (anew && w->read.turn_id[0] == '\0')
+		(void)tell_past(w, NULL, "phase", &journal_restart);
 	if (w->read.ended) {
 		end_one(w);
 		watcher_free(w);
@@ -158,7 +160,7 @@ join(struct watcher *w, const char *last_id)
 }
 
 bool
-hub_join(const char *agent_id, const char *session_id, struct live *live, bool ws, const char *last_id)
+hub_join(const char *agent_id, const char *session_id, struct live *live, bool ws, const char *last_id, bool anew)
 {
 	struct watcher *w = calloc(1, sizeof(*w));
 	bool room;
@@ -177,7 +179,7 @@ hub_join(const char *agent_id, const char *session_id, struct live *live, bool w
 			at = &(*at)->next;
 	room = atomic_fetch_add(&n_all, 1) < WATCHERS_MAX;
 	if (room)
-		join(w, last_id);
+		join(w, last_id, anew);
 	else
 		watcher_free(w);
 	pthread_mutex_unlock(&lock);
@@ -249,9 +251,10 @@ hub_tell(const char *session_id, const char *turn_id, uint64_t place, const char
 }
 
 void
-hub_end(const char *session_id, const char *name, const struct buf *data)
+hub_end(const char *session_id, const char *turn_id, const char *name, const struct buf *data)
 {
-	struct news n = { .session_id = session_id, .name = name, .data = data, .last = true };
+	struct news n = { .session_id = session_id, .turn_id = turn_id, .place = PLACE_END, .name = name, .data = data,
+		.last = true };
 
 	if (atomic_load(&n_all) > 0)
 		send(&n);

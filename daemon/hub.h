@@ -17,15 +17,16 @@ const char *turn_end_text(bool good, int64_t input_tokens, int64_t output_tokens
 
 /*
  * From now on; the stream has begun, or (ws) the socket is open. last_id: what came after that event is told first, see
- * journal_read(); NULL: nothing is. false: too many watch, or no memory.
+ * journal_read(); NULL: nothing is. anew: it is of a turn that will be told anew, if nothing is kept of it.
+ * false: too many watch, or no memory.
  */
-bool hub_join(const char *agent_id, const char *session_id, struct live *, bool ws, const char *last_id);
+bool hub_join(const char *agent_id, const char *session_id, struct live *, bool ws, const char *last_id, bool anew);
 /* Does anybody watch? Costs one look at a number when nobody does. */
 bool hub_watched(const char *session_id);
 /* An event of that turn, at that place of its journal (0: none), as turn_event_text() made it. */
 void hub_tell(const char *session_id, const char *turn_id, uint64_t place, const char *name, const struct buf *data);
 /* The turn is over: each watcher gets its last event and its stream ends. */
-void hub_end(const char *session_id, const char *name, const struct buf *data);
+void hub_end(const char *session_id, const char *turn_id, const char *name, const struct buf *data);
 /* The same, as a failure, for all sessions of an agent that is no more; NULL: for everybody. */
 void hub_closed(const char *agent_id);
 #endif

@@ -146,7 +146,7 @@ journal_end(struct journal *j, const char *name, const struct buf *data)
 	if (j == NULL)
 		return;
 	pthread_mutex_lock(&j->mu);
-	if (!j->lost && name != NULL)
+	if (name != NULL)               /* that there is one is known in any case */
 		keep(j, name, data->p, data->len, false);
 	j->place += name != NULL;
 	j->over = name != NULL;
@@ -159,27 +159,39 @@ journal_end(struct journal *j, const char *name, const struct buf *data)
 void
 event_id(const char *turn_id, uint64_t place, char out[static EVENT_ID_MAX])
 {
-	snprintf(out, EVENT_ID_MAX, "%s.%llu", turn_id, (unsigned long long)place);
+	if (place == PLACE_END)
+		snprintf(out, EVENT_ID_MAX, "%s.end", turn_id);
+	else
+		snprintf(out, EVENT_ID_MAX, "%s.%llu", turn_id, (unsigned long long)place);
 }
 
 /* --- read on ------------------------------------------------------------------------------ */
 
-static bool
-id_read(const char *s, char turn_id[static 37], uint64_t *place)
+static char restart_text[] = "{\"phase\":\"restart\",\"detail\":null}";
+const struct buf journal_restart = { .p = restart_text, .len = sizeof(restart_text) - 1 };
+
+bool
+event_id_read(const char *s, char ret_turn_id[static 37], uint64_t *ret_place)
 {
 	char *end;
 
+	*ret_place = 0;
 	if (strcmp(s, "0") == 0) {
-		turn_id[0] = '\0';
-		*place = 0;
+		ret_turn_id[0] = '\0';
 		return true;
 	}
-	if (strlen(s) < 38 || strlen(s) >= EVENT_ID_MAX || s[36] != '.' || s[37] < '0' || s[37] > '9')
+	if (strlen(s) < 38 || strlen(s) >= EVENT_ID_MAX || s[36] != '.')
 		return false;
-	memcpy(turn_id, s, 36);
-	turn_id[36] = '\0';
-	*place = strtoull(s + 37, &end, 10);
-	return *end == '\0';
+	memcpy(ret_turn_id, s, 36);
+	ret_turn_id[36] = '\0';
+	if (strcmp(s + 37, "end") == 0) {
+		*ret_place = PLACE_END;
+		return true;
+	}
+	if (s[37] < '0' || s[37] > '9')
+		return false;
+	*ret_place = strtoull(s + 37, &end, 10);
+	return *end == '\0' && *ret_place != PLACE_END;
 }
 
 /* The part of a run of text from there on, at the begin of a character. */
@@ -214,10 +226,94 @@ tell(const struct journal *j, uint64_t place, bool (*send)(void *, const char *,
 			text_from(j, e, place, &b);
 		else
 			buf_add(&b, j->bytes.p + e->at, e->n);
-		event_id(j->turn_id, end, id);
+		event_id(j->turn_id, j->over && i == j->n - 1 ? PLACE_END : end, id);
 		if (b.failed || !send(arg, id, e->name, &b))
 			return;
 	}
+}
+
+static uint64_t
+place_of(struct journal *j)
+{
+	uint64_t place;
+
+	pthread_mutex_lock(&j->mu);
+	place = j->place;
+	pthread_mutex_unlock(&j->mu);
+	return place;
+}
+
+static struct journal *
+newest_of(const char *turn_id)
+{
+	struct journal *j = all;
+
+	while (j != NULL && strcmp(j->turn_id, turn_id) != 0)
+		j = j->next;
+	return j;
+}
+
+/* A turn that waited for its caller has several: the first that has more than that. */
+static struct journal *
+part_after(const char *turn_id, uint64_t place)
+{
+	struct journal *first = NULL;
+
+	for (struct journal *j = all; j != NULL; j = j->next)
+		if (strcmp(j->turn_id, turn_id) == 0 && place_of(j) > place)
+			first = j;
+	return first;
+}
+
+/* Of the turn in the session that was accepted next after that one ("": of the one that runs): ids of turns are in order of time. */
+static struct journal *
+turn_after(const char *session_id, const char *turn_id)
+{
+	struct journal *next = NULL;
+
+	for (struct journal *j = all; j != NULL; j = j->next)
+		if (strcmp(j->session_id, session_id) == 0 && strcmp(j->turn_id, turn_id) > 0 &&
+		    (turn_id[0] != '\0' || j->ended_us == 0) && (next == NULL || strcmp(j->turn_id, next->turn_id) <= 0))
+			next = j;
+	return next;
+}
+
+/* All parts of a turn from there on. */
+static void
+tell_turn(const struct journal *of, uint64_t place, struct read_on *ret,
+    bool (*send)(void *, const char *, const char *, const struct buf *), void *arg)
+{
+	struct journal *j;
+
+	memcpy(ret->turn_id, of->turn_id, 37);
+	ret->seen = place;
+	while ((j = part_after(ret->turn_id, ret->seen)) != NULL) {
+		pthread_mutex_lock(&j->mu);
+		tell(j, place, send, arg);
+		ret->seen = j->place;
+		ret->ended = j->over;
+		pthread_mutex_unlock(&j->mu);
+	}
+	if (ret->ended)
+		ret->seen = PLACE_END;
+}
+
+bool
+journal_has(const char *turn_id)
+{
+	bool has;
+
+	pthread_mutex_lock(&lock);
+	has = newest_of(turn_id) != NULL;
+	pthread_mutex_unlock(&lock);
+	return has;
+}
+
+/* Another life of the daemon said it. */
+static bool
+of_another(const struct journal *j, uint64_t place)
+{
+	return place >> 48 != j->start >> 48;
 }
 
 void
@@ -229,24 +325,19 @@ journal_read(const char *session_id, const char *last_id, struct read_on *ret,
 	uint64_t place;
 
 	*ret = (struct read_on){ 0 };
-	if (!id_read(last_id, turn_id, &place))
+	if (!event_id_read(last_id, turn_id, &place))
 		return;
 	pthread_mutex_lock(&lock);      /* held, so that none goes meanwhile; send() only queues */
-	for (j = all; j != NULL; j = j->next)
-		if (strcmp(j->session_id, session_id) == 0 &&
-		    (turn_id[0] == '\0' ? j->ended_us == 0 : strcmp(j->turn_id, turn_id) == 0))
-			break;
-	if (j != NULL) {
-		pthread_mutex_lock(&j->mu);
-		if (turn_id[0] == '\0')
-			place = j->start;
-		if (!j->lost && place >= j->start && place <= j->place) {
-			tell(j, place, send, arg);
-			memcpy(ret->turn_id, j->turn_id, 37);
-			ret->seen = j->place;
-			ret->ended = j->over;
-		}
-		pthread_mutex_unlock(&j->mu);
+	if (place == PLACE_END || turn_id[0] == '\0') {
+		memcpy(ret->turn_id, turn_id, 37);
+		ret->seen = place;
+		if ((j = turn_after(session_id, turn_id)) != NULL)
+			tell_turn(j, 0, ret, send, arg);
+	} else if ((j = newest_of(turn_id)) != NULL && strcmp(j->session_id, session_id) == 0) {
+		if (of_another(j, place) && send(arg, NULL, "phase", &journal_restart))
+			place = 0;
+		if (place <= place_of(j))
+			tell_turn(j, place, ret, send, arg);
 	}
 	pthread_mutex_unlock(&lock);
 }

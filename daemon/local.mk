@@ -39,6 +39,7 @@ libdaemon_a_SOURCES = \
 	daemon/live/providers.c \
 	daemon/live/providers_set.c \
 	daemon/live/session_context.c \
+	daemon/live/session_stream.c \
 	daemon/live/sessions.c \
 	daemon/live/system.c \
 	daemon/live/templates.c \
@@ -58,6 +59,7 @@ libdaemon_a_SOURCES = \
 	daemon/queue.c \
 	daemon/remember.c \
 	daemon/restore.c \
+	daemon/retell.c \
 	daemon/running.c \
 	daemon/schedule.c \
 	daemon/spawn.c \

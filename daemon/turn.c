@@ -273,7 +273,8 @@ tell_end(struct turn *t, enum err e)
 		return;
 	journal_end(t->journal, name, &b);
 	t->journal = NULL;
-	hub_end(t->session_id, name, &b);
+	if (t->entered)                 /* who only stood in line is no end of what runs */
+		hub_end(t->session_id, t->id, name, &b);
 }
 
 static enum err
@@ -407,6 +408,7 @@ turn_take_up(struct ctx *c, const struct turn_row *row, const struct turn_ask *a
 		if (e == ERR_OK)
 			e = begin_queued(t);
 	} else if (e == ERR_OK) {
+		t->retell = ask->resume_turn == NULL;
 		e = resume(t);
 	}
 	if (e == ERR_OK)

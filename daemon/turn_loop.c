@@ -11,6 +11,7 @@
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
 #include "daemon/journal.h"
+#include "daemon/retell.h"
 #include "daemon/turn_state.h"
 #include "db/db.h"
 #include "lib/base/util.h"
@@ -317,16 +318,32 @@ turn_keep_partial(struct turn *t)
 	return commit_batch(t, false);
 }
 
+static void
+say_again(void *arg, const struct turn_event *ev)
+{
+	turn_emit(arg, ev->kind, ev->a, ev->b, ev->s, ev->n, false);
+}
+
+/* What is said from now on has a journal, which begins with what was said before a crash. */
+static enum err
+speak_up(struct turn *t)
+{
+	if (!t->keep)
+		return ERR_OK;
+	t->journal = journal_open(t->id, t->session_id);
+	return t->retell ? turn_retell(t->c, t->id, say_again, t) : ERR_OK;
+}
+
 enum err
 turn_loop(struct turn *t)
 {
 	unsigned cuts = 0;
 	bool wait = false;
 	const char *why;
-	enum err e = ERR_OK;
+	enum err e = speak_up(t);
 
-	if (t->keep)
-		t->journal = journal_open(t->id, t->session_id);
+	if (e != ERR_OK)
+		return e;
 	if (t->resumed && t->content != NULL) {
 		e = tools(t, &wait);
 		if (e != ERR_OK || wait)

@@ -46,6 +46,7 @@ struct turn {
 	bool session_is_new;
 	bool accepted;                  /* its row is committed */
 	bool resumed;                   /* taken up again after a crash or a wait */
+	bool retell;                    /* what it said before a crash, to who watches */
 	bool model_ended;               /* the newest model step's row is ended */
 	struct agent agent;
 	struct model_route route;       /* that answers, or is asked */

@@ -445,7 +445,7 @@ ws_on_open(struct ws_session *s, struct live *live)
 
 	s->live = live_hold(live);
 	if (s->watches) {
-		if (!hub_join(s->agent_id, s->pinned, live, true, NULL))
+		if (!hub_join(s->agent_id, s->pinned, live, true, NULL, false))
 			live_ws_close(live, 1013, "too many watch");
 		return;
 	}

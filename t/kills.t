@@ -1,12 +1,14 @@
 #!/usr/bin/perl
 # The daemon is killed fifty times at moments of chance while two hundred turns with tools run. Whatever was accepted is
-# answered, once; no effect of a tool happens twice; no call stays without its result.
+# answered, once; no effect of a tool happens twice; no call stays without its result. Whoever watches, and reads on where the
+# connection broke, hears every turn: each event once, none left out, one end.
 # LF_KILLS and LF_KILLED_TURNS: more of both.
 use strict;
 use warnings;
 use IO::Socket::INET;
 use JSON::PP ();
 use LF;
+use LF::WS;
 use POSIX ();
 use Test::More;
 use Time::HiRes ();
@@ -45,10 +47,59 @@ my $url = 'http://127.0.0.1:' . $web->sockport;
 
 # The newest question first: older ones are part of the conversation.
 my $up = LF->mock(when => [ map { (
-        [ "\"tool_call_id\":\"call_$_\"" => { text => "answer $_.", delay => 0.1 } ],
-        [ "turn $_." => { delay => 0.1, tool_calls => [ { id => "call_$_", name => 'web_fetch', arguments => { url => "$url/effect$_", method => 'POST', body => 'x' } } ] } ] ) } reverse 1 .. $TURNS ]);
+        [ "\"tool_call_id\":\"call_$_\"" => { text => "answer $_.", delay => 0.05, chunks => 3, chunk_delay => 0.02 } ],
+        [ "turn $_." => { delay => 0.05, text => "I look at $_. ", chunks => 3, chunk_delay => 0.02, tool_calls => [ { id => "call_$_", name => 'web_fetch', arguments => { url => "$url/effect$_", method => 'POST', body => 'x' } } ] } ] ) } reverse 1 .. $TURNS ]);
 my @server = map { LF->start(model => $up, env => { LF_LLM_RETRY_MS => 20, LF_REST_SECOND_MS => 0 }, config => "[web.fetch]\nssrf_allowed_hosts = [\"127.0.0.1\"]\n[compaction]\nthreshold_messages = 100000\n") } 1 .. $SERVERS;
 my @agents = map { my $api = $_; [ map { $api->post('/api/agents', { manifest_toml => "name = \"killed-$_\"\nmax_history_messages = 400\n" }, 201)->{agent_id} } 1 .. $AGENTS ] } @server;
+
+# Each agent's session is watched: as an event stream, which reads on after the last event it had, and through a WebSocket,
+# which sees what comes while it is open. What they hear is written down, a line for each event.
+my @watchers;
+sub watch_stream {
+    my ($api, $path, $log, $over) = @_;
+    my $last = '0';
+    until (-e $over) {
+        my $w = eval { $api->later($path, '', method => 'GET', timeout => 2, headers => { 'Last-Event-ID' => $last }) };
+        if (!$w || !$w->read_head || $w->status != 200) { Time::HiRes::sleep(0.03); next }
+        print $log "+ $last\n";
+        while (1) {
+            my $e = $w->next;
+            if (!$e) { last if !$w->timed_out || -e $over; delete $w->{timed_out}; next }
+            next if defined $e->{comment} && !defined $e->{data};
+            $last = $e->{id} if defined $e->{id};
+            print $log join(' ', $e->{event}, $e->{id} // '-', $LF::JSON->encode($e->{json})), "\n";
+        }
+    }
+}
+sub watch_socket {
+    my ($api, $path, $log, $over) = @_;
+    until (-e $over) {
+        my $ws = eval { LF::WS->open($api, $path) };
+        if (!$ws || $ws->status != 101) { Time::HiRes::sleep(0.03); next }
+        print $log "+\n";
+        while (!-e $over) {
+            my $m = $ws->next(1);
+            if ($m) { print $log join(' ', $m->{type}, '-', $LF::JSON->encode($m)), "\n" }
+            elsif (defined $ws->code || $ws->{eof}) { print $log '- ', $ws->code // 'cut', "\n"; last }
+        }
+    }
+}
+for my $s (0 .. $SERVERS - 1) {
+    for my $a (0 .. $AGENTS - 1) {
+        my $id = $agents[$s][$a];
+        my $path = "/api/agents/$id/sessions/" . $server[$s]->get("/api/agents/$id", 200)->{session_id} . '/stream';
+        for my $way ([ sse => \&watch_stream ], $a == 0 ? [ ws => \&watch_socket ] : ()) {
+            my $pid = fork // die $!;
+            if ($pid) { push @watchers, $pid; next }
+            open my $log, '>>', "$dir/heard.$way->[0].$s.$a" or POSIX::_exit(1);
+            $log->autoflush(1);
+            $way->[1]->($server[$s], $path, $log, "$dir/over");
+            POSIX::_exit(0);
+        }
+    }
+}
+push @children, @watchers;
+ok $server[0]->wait_for(sub { @watchers == grep { -s $_ } glob "$dir/heard.*" }, 30), 'watchers attach';
 
 # Turn k goes to one server and one of its agents. Each talker says one after the other, and writes down what was answered; what fails is not said again.
 my @talkers;
@@ -91,6 +142,85 @@ for my $s (0 .. $SERVERS - 1) {
 }
 is $quiet, $SERVERS, 'all turns end';
 
+$server[0]->wait_for(sub {       # what was said last arrives
+    my %ended;
+    for my $file (glob "$dir/heard.sse.*") { $ended{$_} = 1 for LF::slurp($file) =~ /(\S{36}\.end) \{/g }
+    return keys %ended >= $TURNS;
+}, 3);
+open my $over, '>', "$dir/over" or die $!;
+waitpid $_, 0 for @watchers;
+
+# --- what was heard
+
+# Places count: a chunk by its bytes, all else is one. Faults of one watcher's stream.
+sub stream_faults {
+    my ($file, $told) = @_;
+    my ($turn, $place, $text, $ends, %ids, @faults) = ('', undef, '', 0);
+    open my $fh, '<', $file or return "$file: $!";
+    while (my $line = <$fh>) {
+        chomp $line;
+        my ($event, $id, $data) = split / /, $line, 3;
+        if ($event eq '+') { $ends = 0; next }
+        my $j = $LF::JSON->decode($data);
+        push @faults, "after the end: $line" if $ends;
+        if ($event eq 'phase' && $j->{phase} eq 'restart') { ($place, $text) = (undef, ''); next }
+        my ($of, $at) = $id =~ /^(.{36})\.(\d+|end)$/ or push(@faults, "no id: $line"), next;
+        push @faults, "twice: $line" if $ids{$id}++;
+        if ($of ne $turn) {
+            push @faults, "$turn has no end before $line" if $turn ne '' && !defined $told->{$turn};
+            ($turn, $place, $text) = ($of, undef, '');
+        }
+        if ($at eq 'end') {
+            $ends++;
+            push @faults, "a second end: $line" if defined $told->{$turn};
+            $told->{$turn} = $event eq 'done' ? $text : '(failed)';
+            next;
+        }
+        $place //= $at >> 32 << 32;
+        $place += $event eq 'chunk' ? length $j->{content} : 1;
+        push @faults, "a gap or a repetition: $line" if $place != $at;
+        $place = $at;
+        $text .= $j->{content} if $event eq 'chunk';
+    }
+    return @faults;
+}
+
+# A socket tells what comes while it is open: from the beginning of a turn on that is all of it.
+sub socket_faults {
+    my ($file, $whole) = @_;
+    my ($text, $ended, @faults);
+    open my $fh, '<', $file or return "$file: $!";
+    while (my $line = <$fh>) {
+        chomp $line;
+        my ($event, undef, $data) = split / /, $line, 3;
+        if ($event eq '+') { ($text, $ended) = (undef, 0); next }
+        if ($event eq '-') { push @faults, "ended with $line" if $ended && $line ne '- 1000'; next }
+        my $j = $LF::JSON->decode($data);
+        push @faults, "after the end: $line" if $ended;
+        push @faults, 'restart is for who heard something' if ($j->{phase} // '') eq 'restart';
+        if (($j->{phase} // '') eq 'streaming') { push @faults, "begins twice: $line" if defined $text; $text = '' }
+        $text .= $j->{content} if $event eq 'chunk' && defined $text;
+        next unless $event eq 'done' || ($j->{phase} // '') eq 'error';
+        $ended = 1;
+        push @$whole, $text if $event eq 'done' && defined $text;
+    }
+    return @faults;
+}
+
+sub right { my ($k) = $_[0] =~ /^I look at (\d+)\. /; return defined $k && $_[0] eq "I look at $k. answer $k." ? $k : undef }
+my (%told, %heard, @faults, @whole);
+for my $file (glob "$dir/heard.sse.*") {
+    my %of_it;
+    push @faults, map {"$file: $_"} stream_faults($file, \%of_it);
+    %told = (%told, %of_it);
+}
+push @faults, map { my $f = $_; map {"$f: $_"} socket_faults($f, \@whole) } glob "$dir/heard.ws.*";
+is join("\n", @faults[ 0 .. ($#faults > 9 ? 9 : $#faults) ]), '', 'watchers hear each event once, without a gap, and one end';
+is join('|', grep { !defined right($_) } values %told), '', 'what they heard together is the answer';
+$heard{ right($_) }++ for grep { defined right($_) } values %told;
+is join('|', grep { !defined right($_) } @whole), '', 'sockets that saw a turn begin and end saw all of it';
+cmp_ok scalar(@whole), '>', $TURNS / 20, 'and many did: ' . @whole;
+
 my (%status, %effects);
 for my $file (glob "$dir/answers.*") {
     open my $fh, '<', $file or next;
@@ -119,6 +249,7 @@ is "@lost", '', 'and has one answer' or do {
     }
 };
 is join(' ', grep { !$said{$_} } keys %answered), '', 'nothing is answered that was not said';
+is join(' ', grep { !$heard{$_} } keys %said), '', 'and watchers heard all of them';
 is join(' ', grep { $status{$_}[0] == 200 && (!$said{$_} || $status{$_}[1] !~ /answer $_\./) } keys %status), '', 'what a client was told is there';
 is join(' ', grep { $effects{$_} > 1 } keys %effects), '', 'no effect happened twice';
 cmp_ok scalar(keys %effects), '>', $TURNS / 4, 'and most happened: ' . keys %effects;

@@ -77,7 +77,13 @@ subtest 'who lost the connection reads on' => sub {
         my $rest = text(all(read_on($id, $s, "$turn." . ($start + $at + 1))));
         is $rest, substr('one two three four five', $at), "from the byte $at" if $at < $length;
     }
-    is told(all(read_on($id, $s, $ids[-1]))), '<done >', 'after its last word there is the end';
+    is told(all(read_on($id, $s, $ids[-2]))), '<done >', 'after its last word there is the end';
+    is $ids[-1], "$turn.end", 'which has an id too';
+    my $after = read_on($id, $s, $ids[-1]);
+    $api->post("/api/agents/$id/message", { message => 'again' }, 200);
+    my @next = grep { $_->{id} !~ /^$turn/ } all($after);
+    is text(@next) . $next[-1]{event}, 'one two three four fivedone', 'after that comes the next turn';
+    is told(all(read_on($id, $s, $ids[-1]))), "<phase streaming>\none two three four five\n<done >", 'that has ended meanwhile, too';
 };
 
 subtest 'what a crash interrupted is said anew' => sub {
@@ -95,6 +101,17 @@ subtest 'what a crash interrupted is said anew' => sub {
     my %old = map { $_->{id} => 1 } grep { defined $_->{id} } @first;
     is scalar(grep { defined $_->{id} && $old{ $_->{id} } } @e, all($whole)), 0, 'no id comes twice';
     is $e[-1]{event}, 'done', 'and it ends well';
+    is $e[0]{json}{phase}, 'restart', 'whoever had heard of it is told so';
+    is text(@e), 'one two three four five', 'then comes all of it';
+    ok !grep({ ($_->{json}{phase} // '') eq 'restart' } all($whole)), 'who had heard nothing is not';
+    $api->restart;
+    my @later = all(read_on($id, $s, $first[-1]{id}));
+    is told(@later), "<phase restart>\none two three four five\n<done >", 'what nobody keeps in memory is told from the store';
+    like $later[-1]{id}, qr/\.end$/, 'to its end';
+    is $later[-1]{json}{usage}{output_tokens}, $e[-1]{json}{usage}{output_tokens}, 'with what it took';
+    my $next = read_on($id, $s, $later[-1]{id});
+    $api->post("/api/agents/$id/message", { message => 'again' }, 200);
+    is text(all($next)), 'one two three four five', 'then comes the next one';
 };
 
 subtest 'what is no id of an event here' => sub {

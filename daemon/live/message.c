@@ -8,17 +8,16 @@
 
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
+#include "daemon/journal.h"
 #include "daemon/live.h"
 #include "daemon/turn.h"
 #include "lib/api/api.h"
 #include "lib/api/schemas.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
-#include "lib/svc/session_admin.h"
 
 struct reply agents_message(struct ctx *, const struct request *);
 struct reply agents_message_stream(struct ctx *, const struct request *);
-struct reply sessions_stream(struct ctx *, const struct request *);
 struct reply agents_ws(struct ctx *, const struct request *);
 
 enum { MESSAGE_BYTES = 262144, MESSAGE_CHARS = 100000 };
@@ -188,11 +187,14 @@ on_event(void *arg, const struct turn_event *ev)
 }
 
 static void
-send_done(struct stream *s, const struct turn_answer *a)
+send_done(struct stream *s, const struct turn_ask *ask, const struct turn_answer *a)
 {
+	char id[EVENT_ID_MAX];
+
 	buf_clear(&s->b);
 	turn_done_text(a->input_tokens, a->output_tokens, &s->b);
-	event(s, NULL, "done");
+	event_id(a->turn_id, PLACE_END, id);
+	event(s, ask->ephemeral || ask->incognito ? NULL : id, "done");
 }
 
 struct reply
@@ -213,35 +215,12 @@ agents_message_stream(struct ctx *c, const struct request *rq)
 	e = turn_run(c, &ask, &a);
 	live_on_gone(rq->live, NULL, 0);
 	if (e == ERR_OK)
-		send_done(&s, &a);
+		send_done(&s, &ask, &a);
 	buf_done(&s.b);
 	if (!s.begun)
 		return reply_fail(c);
 	live_end(rq->live);
 	return reply_streamed(c);
-}
-
-/* --- somebody else's answer --------------------------------------------------------------------- */
-
-struct reply
-sessions_stream(struct ctx *c, const struct request *rq)
-{
-	struct session s;
-	struct agent a;
-	char id[37];
-	enum err e = request_agent(c, rq, &a);
-
-	if (e == ERR_OK)
-		e = request_session_id(c, rq, "session_id", id);
-	if (e == ERR_OK)
-		e = session_to_watch(c, &a, id, &s);
-	if (e == ERR_OK)
-		e = live_begin(rq->live, c, "text/event-stream");
-	if (e != ERR_OK)
-		return reply_fail(c);
-	if (rq->head || !hub_join(a.id, id, rq->live, false, rq->h.last_event_id))
-		return reply_streamed(c);       /* ended: there is nothing to see */
-	return reply_open_stream(c);
 }
 
 /* The chat socket, asked for without an upgrade. */

@@ -220,6 +220,20 @@ said_by_of(const char *s)
 }
 
 enum err
+message_of_turn(struct ctx *c, const char *session_id, const char *turn_id, const char **ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT content FROM message WHERE session_id = ? AND turn_id = ?"
+	    " AND role = 'assistant' ORDER BY seq DESC LIMIT 1"));
+
+	*ret = NULL;
+	bind_text(st, session_id);
+	bind_text(st, turn_id);
+	if (db_step(st))
+		*ret = col_text(c, st, "content");
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
 messages_load(struct ctx *c, const char *session_id, int64_t limit, struct history *ret)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT seq, role, content, pinned FROM message WHERE session_id = ?1"

@@ -35,6 +35,8 @@ enum err session_label(struct ctx *, const char *raw, const char **ret) MUST_CHE
  */
 enum err message_append(struct ctx *, const char *session_id, const char *role, const char *content, size_t n,
     const char *turn_id) MUST_CHECK;
+/* What the assistant said last in that turn, as stored; NULL: the session holds nothing of it. */
+enum err message_of_turn(struct ctx *, const char *session_id, const char *turn_id, const char **ret) MUST_CHECK;
 /* The newest `limit` messages, oldest first; all in c's arena. */
 enum err messages_load(struct ctx *, const char *session_id, int64_t limit, struct history *ret) MUST_CHECK;
 #endif

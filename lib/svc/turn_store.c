@@ -110,6 +110,21 @@ turn_load(struct ctx *c, const char *id, struct turn_row *ret)
 }
 
 enum err
+turn_standing(struct ctx *c, const char *id, const char *session_id, const char **ret_state, const char **ret_result)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT state, result FROM turn WHERE id = ? AND session_id = ?"));
+
+	*ret_state = *ret_result = NULL;
+	bind_text(st, id);
+	bind_text(st, session_id);
+	if (db_step(st)) {
+		*ret_state = col_text(c, st, "state");
+		*ret_result = col_text(c, st, "result");
+	}
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
 step_start(struct ctx *c, const char *turn_id, int64_t epoch, int64_t n, const char *kind,
     const char *name, const char *call_id, const char *input)
 {

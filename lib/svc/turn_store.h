@@ -26,6 +26,9 @@ enum err turn_end(struct ctx *, const char *id, int64_t epoch, const char *state
 /* Open turns of earlier epochs become ours; ids in order of age, as an array kept by c. */
 enum err turns_take_over(struct ctx *, int64_t epoch, struct json_object **ret_ids) MUST_CHECK;
 enum err turn_load(struct ctx *, const char *id, struct turn_row *ret) MUST_CHECK;
+/* How a turn of that session stands: its state, and of one that is done its figures, JSON. Both NULL: there is none. */
+enum err turn_standing(struct ctx *, const char *id, const char *session_id, const char **ret_state,
+    const char **ret_result) MUST_CHECK;
 
 enum err step_start(struct ctx *, const char *turn_id, int64_t epoch, int64_t n, const char *kind,
     const char *name, const char *call_id, const char *input) MUST_CHECK;

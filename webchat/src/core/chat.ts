@@ -134,7 +134,7 @@ async function watch() {
 		let anew = after === FIRST;             // all of it is told: what we have of it goes
 		const say = (e: TurnEvent) => {
 			if (!here()) return leave.abort();
-			if (anew) forget();
+			if (anew || e.type === 'restart') forget();
 			anew = false;
 			glimpse(e);
 		};

@@ -43,6 +43,7 @@ export function ofEvent(name: string, d: Frame): TurnEvent | null {
 	case 'tool_result': return { type: 'tool_input', id: '', name: d.tool, input: d.input };
 	case 'phase':
 		if (d.phase === 'error') return { type: 'failed', text: 'The turn failed.' };
+		if (d.phase === 'restart') return { type: 'restart' };
 		return (d.phase === 'long_running' || d.phase === 'context_warning') && d.detail ? { type: 'note', text: d.detail } : null;
 	case 'done': return { type: 'answer', usage: usage(d.usage ?? {}) };
 	default: return null;

@@ -100,6 +100,7 @@ export interface Item {
 // What a turn says while it runs, whichever way it comes.
 export type TurnEvent =
 	| { type: 'accepted' }
+	| { type: 'restart' }
 	| { type: 'text'; text: string }
 	| { type: 'thinking'; text: string }
 	| { type: 'tool_start'; id: string; name: string }
