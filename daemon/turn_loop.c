@@ -23,9 +23,9 @@ turn_emit(struct turn *t, enum turn_event_kind kind, const char *a, const char *
 {
 	struct turn_event ev = { kind, a, b, s, n, is_error, NULL };
 	bool last = kind == TURN_PHASE && (strcmp(a, "done") == 0 || strcmp(a, "error") == 0);  /* tell_end() says so */
-	bool watched = t->keep && !last && hub_watched(t->session_id);
+	bool text = kind == TURN_TEXT, watched;
 	SCOPED_BUF data = BUF_INIT(16 << 20);
-	const char *name = kind == TURN_TEXT && !watched ? "chunk" : turn_event_text(&ev, &data);
+	const char *name = text ? "chunk" : turn_event_text(&ev, &data);
 	char id[EVENT_ID_MAX];
 	uint64_t place = 0;
 
@@ -37,6 +37,9 @@ turn_emit(struct turn *t, enum turn_event_kind kind, const char *a, const char *
 	}
 	if (t->ask->sink.on != NULL)
 		t->ask->sink.on(t->ask->sink.arg, &ev);
+	watched = t->keep && !last && hub_watched(t->session_id);      /* after the journal: who joins reads one or hears the other */
+	if (watched && text)
+		(void)turn_event_text(&ev, &data);
 	if (watched && name != NULL && !data.failed)
 		hub_tell(t->session_id, t->id, place, name, &data);
 }
