@@ -65,22 +65,21 @@ compact_within(struct summary *told, size_t least, struct compacted *ret)
 	return e;
 }
 
-static enum err
-route_of(struct ctx *c, const struct agent *a, struct model_route *ret)
+/* Of the agent's own model. */
+static int64_t
+window_of(struct ctx *c, const struct agent *a)
 {
-	const char *provider, *model;
+	const char *provider, *model, *source;
 
 	agent_resolved_model(c, a, &provider, &model);
-	return model_route(c, provider, model, js_obj(a->manifest, "model"), ret);
+	return fit_window(js_obj(a->manifest, "model"), provider, model, &source);
 }
 
 enum err
 compact_session(struct ctx *c, const struct agent *a, struct cancel *cancel, struct compacted *ret)
 {
 	struct running r = { .cancel = cancel, .closed = true };
-	struct model_route route;
 	struct summary told;
-	const char *source;
 	enum err e;
 
 	*ret = (struct compacted){ 0 };
@@ -96,11 +95,9 @@ compact_session(struct ctx *c, const struct agent *a, struct cancel *cancel, str
 		if (!ours)
 			return fail(c, ERR_CANCELLED, "Cancelled");
 	}
-	e = route_of(c, a, &route);
-	if (e == ERR_OK) {
-		told = summary_new(c, a, &route, a->session_id, cancel, fit_window(js_obj(a->manifest, "model"), route.provider, route.model, &source));
+	e = summary_new(&told, c, a, "compression", NULL, 0, a->session_id, cancel, window_of(c, a));
+	if (e == ERR_OK)
 		e = compact_within(&told, 0, ret);
-	}
 	running_leave(&r);
 	return e;
 }

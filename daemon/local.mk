@@ -54,17 +54,20 @@ libdaemon_a_SOURCES = \
 	daemon/meter.c \
 	daemon/model_route.c \
 	daemon/pace.c \
+	daemon/parting.c \
 	daemon/probe.c \
 	daemon/rest.c \
 	daemon/queue.c \
 	daemon/remember.c \
 	daemon/restore.c \
 	daemon/retell.c \
+	daemon/side.c \
 	daemon/running.c \
 	daemon/schedule.c \
 	daemon/spawn.c \
 	daemon/summary.c \
 	daemon/threads.c \
+	daemon/title.c \
 	daemon/turn.c \
 	daemon/turn_agents.c \
 	daemon/turn_answer.c \

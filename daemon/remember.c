@@ -1,5 +1,6 @@
 /*
- * The background of memory. Two rounds: exchanges to rows, then vectors for the rows that have none of the model in use.
+ * The background of conversations: exchanges become rows, sessions get their titles, and rows that have no vector of the model in
+ * use get one.
  */
 #include "daemon/remember.h"
 
@@ -9,6 +10,7 @@
 #include "daemon/background.h"
 #include "daemon/dbpool.h"
 #include "daemon/embedding.h"
+#include "daemon/title.h"
 #include "db/db.h"
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
@@ -119,6 +121,8 @@ look(void)
 		e = memory_catch_up(&b.c, SESSIONS, &more);
 	if (e == ERR_OK)
 		e = sweep(&b.c);
+	if (e == ERR_OK)
+		e = titles_catch_up(&b.c);
 	if (e == ERR_OK)
 		e = vectors(&b.c);
 	if (e != ERR_OK && e != ERR_UPSTREAM)

@@ -1,4 +1,4 @@
-/* What was said becomes memories, and memories get their vectors, while nobody waits for it. */
+/* What was said becomes memories, memories get vectors and sessions titles, while nobody waits for it. */
 #ifndef LF_REMEMBER_H
 #define LF_REMEMBER_H
 /* Any thread: the store is quiet after something was written. */

@@ -8,16 +8,12 @@
 
 #include <string.h>
 
-#include "daemon/dbpool.h"
-#include "daemon/meter.h"
-#include "daemon/rest.h"
 #include "lib/agent/fit.h"
 #include "lib/base/util.h"
-#include "lib/llm/llm.h"
 #include "lib/svc/config.h"
 
 enum {
-	CHUNK_BYTES = 80000, SUMMARY_TOKENS = 1024, RETRIES_MAX = 3, PATIENCE_S = 10, TIMEOUT_MS = 120000, RESULT_SHOWN = 500, QUESTION_SHOWN = 120,
+	CHUNK_BYTES = 80000, SUMMARY_TOKENS = 1024, RESULT_SHOWN = 500, QUESTION_SHOWN = 120,
 	QUESTIONS_MAX = 30, SUMMARY_BYTES_MAX = 32768, BLOCKS_SHOWN = 4000, CALLS_MAX = 64, CHUNK_MIN = 2000,
 };
 
@@ -62,68 +58,12 @@ add_message(struct ctx *c, struct buf *b, const struct message *m, size_t most)
 
 /* --- by a model --------------------------------------------------------------------------- */
 
-static enum err
-model_failed(struct ctx *c, const struct llm_answer *a)
-{
-	if (a->error == LLM_CANCELLED)
-		return fail(c, ERR_CANCELLED, "Cancelled");
-	return fail_code(c, a->error == LLM_RATE_LIMITED ? ERR_RATE_LIMITED : ERR_INTERNAL, llm_error_code(a->error), "%s", a->why);
-}
-
-static const char *
-said_by(struct ctx *c, const struct llm_answer *a)
-{
-	for (size_t i = 0; a->content != NULL && i < json_object_array_length(a->content); i++) {
-		const char *s = js_str(json_object_array_get_idx(a->content, i), "text");
-
-		if (s != NULL && s[strspn(s, " \t\r\n")] != '\0')
-			return ctx_strndup(c, s, utf8_cut(s, strlen(s), SUMMARY_BYTES_MAX));
-	}
-	return NULL;
-}
-
 enum err
 summary_ask(struct summary *k, const char *system, const struct buf *text, size_t tokens, const char **ret)
 {
-	SCOPED_BUF json = BUF_INIT(16 << 20);
-	struct history h = { 0 };
-	struct llm_request rq = {
-		.provider = k->route->provider, .model = k->route->model, .format = k->route->format,
-		.base_url = k->route->base_url, .api_key = k->route->api_key, .system = system, .messages = &h,
-		.extra = k->route->extra, .max_tokens = (int64_t)tokens, .has_temperature = true, .temperature = 0.3,
-		.timeout_ms = k->route->timeout_ms < TIMEOUT_MS ? k->route->timeout_ms : TIMEOUT_MS, .patience_s = PATIENCE_S,
-		.deadline_us = k->deadline_us, .cancel = k->cancel, .agent_id = k->a->id, .session_id = k->session_id,
-		.settings = k->route->settings, .proxy = k->route->proxy, .cache_strategy = "disabled",
-	};
-	const struct llm_sink none = { 0 };
-	struct llm_answer answer = { 0 };
-	struct metered m = { .max_tokens = rq.max_tokens, .usage = { .agent_id = k->a->id, .provider = rq.provider,
-		.model = rq.model, .channel = "compaction", .session_id = k->session_id } };
-	enum err e, kept;
-
-	if (!text->failed)
-		json_quote(&json, text->p, text->len);
-	if (text->failed || json.failed || !history_add(k->c, &h, message_of(k->c, BY_USER, json.p, json.len)))
-		return fail(k->c, ERR_NOMEM, "out of memory");
-	m.asked = meter_asked(system, &h, NULL);
 	k->calls++;
-	if ((e = meter_open(k->c, &m, k->a)) != ERR_OK) {
-		job_db_acquire(k->c);
-		return e;
-	}
-	job_db_release(k->c);
-	e = llm_call(&rq, &none, k->route->retries < RETRIES_MAX ? k->route->retries : RETRIES_MAX, &answer);
-	kept = meter_close(k->c, &m, e, &answer);
-	rest_note(k->c, k->route->provider, k->route->api_key, k->route->pooled, e, &answer);
-	job_db_acquire(k->c);
-	if (e != ERR_OK)
-		e = model_failed(k->c, &answer);
-	else if ((*ret = said_by(k->c, &answer)) == NULL)
-		e = fail_code(k->c, ERR_INTERNAL, "llm_error", "The model wrote no summary");
-	else
-		e = kept;
-	llm_answer_done(&answer);
-	return e;
+	k->side.deadline_us = k->deadline_us;
+	return side_ask(&k->side, system, text, tokens, 0.3, ret);
 }
 
 /* One piece: the text becomes that of all until here. */
@@ -219,24 +159,31 @@ compaction_rule(struct ctx *c, const struct agent *a, const char *name, size_t d
 	return v < (int64_t)min ? min : v > (int64_t)max ? max : (size_t)v;
 }
 
-struct summary
-summary_new(struct ctx *c, const struct agent *a, const struct model_route *route, const char *session_id,
-    struct cancel *cancel, int64_t window)
+enum err
+summary_new(struct summary *ret, struct ctx *c, const struct agent *a, const char *task, const struct model_route *own, size_t n,
+    const char *session_id, struct cancel *cancel, int64_t window)
 {
-	struct summary k = { .c = c, .a = a, .route = route, .cancel = cancel, .session_id = session_id,
-		.calls_max = CALLS_MAX };
+	struct summary k = { .c = c, .a = a, .session_id = session_id, .calls_max = CALLS_MAX,
+		.side = { .c = c, .a = a, .task = task, .channel = "compaction", .session_id = session_id, .cancel = cancel } };
+	const char *source;
+	enum err e = side_ways(&k.side, own, n);
 
+	if (e != ERR_OK)
+		return e;
+	if (k.side.own_from > 0)                /* another model is asked first */
+		window = fit_window(NULL, k.side.ways[0].provider, k.side.ways[0].model, &source);
 	k.chunk = compaction_rule(c, a, "max_chunk_chars", CHUNK_BYTES, CHUNK_MIN, 1 << 20);
 	k.tokens = compaction_rule(c, a, "max_summary_tokens", SUMMARY_TOKENS, 64, 8192);
 	if (k.chunk > (size_t)window * 2)       /* two characters a token leave room for what stands around it */
 		k.chunk = window > CHUNK_MIN ? (size_t)window * 2 : CHUNK_MIN;
-	return k;
+	*ret = k;
+	return ERR_OK;
 }
 
 enum err
 summary_tell(struct summary *k, const struct history *h, size_t from, size_t to)
 {
-	bool none = strcmp(k->route->format, "offline") == 0 || k->calls >= k->calls_max;
+	bool none = !side_is_model(&k->side) || k->calls >= k->calls_max;
 	size_t at = none ? to : reach(k, h, from, to);
 	enum err e = at > from ? by_rule(k, h, from, at) : ERR_OK;
 

@@ -130,16 +130,19 @@ compress(struct turn *t)
 static enum err
 tell_middle(struct turn *t, size_t last)
 {
-	struct summary told = summary_new(t->c, &t->agent, &t->route, t->session_id, t->ask->cancel, turn_window(t));
+	struct summary told = { 0 };
 	struct fault f = t->c->fault;
 	size_t from, to;
 	enum err e;
 
 	if (!fit_middle(&t->history, FIRST_KEPT, last, &from, &to))
 		return ERR_OK;
+	job_db_acquire(t->c);
+	e = turn_summary(t, "compression", &told);
 	told.deadline_us = t->ask->deadline_us;
 	told.calls_max = TOLD_MAX - t->told;
-	e = summary_tell(&told, &t->history, from, to);
+	if (e == ERR_OK)
+		e = summary_tell(&told, &t->history, from, to);
 	t->told += (unsigned)told.calls;
 	job_db_acquire(t->c);
 	if (e == ERR_OK)

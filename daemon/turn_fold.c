@@ -102,12 +102,14 @@ read_lines(struct ctx *c, const char *s, struct stale *v, size_t n)
 static enum err
 ask(struct turn *t, struct stale *v, size_t n)
 {
-	struct summary told = summary_new(t->c, &t->agent, &t->route, t->session_id, t->ask->cancel, turn_window(t));
+	struct summary told;
 	size_t tokens = n * TOKENS_EACH < TOKENS_MIN ? TOKENS_MIN : n * TOKENS_EACH > TOKENS_MAX ? TOKENS_MAX : n * TOKENS_EACH;
 	SCOPED_BUF b = BUF_INIT(1 << 20);
 	const char *said;
-	enum err e;
+	enum err e = turn_summary(t, "fold", &told);
 
+	if (e != ERR_OK)
+		return e;
 	told.deadline_us = t->ask->deadline_us;
 	for (size_t i = 0; i < n; i++) {
 		buf_printf(&b, "%zu. %s: ", i + 1, v[i].name);

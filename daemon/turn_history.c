@@ -95,13 +95,22 @@ too_long(struct turn *t)
 	return ratio > 0 && ratio <= 1 && (double)turn_tokens(t) > ratio * (double)turn_window(t);
 }
 
+enum err
+turn_summary(struct turn *t, const char *task, struct summary *ret)
+{
+	return summary_new(ret, t->c, &t->agent, task, t->routes + t->route_at, t->n_routes - t->route_at, t->session_id, t->ask->cancel,
+	    turn_window(t));
+}
+
 static enum err
 shorten(struct turn *t)
 {
-	struct summary told = summary_new(t->c, &t->agent, &t->route, t->session_id, t->ask->cancel, turn_window(t));
+	struct summary told;
 	struct compacted done;
-	enum err e;
+	enum err e = turn_summary(t, "compression", &told);
 
+	if (e != ERR_OK)
+		return e;
 	told.deadline_us = t->ask->deadline_us;
 	told.calls_max = TOLD_AT_ONCE;
 	e = compact_within(&told, LEAST, &done);

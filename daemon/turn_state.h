@@ -133,6 +133,9 @@ enum err turn_history(struct turn *) MUST_CHECK;
 /* The session is long or fills its window: shorten it, before the model is asked the first time. A failure of that is none of the turn. */
 enum err turn_compact(struct turn *) MUST_CHECK;
 
+/* To tell something in short: who is asked for that task, else who the turn's questions go to. */
+struct summary;
+enum err turn_summary(struct turn *, const char *task, struct summary *ret) MUST_CHECK;
 /* Could the session of n messages not be shortened when it was about as long? */
 bool turn_failed_lately(const char *session_id, size_t n);
 void turn_note_failure(const char *session_id, size_t n);

@@ -6,6 +6,7 @@
 
 #include "daemon/compact.h"
 #include "daemon/dbpool.h"
+#include "daemon/parting.h"
 #include "daemon/spawn.h"
 #include "daemon/ws_chat.h"
 #include "db/db.h"
@@ -65,10 +66,8 @@ clear_with(struct said *k, bool remembered, const char *message)
 	char id[37];
 	enum err e;
 
-	job_db_release(k->c);
-	(void)turns_wait_idle(k->a.id, 60000);  /* what still runs then loses its history */
-	job_db_acquire(k->c);
-	if ((e = history_clear(k->c, k->a.id, remembered, id)) == ERR_OK)
+	(void)parting_wait(k->c, k->a.id, 60000);       /* what still runs then loses its history */
+	if ((e = remembered ? parting_clear(k->c, &k->a, id) : history_clear(k->c, k->a.id, NULL, id)) == ERR_OK)
 		result(k, message);
 	return e;
 }

@@ -29,6 +29,7 @@ EMBED(migration_0013, "db/migrations/0013_search.sql");
 EMBED(migration_0014, "db/migrations/0014_audit_rows.sql");
 EMBED(migration_0015, "db/migrations/0015_task_board.sql");
 EMBED(migration_0016, "db/migrations/0016_memory.sql");
+EMBED(migration_0017, "db/migrations/0017_titles.sql");
 
 static const struct {
 	const char *name;
@@ -50,6 +51,7 @@ static const struct {
 	{ "0014_audit_rows", migration_0014 },
 	{ "0015_task_board", migration_0015 },
 	{ "0016_memory", migration_0016 },
+	{ "0017_titles", migration_0017 },
 };
 
 int

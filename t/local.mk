@@ -22,6 +22,7 @@ check_PROGRAMS += t/svc/budget
 check_PROGRAMS += t/svc/audit
 check_PROGRAMS += t/svc/kv
 check_PROGRAMS += t/svc/memory
+check_PROGRAMS += t/svc/naming
 check_PROGRAMS += t/svc/usage
 check_PROGRAMS += t/base/cron
 check_PROGRAMS += t/base/ed25519

@@ -5,6 +5,7 @@
 
 #include "daemon/compact.h"
 #include "daemon/dbpool.h"
+#include "daemon/parting.h"
 #include "daemon/turn.h"
 #include "db/db.h"
 #include "lib/api/api.h"
@@ -80,7 +81,7 @@ agents_history_delete(struct ctx *c, const struct request *rq)
 	enum err e = request_agent(c, rq, &a);
 
 	if (e == ERR_OK)
-		e = history_clear(c, a.id, false, id);
+		e = history_clear(c, a.id, NULL, id);
 	if (e != ERR_OK)
 		return reply_fail(c);
 	return reply_words(c, 200, "status", "ok", "message", "All history cleared", NULL);
@@ -95,10 +96,8 @@ begin_anew(struct ctx *c, const struct request *rq, bool remembered, struct agen
 
 	if (e != ERR_OK)
 		return e;
-	job_db_release(c);
-	idle = turns_wait_idle(a->id, WAIT_MS);
-	job_db_acquire(c);
-	return idle ? history_clear(c, a->id, remembered, id) : fail(c, ERR_BUSY, "a turn of the agent does not end");
+	idle = parting_wait(c, a->id, WAIT_MS);
+	return idle ? remembered ? parting_clear(c, a, id) : history_clear(c, a->id, NULL, id) : fail(c, ERR_BUSY, "a turn of the agent does not end");
 }
 
 struct reply

@@ -64,3 +64,27 @@ history_json(const struct history *h)
 	}
 	return all;
 }
+
+const char *
+content_said(struct ctx *c, const char *json, size_t n, bool *ret_results)
+{
+	bool results = false;
+	struct json_object *o;
+	const char *s = "";
+
+	if (ret_results != NULL)
+		*ret_results = false;
+	if (n > 0 && json[0] == '"')
+		return json_text(c, json, n, &n);
+	o = json_stored(c, json);
+	for (size_t i = 0; json_object_is_type(o, json_type_array) && i < json_object_array_length(o); i++) {
+		struct json_object *b = json_object_array_get_idx(o, i);
+
+		results |= strcmp(js_str_or(b, "type", ""), "tool_result") == 0;
+		if (js_str(b, "text") != NULL && strcmp(js_str_or(b, "type", ""), "text") == 0)
+			s = js_str(b, "text");
+	}
+	if (ret_results != NULL)
+		*ret_results = results;
+	return s;
+}

@@ -22,6 +22,11 @@ struct history { struct message *v; size_t n, cap; };
 
 /* A message of content as it is stored: JSON text of a string or of an array; what is neither becomes an empty text. */
 struct message message_of(struct ctx *, enum said_by, const char *json, size_t n);
+/*
+ * What a message says, of content as it is stored: the last of its texts, "" when it has none. *ret_results: it answers calls of tools; may be
+ * NULL. NULL: out of memory.
+ */
+const char *content_said(struct ctx *, const char *json, size_t n, bool *ret_results);
 /* false: out of memory; the history is as it was. */
 bool history_add(struct ctx *, struct history *, struct message);
 /* As an array of {role, content}; new, the caller puts it. NULL: out of memory. */

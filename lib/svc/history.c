@@ -128,14 +128,14 @@ drop_sessions(struct ctx *c, const char *agent_id)
 }
 
 enum err
-history_clear(struct ctx *c, const char *agent_id, bool remembered, char ret_id[static 37])
+history_clear(struct ctx *c, const char *agent_id, const struct parting *p, char ret_id[static 37])
 {
 	SCOPED_TX tx = { 0 };
 	enum err e = tx_begin(c, &tx);
 
-	if (e == ERR_OK && remembered)
-		e = sessions_remember(c, agent_id);
-	if (e == ERR_OK && remembered)
+	if (e == ERR_OK && p != NULL)
+		e = sessions_remember(c, agent_id, p);
+	if (e == ERR_OK && p != NULL)
 		e = memory_keep_all(c, agent_id);
 	if (e == ERR_OK)
 		e = drop_sessions(c, agent_id);

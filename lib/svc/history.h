@@ -22,10 +22,14 @@ enum err session_make_current(struct ctx *, const char *agent_id, const char *id
 enum err session_last_said(struct ctx *, const char *id, int64_t *ret_ms) MUST_CHECK;
 /* A new session is the agent's current one instead of `old`. CONFLICT: that is no longer the current one. */
 enum err session_replace(struct ctx *, const char *agent_id, const char *old, char ret_id[static 37]) MUST_CHECK;
-/* What was said last in each session of two messages and more, as values session_<day>_<words>_<id> of the agent's memory. */
-enum err sessions_remember(struct ctx *, const char *agent_id) MUST_CHECK;
-/* Drop all sessions of the agent, remembered or not; a new empty one is current. Runs in its own transaction. */
-enum err history_clear(struct ctx *, const char *agent_id, bool remembered, char ret_id[static 37]) MUST_CHECK;
+/* What was told of sessions that end; of the others the last things said are kept. */
+struct told { const char *id, *text; };
+struct parting { const struct told *v; size_t n; };
+enum { PARTING_MAX = 20 };
+/* Each session of two messages and more, the newest of them, as a value session_<day>_<words>_<id> of the agent's memory. */
+enum err sessions_remember(struct ctx *, const char *agent_id, const struct parting *) MUST_CHECK;
+/* Drop all sessions of the agent, remembered or not (NULL); a new empty one is current. Runs in its own transaction. */
+enum err history_clear(struct ctx *, const char *agent_id, const struct parting *, char ret_id[static 37]) MUST_CHECK;
 /* Label rule of the contract: trimmed text, or NULL in *ret for none; BAD_REQUEST. */
 enum err session_label(struct ctx *, const char *raw, const char **ret) MUST_CHECK;
 

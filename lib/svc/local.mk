@@ -48,6 +48,7 @@ libsvc_a_SOURCES = \
 	lib/svc/session_admin.c \
 	lib/svc/session_compact.c \
 	lib/svc/session_export.c \
+	lib/svc/session_naming.c \
 	lib/svc/session_show.c \
 	lib/svc/session_summary.c \
 	lib/svc/system.c \

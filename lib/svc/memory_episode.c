@@ -12,6 +12,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
+#include "lib/svc/conversation.h"
 #include "lib/svc/memory.h"
 
 enum { VISIBLE = 60, MESSAGES_AT_ONCE = 400, CAP = 1000 };
@@ -38,28 +39,6 @@ memory_wanted(const struct config *cfg, struct json_object *manifest, const char
 }
 
 /* --- what is said ------------------------------------------------------------------------------ */
-
-/* The text of a message, without blocks of tools; "" when it has none. */
-static const char *
-text_of(struct ctx *c, const char *json, size_t n, bool *ret_tools)
-{
-	struct json_object *o;
-	const char *s = n > 0 && json[0] == '"' ? json_text(c, json, n, &n) : NULL;
-
-	*ret_tools = false;
-	if (s != NULL)
-		return s;
-	o = json_stored(c, json);
-	s = "";
-	for (size_t i = 0; json_object_is_type(o, json_type_array) && i < json_object_array_length(o); i++) {
-		struct json_object *b = json_object_array_get_idx(o, i);
-
-		*ret_tools |= strcmp(js_str_or(b, "type", ""), "tool_result") == 0;
-		if (js_str(b, "text") != NULL && strcmp(js_str_or(b, "type", ""), "text") == 0)
-			s = js_str(b, "text");
-	}
-	return s;
-}
 
 static enum err
 look_at_turn(struct ctx *c, const char *turn_id, struct of_turn *ret)
@@ -159,7 +138,7 @@ read_exchanges(struct ctx *c, const struct due *d, int64_t *to)
 		if (role == NULL || json == NULL)
 			return fail(c, ERR_NOMEM, "out of memory");
 		rows++;
-		text = text_of(c, json, n, &tools);
+		text = content_said(c, json, n, &tools);
 		if (strcmp(role, "user") == 0 && !tools && text != NULL) {
 			if (x.user != NULL) {
 				int64_t done = seq;

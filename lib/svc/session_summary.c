@@ -1,7 +1,6 @@
 /*
- * What is kept of a session that ends: the last things said, cut short, as a value of the agent's memory.
- *
- * No model is asked: a reset must not depend on a provider, nor cost anything.
+ * What is kept of a session that ends: what a model told of it, if one was asked, else the last things said, cut short; as a value of
+ * the agent's memory. A reset does not depend on a provider.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -15,28 +14,11 @@
 #include "lib/svc/kv.h"
 #include "lib/svc/memory.h"
 
-enum { SESSIONS_MAX = 20, LINES_MAX = 10, LINE_MAX = 240, SLUG_MAX = 40, SUMMARY_MAX = 8192 };
+enum { SESSIONS_MAX = 20, LINES_MAX = 10, LINE_MAX = 240, SLUG_MAX = 40, TOLD_MAX = 16 << 10, SUMMARY_MAX = 20 << 10 };
 
 struct said { const char *role, *text; };
 /* known: all that was said in it is in the agent's memories already. */
 struct ending { const char *id, *label, *peer_id; int64_t created_ms; bool known; };
-
-/* The text of a stored message; "" when it has none. */
-static const char *
-text_of(struct ctx *c, const char *content)
-{
-	struct json_object *o = json_stored(c, content);
-
-	if (json_object_is_type(o, json_type_string))
-		return json_object_get_string(o);
-	for (size_t i = 0; json_object_is_type(o, json_type_array) && i < json_object_array_length(o); i++) {
-		struct json_object *b = json_object_array_get_idx(o, i);
-
-		if (strcmp(js_str_or(b, "type", ""), "text") == 0)
-			return js_str_or(b, "text", "");
-	}
-	return "";
-}
 
 /* The newest lines, the newest first. */
 static enum err
@@ -46,8 +28,14 @@ last_said(struct ctx *c, const char *session_id, struct said *said, size_t *n)
 	    SQL("SELECT role, content FROM message WHERE session_id = ? ORDER BY seq DESC LIMIT 10"));
 
 	bind_text(st, session_id);
-	for (*n = 0; db_step(st) && *n < LINES_MAX; ++*n)
-		said[*n] = (struct said){ col_text(c, st, "role"), text_of(c, col_text(c, st, "content")) };
+	for (*n = 0; db_step(st) && *n < LINES_MAX; ++*n) {
+		size_t len;
+		const char *json = col_textn(c, st, "content", &len), *text = json != NULL ? content_said(c, json, len, NULL) : NULL;
+
+		if (text == NULL)
+			return fail(c, ERR_NOMEM, "out of memory");
+		said[*n] = (struct said){ col_text(c, st, "role"), text };
+	}
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
@@ -69,7 +57,7 @@ slug_of(const char *text, char out[static SLUG_MAX + 1])
 }
 
 static enum err
-remember(struct ctx *c, const char *agent_id, const struct ending *s)
+remember(struct ctx *c, const char *agent_id, const struct ending *s, const char *told)
 {
 	SCOPED_BUF text = BUF_INIT(SUMMARY_MAX);
 	SCOPED_BUF json = BUF_INIT(SUMMARY_MAX * 6u);
@@ -91,9 +79,12 @@ remember(struct ctx *c, const char *agent_id, const struct ending *s)
 			continue;
 		if (slug[0] == '\0' && user)
 			slug_of(said[n].text, slug);
-		buf_printf(&text, "\n%s: %.*s", user ? "User" : "Assistant",
-		    (int)utf8_cut(said[n].text, strlen(said[n].text), LINE_MAX), said[n].text);
+		if (told == NULL)
+			buf_printf(&text, "\n%s: %.*s", user ? "User" : "Assistant",
+			    (int)utf8_cut(said[n].text, strlen(said[n].text), LINE_MAX), said[n].text);
 	}
+	if (told != NULL)
+		buf_printf(&text, "\n%.*s", (int)utf8_cut(told, strlen(told), TOLD_MAX), told);
 	jw_strn(&w, NULL, text.p, text.len);
 	key = ctx_printf(c, "session_%.10s_%s%s%.8s", day, slug, slug[0] != '\0' ? "_" : "", s->id);
 	if (text.failed || json.failed || key == NULL)
@@ -105,8 +96,17 @@ remember(struct ctx *c, const char *agent_id, const struct ending *s)
 	    .scope = "episodic", .peer_id = s->peer_id, .session_id = s->id, .confidence = 1, .created_ms = c->now_ms });
 }
 
+static const char *
+told_of(const struct parting *p, const char *id)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (strcmp(p->v[i].id, id) == 0)
+			return p->v[i].text;
+	return NULL;
+}
+
 enum err
-sessions_remember(struct ctx *c, const char *agent_id)
+sessions_remember(struct ctx *c, const char *agent_id, const struct parting *p)
 {
 	struct ending all[SESSIONS_MAX];
 	size_t n = 0;
@@ -124,6 +124,6 @@ sessions_remember(struct ctx *c, const char *agent_id)
 	if (db_end(st) != ERR_OK)
 		return fail_db(c, st);
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
-		e = remember(c, agent_id, &all[i]);
+		e = remember(c, agent_id, &all[i], told_of(p, all[i].id));
 	return e;
 }
