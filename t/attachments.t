@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use LF;
+use Digest::SHA ();
 use LF::WS;
 use MIME::Base64 qw(decode_base64 encode_base64);
 use Test::More;
@@ -21,7 +22,8 @@ SH
 close $fh;
 chmod 0755, "$bin/pdftotext";
 
-my $api = LF->start(model => $up, env => { PATH => "$bin:$ENV{PATH}" }, limits => "ws_messages_per_minute = 1000\n");
+my @people = map { qq([[users]]\nname = "$_"\nrole = "user"\napi_key_hash = "\$sha256\$@{[ Digest::SHA::sha256_hex("key-of-$_") ]}"\n) } qw(zoe yan);
+my $api = LF->start(model => $up, env => { PATH => "$bin:$ENV{PATH}" }, config => "@people", limits => "ws_messages_per_minute = 1000\n");
 my $ada = $api->post('/api/agents', { manifest_toml => "name = \"ada\"\n" }, 201)->{agent_id};
 my $home = $api->home . '/workspaces/agents/ada';
 my $PNG = "\x89PNG\r\n\x1a\n" . join '', map { chr } 0 .. 255;
@@ -50,7 +52,6 @@ subtest 'a picture' => sub {
     is $q->{images}[0]{filename}, 'dot.png', 'with its name';
     my $r = $api->raw(GET => "/api/uploads/$shown");
     is "$r->{headers}{'content-type'} @{[ $r->{content} eq $PNG ]}", 'image/png 1', 'that gives its bytes';
-    use Digest::SHA;
     my $sum = Digest::SHA::sha256(pack('H*', $s =~ tr/-//dr) . "\0image/png\0$PNG");
     my $hex = unpack 'H32', $sum;
     substr($hex, 12, 1) = '8';
@@ -130,6 +131,20 @@ subtest 'over a stream, over a socket, over /v1' => sub {
     my $raw = $api->get("/api/sessions/$s", 200);
     unlike $LF::JSON->encode($raw), qr/iVBORw0KGgo/, 'the store keeps its bytes once';
     unlike $LF::JSON->encode($raw), qr/\Q@{[ $api->home ]}/, "and says nothing of the server's own paths";
+};
+
+subtest 'whoever may talk to an agent may show it a file' => sub {
+    my %as = map { $_ => { Authorization => "Bearer key-of-$_" } } qw(zoe yan);
+    my $hers = $api->post('/api/agents', { manifest_toml => "name = \"hers\"\nauthor = \"zoe\"\n" }, 201)->{agent_id};
+    my %file = ('Content-Type' => 'image/png', 'X-Filename' => 'dot.png');
+    my $f = $api->call(POST => "/api/agents/$hers/upload", $PNG, 201, { %file, %{ $as{zoe} } })->{file_id};
+    $api->post("/api/agents/$hers/message", { message => 'what is it?', attachments => [ { file_id => $f } ] }, 200, $as{zoe});
+    is seen()->[1]{image_url}{url}, url(), 'her own, with her own role';
+    $api->call(POST => "/api/agents/$hers/upload", $PNG, 404, { %file, %{ $as{yan} } });
+    my $his = $api->post('/api/agents', { manifest_toml => "name = \"his\"\nauthor = \"yan\"\n" }, 201)->{agent_id};
+    my $e = $api->post("/api/agents/$his/message", { message => 'and this?', attachments => [ { file_id => $f } ] }, 403, $as{yan});
+    is $e->{code}, 'upload_access_denied', "nobody shows somebody else's file";
+    $api->get("/api/uploads/$f", 403, $as{yan});
 };
 
 subtest 'nobody names files of the machine' => sub {

@@ -9,7 +9,8 @@ use Time::HiRes qw(sleep time);
 LF::needed();
 my $up = LF->mock(
     when => [ [ 'LATE-ONE' => { text => 'late', delay => 3 } ],
-        [ 'call_keep' => { text => 'kept' } ],
+        [ 'call_keep' => { text => 'kept' } ], [ 'call_link' => { text => 'linked' } ],
+        (map { [ "LINK-$_" => { tool_calls => [ { id => 'call_link', name => 'memory_store', arguments => { key => 'link' . ($_ + 1) . '/x', value => 'x' } } ] } ] } 1 .. 8),
         [ 'KEEP-IT' => { tool_calls => [ { id => 'call_keep', name => 'memory_store', arguments => { key => 'plan/today', value => 'x' } } ] } ] ],
     default => { text => 'Done.' });
 my $api = LF->start(model => $up, timeout => 60, config => "[heartbeat]\ncheck_interval_secs = 1\n");
@@ -61,9 +62,18 @@ subtest 'something has happened' => sub {
 };
 
 subtest 'agents that wake each other' => sub {
-    my @id = map { agent("KEEP-IT-$_", $proactive->('memory:plan/*')) } 1, 2;
+    my @id = map { agent("LINK-$_", $proactive->("memory:link$_/*")) } 1 .. 8;
+    my $other = agent('first-mover');
+    $api->put("/api/memory/agents/$other/kv/link1%2Fx", { value => 1 }, 200);
+    ok $api->wait_for(sub { @{ asked('LINK-5') } }, 20), 'what one does wakes the next';
+    sleep 1;
+    my @woken = grep { @{ asked("LINK-$_") } } 1 .. 8;
+    is "@woken", '1 2 3 4 5 6', 'and so on, but not without an end: five events in a row';
+    like told('LINK-6'), qr{memory_update: link6/x}, '  each by what was done before it';
+    $api->put("/api/memory/agents/$other/kv/link8%2Fy", { value => 1 }, 200);
+    ok $api->wait_for(sub { @{ asked('LINK-8') } }, 20), 'what somebody else does begins a new row';
+    $api->del("/api/agents/$_?confirm=true", 200) for @id, $other;
     my $self = agent('KEEP-IT-SELF', $proactive->('memory:plan/*'));
-    $api->del("/api/agents/$_?confirm=true", 200) for @id;
     $api->post("/api/agents/$self/message", { message => 'go' }, 200);
     my $before = @{ asked('KEEP-IT-SELF') };
     sleep 1;

@@ -71,6 +71,22 @@ subtest 'nothing more comes' => sub {
     }
 };
 
+for my $way ('an agent', 'the model') {
+    subtest "nothing more comes as OpenAI's chunks from $way" => sub {
+        for my $word (qw(ONLY-PINGS NOT-A-BYTE)) {
+            my ($before, $then) = (scalar @{ $up->chats }, Time::HiRes::time());
+            my $model = 'openai/mock-model';
+            if ($way eq 'an agent') { spawn(); $model = "cut-$n" }
+            my $raw = $api->stream('/v1/chat/completions', { model => $model, stream => JSON::PP::true, messages => [ { role => 'user', content => $word } ] })->rest;
+            like $raw, qr/"content":"These/, "$word: what came is passed on";
+            like $raw, qr/"error":\{.*data: \[DONE\]\n\n$/s, '  then an error, and the end';
+            unlike $raw, qr/"finish_reason":"/, '  and no reason to stop';
+            cmp_ok Time::HiRes::time() - $then, '<', 4, '  in time';
+            is @{ $up->chats } - $before, 1, '  and is not asked again';
+        }
+    };
+}
+
 is $api->post('/api/agents/' . spawn() . '/message', { message => 'and now?' }, 200)->{response}, 'whole', 'what is not cut is an answer';
 my $direct = $up->chats->[0]{body};
 like $direct, qr/"stream":\s*true/, 'the provider was asked for streams';

@@ -68,13 +68,13 @@ function Write() {
 	const pick = useRef<HTMLInputElement>(null);
 	const [over, setOver] = useState(false);
 	const take = (files: Iterable<File> | null | undefined) => {
-		if (!files || !session || !may('admin')) return;
+		if (!files || !session || !may('user')) return;
 		const said = uploads.add(chat.agentId.value, files);
 		if (said) chat.trouble.value = said;
 	};
 	// files may be dropped anywhere on the page
 	useEffect(() => {
-		const has = (e: DragEvent) => may('admin') && [...e.dataTransfer?.types ?? []].includes('Files');
+		const has = (e: DragEvent) => may('user') && [...e.dataTransfer?.types ?? []].includes('Files');
 		const hover = (e: DragEvent) => {
 			if (!has(e)) return;
 			e.preventDefault();
@@ -129,7 +129,7 @@ function Write() {
 			)}
 			{uploads.uploads.value.length > 0 && <Files />}
 			<div class={over ? 'write over' : 'write'}>
-				{may('admin') && <button type="button" class="quiet square clip" title="Attach files" aria-label="Attach files" disabled={!session} onClick={() => pick.current?.click()}><Icon name="clip" /></button>}
+				<button type="button" class="quiet square clip" title="Attach files" aria-label="Attach files" disabled={!session} onClick={() => pick.current?.click()}><Icon name="clip" /></button>
 				<input ref={pick} type="file" multiple hidden aria-label="Files to attach" onChange={(e) => { take([...e.currentTarget.files ?? []]); e.currentTarget.value = ''; box.current?.focus(); }} />
 				<textarea id="box" ref={box} rows={1} value={text} disabled={!session} aria-label={a ? `Message to ${a.name}` : 'Message'} aria-describedby="box-help"
 					placeholder={over ? 'Drop the files here' : a ? `Message ${a.name}` : ''} enterkeyhint="send" onPaste={(e) => { if (e.clipboardData?.files.length) { e.preventDefault(); take(e.clipboardData.files); } }} onInput={(e) => write(e.currentTarget.value)} onKeyDown={key} />
