@@ -88,6 +88,7 @@ libdaemon_a_SOURCES = \
 	daemon/turn_spill.c \
 	daemon/turn_text.c \
 	daemon/turn_tools.c \
+	daemon/turn_wishes.c \
 	daemon/ws_chat.c \
 	daemon/ws_command.c \
 	daemon/ws_frame.c \

@@ -125,6 +125,31 @@ route_manners(struct ctx *c, bool is_default, struct json_object *mm, struct mod
 	r->timeout_ms = 1000 * number_of(c->cfg->provider_timeouts, r->provider, c->cfg->message_timeout_s, TIMEOUT_MAX_S);
 }
 
+/* --- settings of models ------------------------------------------------------------ */
+
+struct json_object *
+settings_of_model(struct ctx *c, const char *provider, const char *model)
+{
+	const char *key = ctx_printf(c, "%s:%s", provider, model), *text = key != NULL ? catalog_override(key) : NULL;
+
+	return text != NULL ? json_stored(c, text) : NULL;
+}
+
+void
+habits_of_model(struct json_object *settings, struct llm_request *rq)
+{
+	rq->no_system = js_bool(settings, "no_system_role", false);
+	if (js_get(settings, "use_max_completion_tokens") != NULL)
+		rq->tokens_word = js_bool(settings, "use_max_completion_tokens", false) ? LLM_TOKENS_COMPLETION : LLM_TOKENS_OLD;
+}
+
+/* Not one whose settings say that it speaks aloud, or makes vectors. */
+static bool
+talks(struct ctx *c, const struct model_route *r)
+{
+	return strcmp(js_str_or(settings_of_model(c, r->provider, r->model), "model_type", "chat"), "chat") == 0;
+}
+
 enum err
 model_route(struct ctx *c, const char *provider, const char *model, struct json_object *mm, struct model_route *ret)
 {
@@ -149,6 +174,9 @@ model_route(struct ctx *c, const char *provider, const char *model, struct json_
 	route_manners(c, is_default, mm, ret);
 	if (strcmp(ret->format, "offline") == 0)
 		return ERR_OK;
+	if (!talks(c, ret))
+		return fail_code(c, ERR_PRECONDITION, "model_not_chat", "Model %s of provider %s is set to be one for %s, not for talk",
+		    ret->model, provider, js_str_or(settings_of_model(c, provider, ret->model), "model_type", ""));
 	if (catalog_state(provider)->suppressed)
 		return fail_code(c, ERR_PRECONDITION, "provider_auth_missing", "Provider %s is put away: give it a key, or enable it", provider);
 	if (ret->api_key == NULL && c->fault.code != NULL && strncmp(c->fault.code, "vault_", 6) == 0)

@@ -41,6 +41,9 @@ struct turn_sink {
 };
 
 /* What is asked. Strings are borrowed until turn_run() returns. */
+/* How much a turn wishes the model to think. */
+enum think { THINK_AS_SET, THINK_NOT, THINK_LOW, THINK_ON, THINK_HIGH, THINK_MAX };
+
 struct turn_ask {
 	const char *agent_id;
 	const char *session_id;         /* canonical UUID, or NULL: the agent's current one */
@@ -56,6 +59,7 @@ struct turn_ask {
 	int64_t max_tokens;             /* 0: the manifest's */
 	double temperature; bool has_temperature;
 	struct json_object *extra;      /* sampling members for this turn, or NULL */
+	enum think think;
 	struct json_object *outer_tools;        /* tools that the request brought: {name, description, input_schema} */
 	struct json_object *outer_results;      /* object call id → text: takes a waiting turn up again */
 	const char *resume_turn;        /* with outer_results: the waiting turn's id */
@@ -122,4 +126,9 @@ struct model_route {
 };
 enum err model_route(struct ctx *, const char *provider, const char *model, struct json_object *manifest_model,
     struct model_route *ret) MUST_CHECK;
+
+/* The settings of a model (/api/models/overrides); NULL: none. */
+struct json_object *settings_of_model(struct ctx *, const char *provider, const char *model);
+/* What they say of how it wants to be asked, into the request. */
+void habits_of_model(struct json_object *settings, struct llm_request *);
 #endif

@@ -39,6 +39,8 @@ turn_ask_json(struct turn *t)
 	jw_i64(w, "max_tokens", a->max_tokens);
 	if (a->has_temperature)
 		jw_f64(w, "temperature", a->temperature);
+	if (a->think != THINK_AS_SET)
+		jw_i64(w, "think", a->think);
 	jw_i64(w, "depth", a->depth);
 	jw_i64(w, "event_depth", a->event_depth);
 	jw_i64(w, "lane", a->lane);

@@ -88,7 +88,7 @@ turn_hold(struct turn *t)
 		if (!t->budget.any)
 			return ERR_OK;
 		meter_bound(t->c->cfg, &t->budget, t->route.provider, t->route.model,
-		    meter_asked(t->system, &t->history, t->tools), t->max_tokens);
+		    meter_asked(t->system, &t->history, t->tools), turn_most_output(t));
 		e = budget_hold(t->c, &t->budget);
 		if (e != ERR_RATE_LIMITED || t->budget.refused != BUDGET_PROVIDER || t->route_at + 1 >= t->n_routes)
 			return e;

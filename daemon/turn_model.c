@@ -201,58 +201,13 @@ go_on_to_next(struct turn *t)
 	    t->route.provider, llm_error_code(t->answer.error));
 }
 
-/* What the configuration or the manifest adds to each request of that model, and over it what this turn asks for. */
-static struct json_object *
-extra_of(struct turn *t)
-{
-	struct json_object *all = NULL;
-
-	if (t->route.extra == NULL || t->ask->extra == NULL)
-		return t->route.extra != NULL ? t->route.extra : t->ask->extra;
-	if (json_object_deep_copy(t->route.extra, &all, NULL) != 0 || json_keep(t->c, all) == NULL)
-		return t->ask->extra;
-	json_object_object_foreach(t->ask->extra, k, v)
-		json_object_object_add(all, k, json_object_get(v));
-	return all;
-}
-
-/* What the settings of this model say (/api/models/overrides); NULL: nothing. */
-static struct json_object *
-settings_of(struct turn *t)
-{
-	const char *key = ctx_printf(t->c, "%s:%s", t->route.provider, t->route.model), *text = key != NULL ? catalog_override(key) : NULL;
-
-	return text != NULL ? json_stored(t->c, text) : NULL;
-}
-
-/* Of OpenAI's format also what has no place of its own in a request. */
-static struct json_object *
-with_settings(struct turn *t, struct json_object *extra, struct json_object *settings)
-{
-	static const char *const names[] = { "top_p", "frequency_penalty", "presence_penalty", "reasoning_effort" };
-	struct json_object *all = NULL;
-
-	if (settings == NULL || strcmp(t->route.format, "openai") != 0)
-		return extra;
-	if (extra == NULL)
-		all = json_object_new_object();
-	else if (json_object_deep_copy(extra, &all, NULL) != 0)
-		all = NULL;
-	if (json_keep(t->c, all) == NULL)
-		return extra;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (js_get(settings, names[i]) != NULL && js_get(all, names[i]) == NULL)
-			json_object_object_add(all, names[i], json_object_get(js_get(settings, names[i])));
-	return all;
-}
-
 /* The history as this model takes it. */
 static const struct history *
 history_shown(struct turn *t)
 {
 	const struct history *h = turn_wire(t);
 	const struct model *m = catalog_model(t->route.provider, t->route.model);
-	bool blind = m != NULL && !m->supports_vision, any = false;
+	bool blind = !turn_can(t, "supports_vision", m == NULL || m->supports_vision), any = false;
 
 	if (h != NULL)
 		h = history_pictures(t->c, h, blind, &any);
@@ -260,41 +215,26 @@ history_shown(struct turn *t)
 	return h;
 }
 
-/* Tokens of thinking that the manifest, or else the configuration, wishes for. */
-static int64_t
-thinking_of(const struct turn *t)
-{
-	struct json_object *own = js_obj(t->agent.manifest, "thinking"), *all = js_obj(t->c->cfg->raw, "thinking");
-
-	return own != NULL || all != NULL ? js_i64(own != NULL ? own : all, "budget_tokens", 10000) : 0;
-}
-
 static enum err
 try_route(struct turn *t, const struct llm_sink *sink)
 {
-	struct json_object *mm = js_obj(t->agent.manifest, "model");
-	struct json_object *settings = settings_of(t);
-	int64_t most = js_i64(settings, "max_tokens", 0);
 	bool another = t->route_at + 1 < t->n_routes;
 	struct llm_request rq = {
 		.provider = t->route.provider, .model = t->route.model, .format = t->route.format,
 		.base_url = t->route.base_url, .api_key = t->route.api_key, .system = t->system,
 		.messages = history_shown(t), .tools = t->withhold ? NULL : t->tools,
-		.tools_last = !t->withhold && t->tools != NULL && tools_last(t->tools), .extra = with_settings(t, extra_of(t), settings),
-		.max_tokens = most > 0 && (most < t->max_tokens || js_bool(settings, "force_max_tokens", false)) ? most : t->max_tokens, .stream = t->watched,
-		.has_temperature = true,
-		.temperature = t->ask->has_temperature ? t->ask->temperature : js_f64(settings, "temperature", js_f64(mm, "temperature", 0.7)),
+		.tools_last = !t->withhold && t->tools != NULL && tools_last(t->tools), .stream = t->watched,
 		.timeout_ms = t->route.timeout_ms, .idle_ms = t->watched ? 1000 * t->c->cfg->stream_idle_s : 0,
 		.deadline_us = t->ask->deadline_us, .cancel = t->ask->cancel,
 		.hurry_ms = another ? HURRY_MS : 0, .other_key = t->route.pooled,
 		.agent_id = t->agent.id, .session_id = t->session_id, .settings = t->route.settings, .proxy = t->route.proxy,
 		.cache_strategy = t->route.cache_strategy, .cache_hour = t->route.cache_hour,
-		.thinking_budget = thinking_of(t), .response_format = js_obj(t->agent.manifest, "response_format"),
 	};
 	unsigned retries = another && t->route.retries > RETRIES_BEFORE_NEXT ? RETRIES_BEFORE_NEXT : t->route.retries;
 	int64_t since = clock_mono_us();
 	enum err e;
 
+	turn_wishes(t, &rq);
 	llm_answer_done(&t->answer);
 	speech_begin(&t->speech, let_out, t);
 	t->heard = 0;

@@ -161,6 +161,14 @@ int64_t turn_tokens(struct turn *);
 /* The history as it may go to the model; NULL: out of memory. */
 const struct history *turn_wire(struct turn *);
 
+/* --- turn_wishes.c --- */
+/* What the turn wishes of the model that rq names: limits, temperature, thinking, what goes along. */
+void turn_wishes(struct turn *, struct llm_request *rq);
+/* Most tokens that the answer of t->route may have; 0: no limit is set. */
+int64_t turn_most_output(struct turn *);
+/* "supports_vision" …, by the settings of the model, else what the catalog says. */
+bool turn_can(struct turn *, const char *what, bool catalog);
+
 /* --- turn_files.c --- */
 /* Attachments and pictures of the question become t->blocks. FORBIDDEN upload_access_denied. */
 enum err turn_files(struct turn *) MUST_CHECK;

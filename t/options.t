@@ -103,6 +103,52 @@ subtest 'how often, how long, and with what' => sub {
     $api->finish;
 };
 
+subtest 'what the settings of a model say' => sub {
+    my $gemini = LF->mock;                          # it answers 404 there: what is asked is all that counts
+    $api = quiet(env => { %env, GEMINI_API_KEY => 'k' }, config => "[provider_urls]\nsecond = \"" . $second->url . "\"\ngemini = \"" . $gemini->base . "\"\n");
+    my $set = sub { my ($k, %v) = @_; $api->put("/api/models/overrides/$k", \%v, 200) };
+    my ($on, $off) = (JSON::PP::true, JSON::PP::false);
+    my $id = agent(qq(fallback_models = []\n[model]\nprovider = "second"\nmodel = "m"\nmax_tokens = 100\nsystem_prompt = "Be kind."\n));
+    my $ask = sub { say_to($id, 'hello'); return $second->chats->[-1]{json} };
+    my $q = $ask->();
+    is_deeply [ @$q{qw(max_tokens max_completion_tokens)}, $q->{messages}[0]{role} ], [ 100, undef, 'system' ], 'as usual';
+    $set->('second:m', use_max_completion_tokens => $on, no_system_role => $on);
+    $q = $ask->();
+    is_deeply [ @$q{qw(max_tokens max_completion_tokens)} ], [ undef, 100 ], 'use_max_completion_tokens';
+    is_deeply [ grep { $_->{role} eq 'system' } @{ $q->{messages} } ], [], 'no_system_role';
+    like $q->{messages}[0]{content}, qr/^Be kind\..*\n\nhello$/s, 'its words open what the user says';
+    my $r = $api->post('/v1/chat/completions', { model => 'second/m', max_tokens => 9, messages => [ { role => 'system', content => 'Be brief.' }, { role => 'user', content => 'hi' } ] }, 200);
+    $q = $second->chats->[-1]{json};
+    is_deeply [ @$q{qw(max_tokens max_completion_tokens)}, $q->{messages} ], [ undef, 9, [ { role => 'user', content => "Be brief.\n\nhi" } ] ], 'through the gateway too';
+    $set->('second:gpt-5-x', use_max_completion_tokens => $off);
+    say_to(agent(qq([model]\nprovider = "second"\nmodel = "gpt-5-x"\nmax_tokens = 100\n)), 'hello');
+    is $second->chats->[-1]{json}{max_tokens}, 100, 'it says so for a model that is known to take the newer word, too';
+    $set->('second:m', supports_tools => $off, supports_streaming => $off, temperature => 0.25, max_tokens => 200, force_max_tokens => $on, frequency_penalty => 0.5);
+    my @e = $api->stream("/api/agents/$id/message/stream", { message => 'hello' })->all;
+    is join('', map { $_->{json}{content} } grep { $_->{event} eq 'chunk' } @e), 'The second one says.', 'a model that does not stream';
+    $q = $second->chats->[-1]{json};
+    is_deeply [ @$q{qw(tools stream temperature max_tokens frequency_penalty)} ], [ undef, undef, 0.25, 200, 0.5 ], 'is asked for the whole, without tools, as it is set';
+
+    $set->('gemini:gemini-x', top_p => 0.5, presence_penalty => 0.25);
+    my $g = agent(qq(fallback_models = []\n[model]\nprovider = "gemini"\nmodel = "gemini-x"\n));
+    say_to($g, 'hello', 500);
+    my ($asked) = grep { $_->{path} =~ /gemini-x:/ } @{ $gemini->requests };
+    is_deeply [ @{ $asked->{json}{generationConfig} }{qw(topP presencePenalty)} ], [ 0.5, 0.25 ], 'other formats have their own words';
+
+    for my $type (qw(embedding speech)) {
+        $set->('second:m', model_type => $type);
+        my $c = scalar @{ $second->chats };
+        my $r = say_to($id, 'hello', 412);
+        is $r->{code}, 'model_not_chat', "a model for $type is not talked to";
+        like $r->{error}, qr/^Model m of provider second is set to be one for $type/, 'the user learns why';
+        is $api->post('/v1/chat/completions', { model => 'second/m', messages => [ { role => 'user', content => 'hi' } ] }, 412)->{error}{code}, 'model_not_chat', 'nor through the gateway';
+        is scalar @{ $second->chats }, $c, 'nobody was asked';
+    }
+    $set->('second:m', model_type => 'chat');
+    is say_to($id, 'hello')->{response}, 'The second one says.', 'one for chat is';
+    $api->finish;
+};
+
 subtest 'where clouds keep their secrets nobody asks' => sub {
     $api = quiet(env => \%env, config => "[provider_urls]\ncloud = \"http://169.254.169.254/v1\"\nnamed = \"http://metadata.google.internal/v1\"\nsecond = \"" . $second->url . "\"\n");
     for my $p (qw(cloud named)) {

@@ -53,17 +53,18 @@ channel_of(struct ctx *c, const char *type)
 	return type;
 }
 
-static void
-set_effort(struct ctx *c, struct turn_ask *ask, const struct message_request *in)
+/* reasoning_mode says more than thinking does. */
+static enum think
+think_of(const struct message_request *in)
 {
-	const char *effort = in->reasoning_mode != NULL ? in->reasoning_mode :
-	    in->has_thinking && in->thinking ? "medium" : NULL;
+	static const struct { const char *word; enum think think; } modes[] = {
+		{ "none", THINK_NOT }, { "low", THINK_LOW }, { "high", THINK_HIGH }, { "max", THINK_MAX },
+	};
 
-	if (effort == NULL || strcmp(effort, "none") == 0)
-		return;
-	ask->extra = json_keep(c, json_object_new_object());
-	json_object_object_add(ask->extra, "reasoning_effort",
-	    json_object_new_string(strcmp(effort, "max") == 0 ? "high" : effort));
+	for (size_t i = 0; in->reasoning_mode != NULL && i < ARRAY_LEN(modes); i++)
+		if (strcmp(modes[i].word, in->reasoning_mode) == 0)
+			return modes[i].think;
+	return !in->has_thinking ? THINK_AS_SET : in->thinking ? THINK_ON : THINK_NOT;
 }
 
 static enum err
@@ -92,7 +93,7 @@ ask_from(struct ctx *c, const struct request *rq, struct turn_ask *ask, struct c
 		ask->text += 5;
 		ask->ephemeral = true;
 	}
-	set_effort(c, ask, in);
+	ask->think = think_of(in);
 	return ERR_OK;
 }
 

@@ -135,13 +135,13 @@ find_model(struct ctx *c, const char *name, struct model_route *ret)
 {
 	const struct model *known = catalog_model(NULL, name);
 	const char *slash = strchr(name, '/');
-	const struct provider *p = slash == NULL ? NULL :
-	    catalog_provider_alias(ctx_strndup(c, name, (size_t)(slash - name)));
+	const char *id = slash == NULL ? "" : ctx_strndup(c, name, (size_t)(slash - name));
+	const struct provider *p = catalog_provider_alias(id);
 
 	if (known != NULL)
 		return model_route(c, known->provider, known->id, NULL, ret);
-	if (p != NULL && slash[1] != '\0')
-		return model_route(c, p->id, slash + 1, NULL, ret);
+	if (slash != NULL && slash[1] != '\0' && (p != NULL || js_str(c->cfg->provider_urls, id) != NULL))    /* one that the configuration alone knows */
+		return model_route(c, p != NULL ? p->id : id, slash + 1, NULL, ret);
 	return fail_code(c, ERR_NOT_FOUND, "model_not_found", "No agent found for model '%s'",
 	    ctx_strndup(c, name, utf8_cut(name, strlen(name), 128)));
 }
@@ -210,11 +210,12 @@ pass(struct ctx *c, const struct request *rq, struct model_route *r, bool anothe
 			.hurry_ms = another ? HURRY_MS : 0, .other_key = r->pooled,
 		};
 
+		habits_of_model(settings_of_model(c, r->provider, r->model), &q);
 		llm_answer_done(a);
 		*a = (struct llm_answer){ .error = LLM_OK };
 		p->meter = (struct metered){
 			.usage = { .agent_id = "gateway", .provider = r->provider, .model = r->model, .channel = "openai" },
-			.max_tokens = q.max_tokens,
+			.max_tokens = llm_most_output(&q),
 			.asked = meter_bytes(in->messages) + (in->tools != NULL ? meter_bytes(in->tools) : 0),
 		};
 		if ((e = meter_open(c, &p->meter, NULL)) != ERR_OK)

@@ -16,7 +16,7 @@
 #include "lib/llm/blocks.h"
 #include "lib/llm/wishes.h"
 
-enum { MARKS_MAX = 4, NEWEST_MARKED = 3, MAX_TOKENS = 8192, THINKING_MIN = 1024 };
+enum { MARKS_MAX = 4, NEWEST_MARKED = 3, THINKING_MIN = 1024 };
 
 struct body {
 	struct jw w;
@@ -241,16 +241,6 @@ write_blocks(struct body *b, const struct message *m, bool current, bool mark)
 	jw_end(&b->w);
 }
 
-/* Where the current question begins: behind the last thing that a user said himself. */
-static size_t
-current_from(const struct history *h, size_t n)
-{
-	for (size_t i = n; i-- > 0;)
-		if (h->v[i].role == BY_USER && (h->v[i].text != NULL || !blocks_have(h->v[i].blocks, "tool_result")))
-			return i;
-	return 0;
-}
-
 static bool
 write_messages(struct body *b, unsigned marked)
 {
@@ -259,7 +249,7 @@ write_messages(struct body *b, unsigned marked)
 
 	for (size_t i = 0; i < n; i++)
 		all += is_sent_message(&h->v[i]);
-	b->current = current_from(h, n);
+	b->current = current_question(b->rq, n);
 	jw_array(&b->w, "messages");
 	for (size_t i = 0; i < n; i++) {
 		const struct message *m = &h->v[i];
@@ -366,10 +356,11 @@ static void
 write_numbers(struct body *b)
 {
 	const struct llm_request *rq = b->rq;
-	int64_t max = rq->max_tokens > 0 ? rq->max_tokens : MAX_TOKENS, budget = wish_thinking(rq);
+	struct llm_request still = *rq;
+	int64_t max, budget = wish_thinking(rq);
 
-	if (b->thinks && max < budget + 1024)
-		max = budget + 1024;
+	still.thinking_off = true;
+	max = llm_most_output(b->thinks ? rq : &still);
 	if (b->quirks->max_tokens > 0 && max > b->quirks->max_tokens)
 		max = b->quirks->max_tokens;
 	if (budget >= max)

@@ -31,16 +31,6 @@ take_usage(struct intake *d, struct json_object *u)
 	a->usage_known = true;
 }
 
-static void
-put_meta(struct part *p, const char *key, struct json_object *value)
-{
-	if (p == NULL || !json_object_is_type(value, json_type_string) || json_object_get_string_len(value) == 0)
-		return;
-	if (p->meta == NULL)
-		p->meta = json_object_new_object();
-	json_object_object_add(p->meta, key, json_object_get(value));
-}
-
 /* A block, whole or at its beginning. */
 static void
 take_block(struct intake *d, int64_t index, struct json_object *o)
@@ -53,9 +43,9 @@ take_block(struct intake *d, int64_t index, struct json_object *o)
 	} else if (strcmp(type, "thinking") == 0) {
 		p = intake_part(d, PART_THINKING, index);
 		intake_say(d, p, js_get(o, "thinking"));
-		put_meta(p, "signature", js_get(o, "signature"));
+		intake_meta(p, "signature", js_get(o, "signature"));
 	} else if (strcmp(type, "redacted_thinking") == 0) {
-		put_meta(intake_part(d, PART_THINKING, index), "redacted", js_get(o, "data"));
+		intake_meta(intake_part(d, PART_THINKING, index), "redacted", js_get(o, "data"));
 	} else if (strcmp(type, "tool_use") == 0) {
 		struct json_object *input = js_obj(o, "input");
 
@@ -79,7 +69,7 @@ take_delta(struct intake *d, int64_t index, struct json_object *o)
 	else if (strcmp(type, "thinking_delta") == 0 && p->kind == PART_THINKING)
 		intake_say(d, p, js_get(o, "thinking"));
 	else if (strcmp(type, "signature_delta") == 0 && p->kind == PART_THINKING)
-		put_meta(p, "signature", js_get(o, "signature"));
+		intake_meta(p, "signature", js_get(o, "signature"));
 	else if (strcmp(type, "input_json_delta") == 0 && p->kind == PART_CALL)
 		intake_args(d, p, js_get(o, "partial_json"));
 }

@@ -5,6 +5,7 @@
  * access key: AWS_ACCESS_KEY_ID with its secret from the environment, or "ID:SECRET[:SESSION]" as the key.
  */
 #include "lib/llm/bedrock.h"
+#include "lib/llm/wishes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,10 +179,15 @@ take_block(struct intake *d, int64_t index, struct json_object *o)
 		p = intake_part(d, PART_CALL, index);
 		intake_call(d, p, js_get(use, "toolUseId"), js_get(use, "name"));
 		intake_args(d, p, js_get(use, "input"));
-	} else if (thought != NULL) {
+	} else if (thought != NULL) {           /* whole it has a member more around it */
 		struct json_object *t = js_obj(thought, "reasoningText");
 
-		intake_say(d, intake_part(d, PART_THINKING, index), js_get(t != NULL ? t : thought, "text"));
+		if (t == NULL)
+			t = thought;
+		p = intake_part(d, PART_THINKING, index);
+		intake_say(d, p, js_get(t, "text"));
+		intake_meta(p, "signature", js_get(t, "signature"));
+		intake_meta(p, "redacted", js_get(thought, "redactedContent"));
 	} else if (js_get(o, "text") != NULL) {
 		intake_say(d, intake_part(d, PART_TEXT, index), js_get(o, "text"));
 	}
@@ -200,6 +206,17 @@ take_whole(struct intake *d, struct json_object *o)
 	take_usage(d, js_obj(o, "usage"));
 	intake_finish(d, js_str_or(o, "stopReason", "end_turn"));
 	return true;
+}
+
+static bool
+heal(struct outgoing *o, int status, const char *body)
+{
+	struct quirks *q = &o->quirks;
+
+	if (status != 400 || q->no_thinking || wish_thinking(o->rq) == 0 ||
+	    !(has_substr_ci(body, "thinking") || has_substr_ci(body, "reasoning") || has_substr_ci(body, "extraneous key")))
+		return false;
+	return q->no_thinking = true;
 }
 
 /* An exception in a stream: its status by its name. */
@@ -245,5 +262,6 @@ frame(struct intake *d, const char *event, struct json_object *o, bool whole)
 }
 
 const struct driver bedrock_driver = {
-	.format = "bedrock_converse", .framing = FRAMES_AWS, .busy_wait_s = 5, .stops = stops, .prepare = prepare, .frame = frame,
+	.format = "bedrock_converse", .framing = FRAMES_AWS, .busy_wait_s = 5, .stops = stops, .prepare = prepare,
+	.frame = frame, .heal = heal,
 };

@@ -11,12 +11,21 @@
 #include "lib/llm/blocks.h"
 #include "lib/llm/wishes.h"
 
+enum { THINKING_MIN = 1024 };
+
+/*
+ * How a family of models is asked to think. Converse has no member of its own for that: each maker's word goes along as it is.
+ */
+enum reasons { REASONS_NOT, REASONS_CLAUDE, REASONS_NOVA, REASONS_GPT };
+
 struct body {
 	struct jw w;
 	const struct llm_request *rq;
 	enum { NOBODY, USER, ASSISTANT } turn;  /* whose turn is open */
 	unsigned blocks;                /* in it */
 	size_t from, to;                /* messages of the assistant's last turn: their calls want results */
+	size_t current;                 /* messages behind this one belong to the current question */
+	enum reasons reasons;
 	bool open_calls, any;
 };
 
@@ -174,6 +183,29 @@ write_call(struct body *b, struct json_object *o)
 	jw_end(&b->w);
 }
 
+/* What was thought since the user last spoke goes back with its signature, or the calls that followed from it are refused. */
+static void
+write_thought(struct body *b, struct json_object *o)
+{
+	struct json_object *meta = js_obj(o, "provider_metadata");
+	const char *redacted = js_str(meta, "redacted"), *signature = js_str(meta, "signature");
+
+	if (redacted == NULL && signature == NULL)
+		return;
+	begin_block(b);
+	jw_object(&b->w, "reasoningContent");
+	if (redacted != NULL) {
+		jw_str(&b->w, "redactedContent", redacted);
+	} else {
+		jw_object(&b->w, "reasoningText");
+		jw_str(&b->w, "text", js_str_or(o, "thinking", ""));
+		jw_str(&b->w, "signature", signature);
+		jw_end(&b->w);
+	}
+	jw_end(&b->w);
+	jw_end(&b->w);
+}
+
 static void
 write_blocks(struct body *b, size_t at, const struct message *m)
 {
@@ -185,6 +217,8 @@ write_blocks(struct body *b, size_t at, const struct message *m)
 				write_text(b, js_str_or(o, "text", ""));
 		} else if (m->role == BY_USER) {
 			write_image(b, o);
+		} else if (b->reasons == REASONS_CLAUDE && at > b->current && is_block(o, "thinking")) {
+			write_thought(b, o);
 		} else if (is_block(o, "tool_use") && !is_twice(b, at, i, js_str_or(o, "id", ""))) {
 			write_call(b, o);
 			b->open_calls = true;
@@ -222,6 +256,7 @@ write_messages(struct body *b)
 {
 	size_t n = useful_length(b->rq, false);
 
+	b->current = current_question(b->rq, n);
 	jw_array(&b->w, "messages");
 	for (size_t i = 0; i < n; i++)
 		write_message(b, i);
@@ -285,19 +320,57 @@ write_tool_config(struct body *b)
 	jw_end(&b->w);
 }
 
+static enum reasons
+reasons_of(const struct llm_request *rq, const struct quirks *q)
+{
+	int64_t budget = wish_thinking(rq);
+
+	if (budget < THINKING_MIN || q->no_thinking || !wish_mine(rq, "additionalModelRequestFields"))
+		return REASONS_NOT;
+	return strstr(rq->model, "anthropic.") != NULL ? REASONS_CLAUDE : strstr(rq->model, "amazon.nova-2") != NULL ? REASONS_NOVA
+	    : strstr(rq->model, "openai.gpt") != NULL ? REASONS_GPT : REASONS_NOT;
+}
+
+static void
+write_reasoning(struct body *b)
+{
+	int64_t budget = wish_thinking(b->rq);
+	const char *effort = budget <= 4096 ? "low" : budget <= 16384 ? "medium" : "high";
+
+	if (b->reasons == REASONS_NOT)
+		return;
+	jw_object(&b->w, "additionalModelRequestFields");
+	if (b->reasons == REASONS_GPT) {
+		jw_str(&b->w, "reasoning_effort", effort);
+	} else {
+		jw_object(&b->w, b->reasons == REASONS_CLAUDE ? "thinking" : "reasoningConfig");
+		jw_str(&b->w, "type", "enabled");
+		if (b->reasons == REASONS_CLAUDE)
+			jw_i64(&b->w, "budget_tokens", budget);
+		else
+			jw_str(&b->w, "maxReasoningEffort", effort);
+		jw_end(&b->w);
+	}
+	jw_end(&b->w);
+}
+
 static void
 write_config(struct body *b)
 {
 	const struct llm_request *rq = b->rq;
+	bool claude = b->reasons == REASONS_CLAUDE, free = b->reasons == REASONS_NOVA && wish_thinking(rq) > 16384;
+	int64_t max = claude ? llm_most_output(rq) : rq->max_tokens;
 
+	write_reasoning(b);
 	if (!wish_mine(rq, "inferenceConfig"))
 		return;
 	jw_object(&b->w, "inferenceConfig");
-	if (rq->max_tokens > 0)
-		jw_i64(&b->w, "maxTokens", rq->max_tokens);
-	if (rq->has_temperature)
+	if (max > 0 && !free)           /* Nova thinks hard without a limit only */
+		jw_i64(&b->w, "maxTokens", max);
+	if (rq->has_temperature && !claude && !free)
 		jw_f64(&b->w, "temperature", rq->temperature > 1 ? 1 : rq->temperature);
-	wish_as(&b->w, "topP", rq, "top_p");
+	if (!claude && !free)
+		wish_as(&b->w, "topP", rq, "top_p");
 	wish_stops(&b->w, "stopSequences", rq);
 	jw_end(&b->w);
 }
@@ -305,7 +378,7 @@ write_config(struct body *b)
 enum err
 bedrock_write_body(struct outgoing *o)
 {
-	struct body b = { .w = JW_INIT(&o->body), .rq = o->rq };
+	struct body b = { .w = JW_INIT(&o->body), .rq = o->rq, .reasons = reasons_of(o->rq, &o->quirks) };
 
 	jw_object(&b.w, NULL);
 	write_messages(&b);

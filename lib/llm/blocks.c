@@ -152,6 +152,17 @@ useful_length(const struct llm_request *rq, bool all)
 	return n;
 }
 
+size_t
+current_question(const struct llm_request *rq, size_t n)
+{
+	const struct history *h = rq->messages;
+
+	for (size_t i = n; i-- > 0;)
+		if (h->v[i].role == BY_USER && (h->v[i].text != NULL || !blocks_have(h->v[i].blocks, "tool_result")))
+			return i;
+	return 0;
+}
+
 static void
 add_message_text(const struct message *m, struct buf *out)
 {

@@ -30,6 +30,8 @@ void write_safe_id(struct jw *, const char *key, const char *id);
  * say nothing or (all: true) whatever they say.
  */
 size_t useful_length(const struct llm_request *, bool all);
+/* Where the current question begins among the first n messages: the last thing that a user said himself. */
+size_t current_question(const struct llm_request *, size_t n);
 /* The text of a system message in the history, used when the request has none itself; appended to out. */
 void join_system(const struct llm_request *, struct buf *out);
 

@@ -172,10 +172,11 @@ write_wishes(struct jw *w, const struct llm_request *rq, const struct quirks *q)
 	if (wish_mine(rq, "stop_sequences"))
 		wish_stops(w, "stop_sequences", rq);
 	write_format(w, rq);
-	if (budget > 0 && !q->no_thinking && wish_mine(rq, "thinking")) {
+	if (wish_on_thinking(rq) && !q->no_thinking && wish_mine(rq, "thinking")) {
 		jw_object(w, "thinking");
-		jw_str(w, "type", "enabled");
-		jw_i64(w, "token_budget", budget);
+		jw_str(w, "type", budget > 0 ? "enabled" : "disabled");
+		if (budget > 0)
+			jw_i64(w, "token_budget", budget);
 		jw_end(w);
 	}
 }
@@ -227,7 +228,7 @@ heal(struct outgoing *o, int status, const char *body)
 
 	if (status != 400 && status != 422)
 		return false;
-	if (!q->no_thinking && wish_thinking(o->rq) > 0 && has_substr_ci(body, "thinking"))
+	if (!q->no_thinking && wish_on_thinking(o->rq) && has_substr_ci(body, "thinking"))
 		return q->no_thinking = true;
 	if (!q->no_tools && has_tools(o->rq) && has_substr_ci(body, "tool") && has_substr_ci(body, "support"))
 		return q->no_tools = true;

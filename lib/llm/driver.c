@@ -13,6 +13,7 @@
 #include "lib/base/util.h"
 #include "lib/llm/errors.h"
 #include "lib/llm/pause.h"
+#include "lib/llm/role.h"
 #include "lib/llm/translate.h"
 
 enum {
@@ -348,6 +349,21 @@ attempts(const struct driver *drv, const struct llm_request *rq, const struct ll
 	return e;
 }
 
+/* Some models know no system role. */
+static enum err
+in_its_roles(const struct driver *drv, const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a)
+{
+	struct unruled u;
+	enum err e;
+
+	if (!rq->no_system)
+		return attempts(drv, rq, sink, a);
+	e = without_system(rq, &u);
+	e = e == ERR_OK ? attempts(drv, &u.rq, sink, a) : driver_blame(rq, a, e, "out of memory");
+	unruled_done(&u);
+	return e;
+}
+
 enum err
 driver_http(const struct driver *drv, const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a)
 {
@@ -357,9 +373,9 @@ driver_http(const struct driver *drv, const struct llm_request *rq, const struct
 
 	*a = (struct llm_answer){ .retry_after_s = -1 };
 	if (rq->raw_messages == NULL || drv->takes_openai)
-		return attempts(drv, rq, sink, a);
+		return in_its_roles(drv, rq, sink, a);
 	e = translate_openai(rq, drv->takes_image_urls, &t, &why);
-	e = e == ERR_OK ? attempts(drv, &t.rq, sink, a) : driver_blame(rq, a, e, why);
+	e = e == ERR_OK ? in_its_roles(drv, &t.rq, sink, a) : driver_blame(rq, a, e, why);
 	translated_done(&t);
 	return e;
 }

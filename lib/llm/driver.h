@@ -119,6 +119,8 @@ struct part *intake_newest(struct intake *, enum part_kind);
 void intake_say(struct intake *, struct part *, struct json_object *string);
 /* A call's id and name, as far as they are known: once both are, the sink is told. */
 void intake_call(struct intake *, struct part *, struct json_object *id, struct json_object *name);
+/* A word for its block's provider_metadata; a NULL part, or what is no string with something in it, adds none. */
+void intake_meta(struct part *, const char *key, struct json_object *string);
 void intake_own_id(struct part *, const char *prefix, bool dashes);     /* a new UUID behind it */
 /* A fragment of the arguments: a string as it is, an object as JSON. */
 void intake_args(struct intake *, struct part *, struct json_object *args);

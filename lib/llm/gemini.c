@@ -246,10 +246,11 @@ write_config(struct jw *w, const struct llm_request *rq, const struct quirks *q)
 			wish_as(w, names[i][0], rq, names[i][1]);
 	if (lacks(own, "stopSequences"))
 		wish_stops(w, "stopSequences", rq);
-	if (budget > 0 && !q->no_thinking && lacks(own, "thinkingConfig")) {
+	if (wish_on_thinking(rq) && !q->no_thinking && lacks(own, "thinkingConfig")) {
 		jw_object(w, "thinkingConfig");
 		jw_i64(w, "thinkingBudget", budget);
-		jw_bool(w, "includeThoughts", true);
+		if (budget > 0)
+			jw_bool(w, "includeThoughts", true);
 		jw_end(w);
 	}
 	if (lacks(own, "responseMimeType") && lacks(own, "responseSchema"))
@@ -305,7 +306,7 @@ gemini_heal(struct outgoing *o, int status, const char *body)
 
 	if (status != 400)
 		return false;
-	if (!q->no_thinking && wish_thinking(o->rq) > 0 && has_substr_ci(body, "thinking"))
+	if (!q->no_thinking && wish_on_thinking(o->rq) && has_substr_ci(body, "thinking"))
 		return q->no_thinking = true;
 	if (!q->no_tools && has_tools(o->rq) && has_substr_ci(body, "function calling is not"))
 		return q->no_tools = true;

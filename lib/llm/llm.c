@@ -17,11 +17,13 @@
 #include "lib/llm/driver.h"
 #include "lib/llm/errors.h"
 #include "lib/llm/pause.h"
+#include "lib/llm/wishes.h"
 
 enum {
 	BASE_MS = 1000,
 	BACKOFF_MAX_MS = 60000,
 	RETRY_AFTER_MAX_S = 300,
+	CLAUDE_TOKENS = 8192, THINKING_MIN = 1024, ROOM_TO_SPEAK = 1024,
 };
 
 void
@@ -73,6 +75,19 @@ drive(const struct llm_request *rq, const struct llm_sink *sink, struct llm_answ
 	snprintf(a->why, sizeof(a->why), "provider %.100s's wire format is not available in this version",
 	    rq->provider != NULL ? rq->provider : "?");
 	return ERR_UPSTREAM;
+}
+
+/* Claude's limit holds what it thinks too, and leaves room for what it says; without one it has 8,192. */
+int64_t
+llm_most_output(const struct llm_request *rq)
+{
+	const struct driver *d = driver_of(rq->format);
+	bool bedrock = d == &bedrock_driver && strstr(rq->model, "anthropic.") != NULL;
+	int64_t max = rq->max_tokens > 0 ? rq->max_tokens : d == &anthropic_driver ? CLAUDE_TOKENS : 0, budget = wish_thinking(rq);
+
+	if ((!bedrock && d != &anthropic_driver) || budget < THINKING_MIN || max >= budget + ROOM_TO_SPEAK)
+		return max;
+	return budget + ROOM_TO_SPEAK;
 }
 
 /* Tests make waiting short. */

@@ -22,6 +22,9 @@ enum llm_error {                        /* classes shown to the user */
 /* "auth_error", "rate_limited", "overloaded", "timeout", "context_overflow", "model_not_found", "billing_error", "format_error", "llm_error" … */
 const char *llm_error_code(enum llm_error);
 
+/* How OpenAI's format calls the limit of an answer. */
+enum llm_tokens { LLM_TOKENS_BY_MODEL, LLM_TOKENS_COMPLETION, LLM_TOKENS_OLD };
+
 /* What a call wants. All strings are borrowed for its duration. */
 struct llm_request {
 	const char *provider, *model;           /* catalog ids, aliases resolved */
@@ -37,6 +40,9 @@ struct llm_request {
 	struct json_object *extra;              /* further body members (extra_params, response_format, tool_choice …), or NULL */
 	struct json_object *response_format;    /* {type: json} or {type: json_schema, name, schema, strict}; NULL: text */
 	int64_t thinking_budget;                /* tokens of thinking wished for; 0: none */
+	bool thinking_off;                      /* it is not to think, though it would by itself */
+	bool no_system;                         /* the model knows no system role: its text opens what the user says first */
+	enum llm_tokens tokens_word;            /* OpenAI's format */
 	const char *cache_strategy;             /* "disabled", "system_only", "system_and_N"; NULL: system_and_3 */
 	bool cache_hour;                        /* what is cached is kept for an hour */
 	struct json_object *settings;           /* the configuration's section for this format ([azure_openai] …; of programs: all), or NULL */
@@ -88,6 +94,9 @@ struct llm_answer {
  */
 enum err llm_call(const struct llm_request *, const struct llm_sink *, unsigned retries, struct llm_answer *ret) MUST_CHECK;
 void llm_answer_done(struct llm_answer *);
+
+/* The most tokens that an answer to it may have, thinking included; 0: the request sets no limit. */
+int64_t llm_most_output(const struct llm_request *);
 
 /* Does a driver speak this api_format, and must it be told an address? */
 bool llm_speaks(const char *format);

@@ -19,6 +19,7 @@ libllm_a_SOURCES = \
 	lib/llm/gemini.c \
 	lib/llm/gemini_decode.c \
 	lib/llm/intake.c \
+	lib/llm/intake_parts.c \
 	lib/llm/llm.c \
 	lib/llm/offline.c \
 	lib/llm/ollama.c \
@@ -27,6 +28,7 @@ libllm_a_SOURCES = \
 	lib/llm/openai_request.c \
 	lib/llm/openai_rescue.c \
 	lib/llm/responses.c \
+	lib/llm/role.c \
 	lib/llm/schema.c \
 	lib/llm/sse.c \
 	lib/llm/text.c \

@@ -222,8 +222,8 @@ write_body(struct outgoing *o)
 	jw_bool(&b.w, "stream", rq->stream);
 	if (has_tools(rq) && !o->quirks.no_tools && wish_choice(rq).kind != CHOICE_NONE)
 		write_tools(&b.w, "tools", rq, write_tool);
-	if (wish_mine(rq, "think") && wish_thinking(rq) > 0 && !o->quirks.no_thinking)
-		jw_bool(&b.w, "think", true);
+	if (wish_mine(rq, "think") && wish_on_thinking(rq) && !o->quirks.no_thinking)
+		jw_bool(&b.w, "think", wish_thinking(rq) > 0);
 	if (wish_mine(rq, "format"))
 		write_format(&b);
 	write_options(&b);
@@ -277,7 +277,7 @@ heal(struct outgoing *o, int status, const char *body)
 		return false;
 	if (!q->no_tools && has_tools(o->rq) && has_substr_ci(body, "does not support tools"))
 		return q->no_tools = true;
-	if (!q->no_thinking && wish_thinking(o->rq) > 0 && has_substr_ci(body, "does not support thinking"))
+	if (!q->no_thinking && wish_on_thinking(o->rq) && has_substr_ci(body, "does not support thinking"))
 		return q->no_thinking = true;
 	return false;
 }

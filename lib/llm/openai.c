@@ -121,7 +121,7 @@ oa_heal(struct outgoing *o, int status, const char *body)
 	if (!q->no_temperature && has_substr_ci(body, "temperature") &&
 	    (has_substr_ci(body, "unsupported") || has_substr_ci(body, "not supported")))
 		return q->no_temperature = true;
-	if (!q->no_thinking && wish_thinking(rq) > 0 && has_substr_ci(body, "reasoning_effort"))
+	if (!q->no_thinking && wish_on_thinking(rq) && has_substr_ci(body, "reasoning_effort"))
 		return q->no_thinking = true;
 	if (q->renewed == 0 && has_substr_ci(body, "tool_use_failed"))
 		return ++q->renewed > 0;        /* the model wrote a call wrong: once more */

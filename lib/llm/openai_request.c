@@ -45,6 +45,8 @@ wants_completion_tokens(const struct body *b)
 
 	if (b->quirks->old_tokens)
 		return false;
+	if (b->rq->tokens_word != LLM_TOKENS_BY_MODEL && !b->quirks->completion_tokens)
+		return b->rq->tokens_word == LLM_TOKENS_COMPLETION;
 	return b->quirks->completion_tokens || starts_any(b->rq->model, ids);
 }
 
@@ -343,6 +345,13 @@ write_format(struct body *b)
 	jw_end(&b->w);
 }
 
+/* The word for so many tokens of thinking; 0: it is not to think. */
+static const char *
+effort_of(int64_t budget)
+{
+	return budget == 0 ? "none" : budget <= 4096 ? "low" : budget <= 16384 ? "medium" : "high";
+}
+
 static void
 write_numbers(struct body *b)
 {
@@ -362,8 +371,8 @@ write_numbers(struct body *b)
 		jw_str(&b->w, "type", "disabled");
 		jw_end(&b->w);
 	}
-	if (rq->thinking_budget >= 1024 && b->echo != ECHO_EMPTY && !b->quirks->no_thinking && mine(b, "reasoning_effort"))
-		jw_str(&b->w, "reasoning_effort", rq->thinking_budget <= 4096 ? "low" : rq->thinking_budget <= 16384 ? "medium" : "high");
+	if ((rq->thinking_budget >= 1024 || rq->thinking_off) && b->echo != ECHO_EMPTY && !b->quirks->no_thinking && mine(b, "reasoning_effort"))
+		jw_str(&b->w, "reasoning_effort", effort_of(rq->thinking_off ? 0 : rq->thinking_budget));
 	if (mine(b, "response_format"))
 		write_format(b);
 	if (!rq->stream)

@@ -199,16 +199,18 @@ write_wishes(struct body *b, const struct quirks *q)
 {
 	const struct llm_request *rq = b->rq;
 	struct jw *w = &b->w;
+	bool thinks = wish_thinking(rq) >= 1024;
 
 	if (rq->max_tokens > 0 && wish_mine(rq, "max_output_tokens"))
 		jw_i64(w, "max_output_tokens", rq->max_tokens);
 	if (rq->has_temperature && !q->no_temperature && wish_mine(rq, "temperature"))
 		jw_f64(w, "temperature", rq->temperature);
 	wish_as(w, "top_p", rq, "top_p");
-	if (wish_thinking(rq) >= 1024 && wish_mine(rq, "reasoning")) {
+	if ((thinks || wish_no_thinking(rq)) && !q->no_thinking && wish_mine(rq, "reasoning")) {
 		jw_object(w, "reasoning");
-		jw_str(w, "effort", effort_of(wish_thinking(rq)));
-		jw_str(w, "summary", "auto");
+		jw_str(w, "effort", thinks ? effort_of(wish_thinking(rq)) : "none");
+		if (thinks)
+			jw_str(w, "summary", "auto");
 		jw_end(w);
 	}
 	if (wish_mine(rq, "text"))
@@ -276,6 +278,8 @@ heal(struct outgoing *o, int status, const char *body)
 
 	if (status == 400 && !q->no_temperature && o->rq->has_temperature && has_substr_ci(body, "temperature"))
 		return q->no_temperature = true;
+	if (status == 400 && !q->no_thinking && wish_on_thinking(o->rq) && has_substr_ci(body, "reasoning"))
+		return q->no_thinking = true;
 	return false;
 }
 

@@ -72,12 +72,30 @@ wish_thinking(const struct llm_request *rq)
 	};
 	struct json_object *e = extra(rq, "reasoning_effort");
 
+	if (rq->thinking_off)
+		return 0;
 	if (rq->thinking_budget > 0 || !json_object_is_type(e, json_type_string))
 		return rq->thinking_budget > 0 ? rq->thinking_budget : 0;
 	for (size_t i = 0; i < ARRAY_LEN(efforts); i++)
 		if (strcmp(efforts[i].word, json_object_get_string(e)) == 0)
 			return efforts[i].tokens;
 	return 0;
+}
+
+bool
+wish_no_thinking(const struct llm_request *rq)
+{
+	struct json_object *e = extra(rq, "reasoning_effort");
+
+	if (rq->thinking_budget > 0 || rq->thinking_off)
+		return rq->thinking_off;
+	return json_object_is_type(e, json_type_string) && strcmp(json_object_get_string(e), "none") == 0;
+}
+
+bool
+wish_on_thinking(const struct llm_request *rq)
+{
+	return wish_no_thinking(rq) || wish_thinking(rq) > 0;
 }
 
 void

@@ -22,6 +22,10 @@ struct wish_choice wish_choice(const struct llm_request *);
 
 /* Tokens of thinking; 0: none are wished for. */
 int64_t wish_thinking(const struct llm_request *);
+/* It is wished that it does not think at all: our own thinking_off, or OpenAI's effort "none". */
+bool wish_no_thinking(const struct llm_request *);
+/* Anything was said about thinking: what a refusal may be about. */
+bool wish_on_thinking(const struct llm_request *);
 /* Stop words as an array; nothing is written if there are none. */
 void wish_stops(struct jw *, const char *key, const struct llm_request *);
 /* An extra member under another name; nothing if it is absent. */

@@ -137,7 +137,7 @@ thinking(void)
 	static const char talk[] = "[" MSG("user", "old") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"past\",\"provider_metadata\":{\"signature\":\"p\"}},"
 	    "{\"type\":\"text\",\"text\":\"ok\"}]}," MSG("user", "new") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"now\",\"provider_metadata\":{\"signature\":\"n\"}},"
 	    "{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"f\",\"input\":{}}]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":\"r\"}]}]";
-	struct llm_request rq = { .provider = "anthropic", .model = "claude-x", .base_url = "https://a.example", .api_key = "k", .has_temperature = true,
+	struct llm_request rq = { .provider = "anthropic", .model = "claude-x", .format = "anthropic", .base_url = "https://a.example", .api_key = "k", .has_temperature = true,
 	    .temperature = 0.7, .cache_strategy = "disabled", .thinking_budget = 5000, .max_tokens = 100 };
 
 	asked_is(&anthropic_driver, &rq, talk, "{\"model\":\"claude-x\",\"max_tokens\":6024,\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":5000},"

@@ -153,6 +153,66 @@ requests(void)
 	json_object_put(rq.tools);
 }
 
+/* Thinking: asked for in each maker's words; Claude's comes signed and goes back so, behind the question that is open. */
+static void
+thinking(void)
+{
+	static const char talk[] = "[" MSG("user", "old") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"past\",\"provider_metadata\":{\"signature\":\"p\"}},"
+	    "{\"type\":\"text\",\"text\":\"ok\"}]}," MSG("user", "new") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"now\",\"provider_metadata\":{\"signature\":\"n\"}},"
+	    "{\"type\":\"thinking\",\"thinking\":\"\",\"provider_metadata\":{\"redacted\":\"cg==\"}},{\"type\":\"thinking\",\"thinking\":\"another's\"}," USE("t1") "]}," RESULT("t1", "r") "]";
+	struct llm_request rq = { .provider = "bedrock", .model = "eu.anthropic.claude-x", .format = "bedrock_converse", .base_url = "http://127.0.0.1:1",
+	    .api_key = "b", .has_temperature = true, .temperature = 0.7, .max_tokens = 100, .thinking_budget = 5000 };
+	struct outgoing o = { .rq = &rq };
+
+	rq.extra = json_tokener_parse("{\"top_p\":0.5}");
+	asked_is(&bedrock_driver, &rq, talk, "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"old\"}]},{\"role\":\"assistant\",\"content\":[{\"text\":\"ok\"}]},"
+	    "{\"role\":\"user\",\"content\":[{\"text\":\"new\"}]},{\"role\":\"assistant\",\"content\":[{\"reasoningContent\":{\"reasoningText\":{\"text\":\"now\",\"signature\":\"n\"}}},"
+	    "{\"reasoningContent\":{\"redactedContent\":\"cg==\"}},{\"toolUse\":{\"toolUseId\":\"t1\",\"name\":\"f\",\"input\":{}}}]},"
+	    "{\"role\":\"user\",\"content\":[{\"toolResult\":{\"toolUseId\":\"t1\",\"content\":[{\"text\":\"r\"}]}}]}],"
+	    "\"additionalModelRequestFields\":{\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":5000}},\"inferenceConfig\":{\"maxTokens\":6024}}",
+	    "Claude thinks: no temperature, room for the answer, signed thoughts of this question go back");
+	is_int(llm_most_output(&rq), 6024, "which is what it may cost");
+	ok(bedrock_driver.heal(&o, 400, "{\"message\":\"thinking is not supported by this model\"}") && o.quirks.no_thinking, "refused, it does without");
+	ok(!bedrock_driver.heal(&o, 400, "{\"message\":\"thinking is not supported by this model\"}"), "once");
+	rq.thinking_budget = 0;
+	is_int(asked(&bedrock_driver, &rq, talk), ERR_OK, "without thinking");
+	ok(strstr(asked_body.p, "reasoning") == NULL && strstr(asked_body.p, "\"maxTokens\":100,\"temperature\":0.7,\"topP\":0.5") != NULL, "none goes along");
+	json_object_put(rq.extra);
+	rq.extra = NULL;
+	rq.thinking_budget = 5000;
+	rq.model = "amazon.nova-2-lite";
+	is_int(asked(&bedrock_driver, &rq, talk), ERR_OK, "Nova");
+	ok(strstr(asked_body.p, "\"additionalModelRequestFields\":{\"reasoningConfig\":{\"type\":\"enabled\",\"maxReasoningEffort\":\"medium\"}},\"inferenceConfig\":{\"maxTokens\":100,\"temperature\":0.7}") != NULL, "has its own words");
+	rq.thinking_budget = 20000;
+	is_int(asked(&bedrock_driver, &rq, talk), ERR_OK, "thinking hard");
+	ok(strstr(asked_body.p, "\"maxReasoningEffort\":\"high\"}},\"inferenceConfig\":{}") != NULL, "it takes no limit");
+	rq.model = "openai.gpt-oss-120b-1:0";
+	is_int(asked(&bedrock_driver, &rq, talk), ERR_OK, "gpt-oss");
+	ok(strstr(asked_body.p, "\"additionalModelRequestFields\":{\"reasoning_effort\":\"high\"}") != NULL, "OpenAI's");
+	rq.model = "meta.llama3";
+	is_int(asked(&bedrock_driver, &rq, talk), ERR_OK, "others");
+	ok(strstr(asked_body.p, "additionalModelRequestFields") == NULL, "none that we know of");
+}
+
+static void
+thoughts(void)
+{
+	n_bytes = 0;
+	message("event", "contentBlockDelta", "{\"contentBlockIndex\":0,\"delta\":{\"reasoningContent\":{\"text\":\"Hm\"}}}");
+	message("event", "contentBlockDelta", "{\"contentBlockIndex\":0,\"delta\":{\"reasoningContent\":{\"text\":\".\"}}}");
+	message("event", "contentBlockDelta", "{\"contentBlockIndex\":0,\"delta\":{\"reasoningContent\":{\"signature\":\"c2ln\"}}}");
+	message("event", "contentBlockDelta", "{\"contentBlockIndex\":1,\"delta\":{\"reasoningContent\":{\"redactedContent\":\"cg==\"}}}");
+	message("event", "contentBlockDelta", "{\"contentBlockIndex\":2,\"delta\":{\"text\":\"hi\"}}");
+	message("event", "messageStop", "{\"stopReason\":\"end_turn\"}");
+	message("event", "metadata", "{\"usage\":{\"inputTokens\":1,\"outputTokens\":2}}");
+	wire_judge(&bedrock_driver, bytes, n_bytes, "[{\"type\":\"thinking\",\"thinking\":\"Hm.\",\"provider_metadata\":{\"signature\":\"c2ln\"}},"
+	    "{\"type\":\"thinking\",\"thinking\":\"\",\"provider_metadata\":{\"redacted\":\"cg==\"}},{\"type\":\"text\",\"text\":\"hi\"}]", "", "signed thoughts");
+	JUDGE(&bedrock_driver, "{\"output\":{\"message\":{\"role\":\"assistant\",\"content\":[{\"reasoningContent\":{\"reasoningText\":{\"text\":\"Hm.\",\"signature\":\"s\"}}},"
+	    "{\"reasoningContent\":{\"redactedContent\":\"cg==\"}},{\"text\":\"hi\"}]}},\"stopReason\":\"end_turn\",\"usage\":{\"inputTokens\":1,\"outputTokens\":2}}",
+	    "[{\"type\":\"thinking\",\"thinking\":\"Hm.\",\"provider_metadata\":{\"signature\":\"s\"}},"
+	    "{\"type\":\"thinking\",\"thinking\":\"\",\"provider_metadata\":{\"redacted\":\"cg==\"}},{\"type\":\"text\",\"text\":\"hi\"}]", "whole, too");
+}
+
 int
 main(void)
 {
@@ -160,6 +220,8 @@ main(void)
 	unsetenv("AWS_ACCESS_KEY_ID");
 	answers();
 	requests();
+	thinking();
+	thoughts();
 	asked_done();
 	return done();
 }
