@@ -9,6 +9,7 @@ use Encode qw(encode_utf8);
 use LF;
 use MIME::Base64 ();
 use LF::Refuse;
+use POSIX ();
 use Test::More;
 
 LF::needed();
@@ -95,6 +96,26 @@ subtest 'nothing to fetch' => sub {
     my $r = $api->post('/api/catalog/update', undef, 200);
     is_deeply [ @$r{qw(status files_downloaded models_count)} ], [ 'ok', 0, 267 ], 'what is shipped counts';
     ok $api->get('/api/catalog/status', 200)->{last_sync}, 'and that is noted';
+};
+subtest 'several who change it at once' => sub {
+    my @kids = map {
+        my $me = $_;
+        my $pid = open(my $out, '-|') // die "fork: $!";
+        if (!$pid) {
+            my @bad;
+            for (1 .. 40) {
+                my ($r) = $api->raw(POST => '/api/models/aliases', { headers => { 'Content-Type' => 'application/json' }, content => qq({"alias":"mine-$me","model_id":"gpt-5"}) });
+                push @bad, $r->{status} if $r->{status} != 201;
+                $r = $api->raw(DELETE => "/api/models/aliases/mine-$me");
+                push @bad, $r->{status} if $r->{status} != 204;
+            }
+            print "@bad\n";
+            close STDOUT;
+            POSIX::_exit(0);
+        }
+        $out;
+    } 1 .. 3;
+    is join('', map { scalar <$_> } @kids), "\n" x 3, 'find each what they have just said';
 };
 refuses($api, POST => '/api/models/aliases', body => { alias => 'a', model_id => 'b' });
 refuses($api, POST => '/api/models/custom', body => { id => 'a' });

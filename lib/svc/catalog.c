@@ -18,6 +18,7 @@
 #include "lib/svc/catalog_set.h"
 
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;      /* one after another, or rows of before could come last */
 static struct catalog_set *base;        /* what is shipped; stays */
 static struct catalog_set *current;     /* NULL: base */
 static _Thread_local struct catalog_set *mine;
@@ -85,15 +86,20 @@ catalog_leave(void)
 enum err
 catalog_load(struct ctx *c)
 {
-	struct catalog_set *fresh = NULL, *old;
-	enum err e = catalog_build(c, &fresh);
+	struct catalog_set *fresh = NULL, *old = NULL;
+	enum err e;
 
+	pthread_mutex_lock(&making);
+	e = catalog_build(c, &fresh);
+	if (e == ERR_OK) {
+		pthread_mutex_lock(&mu);
+		old = current;
+		current = fresh;
+		pthread_mutex_unlock(&mu);
+	}
+	pthread_mutex_unlock(&making);
 	if (e != ERR_OK)
 		return e;
-	pthread_mutex_lock(&mu);
-	old = current;
-	current = fresh;
-	pthread_mutex_unlock(&mu);
 	drop(old);
 	catalog_enter();
 	return ERR_OK;
