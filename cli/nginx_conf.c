@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -19,7 +20,9 @@
 
 EMBED(nginx_template, "nginx/librefang.conf.in");
 
-enum { LINE_MAX_BYTES = 2000, CONNECTIONS = 4608 };       /* two for each socket or stream: 2,000 of them, and some */
+#define MARK "\1"
+
+enum { LINE_MAX_BYTES = 2000, ROWS_MAX = 256, CONNECTIONS = 4608 };       /* two for each socket or stream: 2,000 of them, and some */
 
 /* --- rows of the daemon ------------------------------------------------------ */
 
@@ -31,56 +34,104 @@ literal(struct buf *out, char ch)
 	buf_ch(out, ch);
 }
 
-/* "/api/agents/{id}/message" → "/api(?:/v1)?/agents/[^/?]+/message" */
+/* What the parts of a row's path match, each behind a mark: "/api/agents/{id}" → "\1api(?:/v1)?\1agents\1[^/?]+". */
 static void
-row_regex(struct buf *out, const struct route *r)
+row_parts(struct buf *out, const struct route *r)
 {
 	const char *p = r->path;
 
 	if (strncmp(p, "/api/", 5) == 0 && (r->flags & RT_NO_ALIAS) == 0) {
-		buf_str(out, "/api(?:/v1)?/");
-		p += 5;
+		buf_str(out, MARK "api(?:/v1)?");
+		p += 4;
 	}
 	while (*p != '\0') {
 		const char *end = *p == '{' ? strchr(p, '}') : NULL;
 
-		if (end == NULL) {
-			literal(out, *p++);
-			continue;
+		if (end != NULL) {
+			buf_str(out, end[-1] == '*' ? "[^?]*" : "[^/?]+");
+			p = end;
+		} else if (*p == '/') {
+			buf_str(out, MARK);
+		} else {
+			literal(out, *p);
 		}
-		buf_str(out, end[-1] == '*' ? "[^?]*" : "[^/?]+");
-		p = end + 1;
+		p++;
+	}
+	buf_add(out, "", 1);            /* one text behind the other */
+}
+
+/*
+ * Sorted rows as one expression, in which what several begin with stands once: it is shorter, and few parts
+ * of it are looked at. Takes the rows apart.
+ */
+static void
+tree(struct buf *out, const char **row, size_t n)
+{
+	for (size_t i = 0, next; i < n; i = next) {
+		size_t part = 1 + strcspn(row[i] + 1, MARK);
+		bool ends = row[i][part] == '\0', group;
+
+		for (next = i + 1; next < n && strncmp(row[next], row[i], part) == 0 && strchr(MARK, row[next][part]) != NULL; next++)
+			row[next] += part;
+		group = next - i > 1;
+		buf_str(out, i > 0 ? "|/" : "/");
+		buf_add(out, row[i] + 1, part - 1);
+		row[i] += part;
+		if (group)
+			buf_str(out, "(?:");
+		tree(out, row + i + ends, next - i - ends);
+		if (group)
+			buf_str(out, ends ? ")?" : ")");
 	}
 }
 
-/* One expression for many rows: a front server tries each of its lines with every request. */
+/* As few lines as there are verbs: a front server tries each with every request. One that is too long becomes two. */
+static void
+lines_of(struct buf *out, const char **row, size_t n, enum verb verb, const struct conf_row_style *st)
+{
+	const char *parts[ROWS_MAX];
+	size_t from = out->len;
+
+	memcpy(parts, row, n * sizeof(row[0]));
+	buf_str(out, st->before);
+	if (st->between != NULL)
+		buf_printf(out, "%s%s", verb == GET ? "(GET|HEAD)" : verb_names[verb], st->between);
+	tree(out, parts, n);
+	if (out->len - from > LINE_MAX_BYTES && n > 1) {
+		out->len = from;
+		lines_of(out, row, n / 2, verb, st);
+		lines_of(out, row + n / 2, n - n / 2, verb, st);
+	} else {
+		buf_str(out, st->after);
+	}
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 void
 conf_live_rows(struct buf *out, enum verb verb, const struct conf_row_style *st)
 {
-	bool open = false;
-	size_t from = 0;
+	SCOPED_BUF parts = BUF_INIT(65536);
+	const char *row[ROWS_MAX], *p;
+	size_t n = 0;
 
-	for (size_t i = 0; i < n_routes; i++) {
-		if (routes[i].verb != verb || routes[i].runs != LIVE)
-			continue;
-		if (open && out->len - from > LINE_MAX_BYTES) {
-			buf_str(out, st->after);
-			open = false;
+	for (size_t i = 0; i < n_routes && n < ROWS_MAX; i++)
+		if (routes[i].verb == verb && routes[i].runs == LIVE) {
+			row_parts(&parts, &routes[i]);
+			n++;
 		}
-		if (!open) {
-			from = out->len;
-			buf_str(out, st->before);
-			if (st->between != NULL)
-				buf_printf(out, "%s%s", verb == GET ? "(GET|HEAD)" : verb_names[verb],
-				    st->between);
-		} else {
-			buf_ch(out, '|');
-		}
-		open = true;
-		row_regex(out, &routes[i]);
-	}
-	if (open)
-		buf_str(out, st->after);
+	out->failed |= parts.failed;
+	p = parts.p;
+	for (size_t i = 0; !parts.failed && i < n; i++, p += strlen(p) + 1)
+		row[i] = p;
+	if (parts.failed || n == 0)
+		return;
+	qsort(row, n, sizeof(row[0]), by_text);
+	lines_of(out, row, n, verb, st);
 }
 
 /* Rows whose body is a file, when it has a length. */
@@ -88,10 +139,17 @@ static void
 upload_rows(struct buf *out)
 {
 	for (size_t i = 0; i < n_routes; i++) {
+		SCOPED_BUF parts = BUF_INIT(4096);
+
 		if ((routes[i].flags & RT_UPLOAD) == 0)
 			continue;
+		row_parts(&parts, &routes[i]);
+		if (parts.failed) {
+			out->failed = true;
+			return;
+		}
 		buf_printf(out, "\t\t\"~^[0-9]+:%s:", verb_names[routes[i].verb]);
-		row_regex(out, &routes[i]);
+		tree(out, &(const char *){ parts.p }, 1);
 		buf_str(out, "(\\?|$)\" 1;\n");
 	}
 }
