@@ -84,6 +84,7 @@ engine_init(void)
 	sqlite3_config(SQLITE_CONFIG_MULTITHREAD);      /* a connection belongs to one thread at a time */
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 128, 64);
+	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 8);    /* pages at first: all of them are written to */
 	sqlite3_initialize();
 }
 
