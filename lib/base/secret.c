@@ -1,5 +1,5 @@
 /*
- * Secrets in memory, and sealing them: libargon2 makes the key, GnuTLS seals.
+ * Secrets in memory, and sealing them: libargon2 makes the key, nettle seals.
  */
 #include "lib/base/secret.h"
 
@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include <argon2.h>
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
+#include <nettle/gcm.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
@@ -99,41 +98,44 @@ secret_process(void)
 
 /* --- sealing ------------------------------------------------------------------- */
 
-static bool
-cipher(const uint8_t *key, gnutls_aead_cipher_hd_t *ret)
+static void
+begin(struct gcm_aes256_ctx *g, const uint8_t *key, const uint8_t *nonce, const void *more, size_t more_n)
 {
-	gnutls_datum_t k = { .data = (unsigned char *)(uintptr_t)key, .size = SEAL_KEY };
-
-	return gnutls_aead_cipher_init(ret, GNUTLS_CIPHER_AES_256_GCM, &k) == 0;
+	gcm_aes256_set_key(g, key);
+	gcm_aes256_set_iv(g, SEAL_NONCE, nonce);
+	gcm_aes256_update(g, more_n, more);
 }
 
-bool
+void
 seal(const uint8_t key[static SEAL_KEY], const uint8_t nonce[static SEAL_NONCE], const void *more, size_t more_n,
     const void *text, size_t n, uint8_t *out)
 {
-	gnutls_aead_cipher_hd_t h;
-	size_t out_n = n + SEAL_TAG;
-	bool good;
+	struct gcm_aes256_ctx g;
 
-	if (!cipher(key, &h))
-		return false;
-	good = gnutls_aead_cipher_encrypt(h, nonce, SEAL_NONCE, more, more_n, SEAL_TAG, text, n, out, &out_n) == 0;
-	gnutls_aead_cipher_deinit(h);
-	return good && out_n == n + SEAL_TAG;
+	begin(&g, key, nonce, more, more_n);
+	gcm_aes256_encrypt(&g, n, out, text);
+	gcm_aes256_digest(&g, SEAL_TAG, out + n);
+	zero_bytes(&g, sizeof(g));
 }
 
 bool
 seal_open(const uint8_t key[static SEAL_KEY], const uint8_t nonce[static SEAL_NONCE], const void *more, size_t more_n,
     const uint8_t *sealed, size_t sealed_n, void *out)
 {
-	gnutls_aead_cipher_hd_t h;
-	size_t out_n = sealed_n - SEAL_TAG;
+	struct gcm_aes256_ctx g;
+	uint8_t tag[SEAL_TAG];
+	size_t n = sealed_n - SEAL_TAG;
 	bool good;
 
-	if (sealed_n < SEAL_TAG || !cipher(key, &h))
+	if (sealed_n < SEAL_TAG)
 		return false;
-	good = gnutls_aead_cipher_decrypt(h, nonce, SEAL_NONCE, more, more_n, SEAL_TAG, sealed, sealed_n, out, &out_n) == 0;
-	gnutls_aead_cipher_deinit(h);
+	begin(&g, key, nonce, more, more_n);
+	gcm_aes256_decrypt(&g, n, out, sealed);
+	gcm_aes256_digest(&g, SEAL_TAG, tag);
+	good = same_bytes(tag, sealed + n, SEAL_TAG);
+	if (!good)
+		zero_bytes(out, n);
+	zero_bytes(&g, sizeof(g));
 	return good;
 }
 
