@@ -35,7 +35,7 @@ librefang_SOURCES = \
 	cli/cmd_vault.c \
 	cli/watcher.c \
 	cli/webchat.c
-librefang_LDADD = $(CONFIG_LIBS) $(API_LIBS) -lstdc++
+librefang_LDADD = $(CONFIG_LIBS) $(API_LIBS) $(STDCXX_LIBS)
 
 # embedded
 cli/nginx_conf.$(OBJEXT): nginx/librefang.conf.in

@@ -99,4 +99,4 @@ librefangd_SOURCES = \
 	daemon/main.c \
 	daemon/routes.c
 librefangd_LDADD = libdaemon.a libhandlers.a $(AGENT_LIBS) $(CONFIG_LIBS) \
-	$(API_LIBS) $(LWS_LIBS) $(CURL_LIBS) $(ZLIB_LIBS) -lstdc++
+	$(API_LIBS) $(LWS_LIBS) $(ZLIB_LIBS) $(STDCXX_LIBS)

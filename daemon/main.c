@@ -414,7 +414,6 @@ main(int argc, char **argv)
 	if (!tell(false))
 		return 1;
 	threads_on_quiet(give_back);
-	http_init();
 	http_on_wait(threads_rest);
 	routes_init();
 	if (loop_open(&o) != ERR_OK)

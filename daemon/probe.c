@@ -357,7 +357,10 @@ probe_all(struct ctx *c, bool wanted)
 			continue;
 		if (probe_whom(c, all[i].id, &p) != ERR_OK || p.base_url == NULL)
 			continue;
-		probe_ask(c, &p, &r);
+		if (p.proxy == NULL && http_nobody_near(p.base_url))
+			r = (struct probed){ .error = LLM_UPSTREAM, .why = "cannot connect" };
+		else
+			probe_ask(c, &p, &r);
 		if (is_news(&p, &r, wanted) && probe_note(c, &p, &r, false) != ERR_OK)
 			return;
 		n = catalog_providers(&all);            /* what was noted made other tables */

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Includes go one way. Each room may include itself and the rooms named here;
-# the pool's link line holds neither HTTP client, nor Lua, nor C++.
+# the programs' link lines hold nothing that they do not need at rest.
 use strict;
 use warnings;
 use File::Find;
@@ -62,16 +62,24 @@ for my $room (sort keys %may) {
 }
 is join(' ', sort keys %wrong), '', 'every room is on this list';
 
-SKIP: {
-    my $worker = "$build/librefang-fcgi";
-    skip 'librefang-fcgi is not built here', 2 unless -x $worker;
-    my $dyn = qx(readelf -dW '$worker' 2>/dev/null);
-    skip 'no readelf', 2 if $dyn eq '';
-    my @needed = $dyn =~ /\(NEEDED\).*\[([^\]]+)\]/g;
-    cmp_ok scalar(@needed), '>', 0, 'the worker names its libraries';
-    # the sanitizers bring libraries of their own
-    my @bad = grep { /^lib(?:curl|lua|stdc\+\+|websockets)/ } @needed;
-    @bad = grep { !/stdc\+\+/ } @bad if grep {/asan/} @needed;
-    is "@bad", '', 'the worker links no HTTP client, no Lua and no C++';
+# What each program is linked with, and so carries even when it rests.
+my %never = (
+    'librefang-fcgi' => [ qr/^lib(?:curl|gnutls|lua|websockets)/, 'no HTTP client, no Lua and no C++' ],
+    librefangd => [ qr/^lib(?:curl|gnutls|hogweed|lua)/, 'no HTTP client before it is needed, and no C++' ],
+    librefang => [ qr/^lib(?:curl|gnutls|hogweed|lua|websockets|edit|archive)/, 'none of what others do, and no C++' ],
+);
+for my $name (sort keys %never) {
+    SKIP: {
+        my $program = "$build/$name";
+        skip "$name is not built here", 2 unless -x $program;
+        my $dyn = qx(readelf -dW '$program' 2>/dev/null);
+        skip 'no readelf', 2 if $dyn eq '';
+        my @needed = $dyn =~ /\(NEEDED\).*\[([^\]]+)\]/g;
+        cmp_ok scalar(@needed), '>', 0, "$name names its libraries";
+        my ($what, $words) = @{ $never{$name} };
+        # the sanitizers bring libraries of their own, and so does a machine without a static one
+        my $cxx = (grep {/asan/} @needed) || ($name ne 'librefang-fcgi' && !-e (qx(cc -print-file-name=libstdc++.a) =~ s/\s+\z//r));
+        is join(' ', grep { $_ =~ $what || (!$cxx && /^libstdc\+\+/) } @needed), '', "$name links $words";
+    }
 }
 done_testing;

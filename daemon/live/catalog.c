@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <gnutls/abstract.h>
-#include <gnutls/gnutls.h>
+#include <nettle/base64.h>
 
 #include "daemon/dbpool.h"
 #include "lib/api/api.h"
@@ -17,7 +16,7 @@
 #include "lib/svc/catalog_data.h"
 #include "lib/svc/catalog_edit.h"
 
-enum { FILE_MAX = 16 << 20, PROOF_MAX = 4096, PATIENCE_MS = 20000 };
+enum { FILE_MAX = 16 << 20, PROOF_MAX = 4096, PATIENCE_MS = 20000, BASE64_MAX = 256 };
 
 struct reply catalog_update(struct ctx *, const struct request *);
 
@@ -52,31 +51,30 @@ fetch(struct ctx *c, const char *url, size_t max, struct buf *ret)
 	return e == ERR_OK && ret->failed ? no_use(c, "The catalog is too large") : e;
 }
 
+/* Exactly want bytes as base64, white space around them. */
 static bool
-base64(const char *s, size_t n, gnutls_datum_t *ret)
+base64(const char *s, size_t n, uint8_t *out, size_t want)
 {
-	gnutls_datum_t text = { .data = (unsigned char *)(uintptr_t)s, .size = (unsigned)n };
+	struct base64_decode_ctx d;
+	uint8_t bytes[BASE64_DECODE_LENGTH(BASE64_MAX)];
+	size_t got = sizeof(bytes);
+	bool good;
 
-	while (text.size > 0 && strchr(" \r\n\t", text.data[text.size - 1]) != NULL)
-		text.size--;
-	return gnutls_base64_decode2(&text, ret) == 0;
+	base64_decode_init(&d);
+	good = n <= BASE64_MAX && base64_decode_update(&d, &got, bytes, n, s) == 1 && base64_decode_final(&d) == 1 && got == want;
+	if (good)
+		memcpy(out, bytes, want);
+	return good;
 }
 
-/* Ed25519 (RFC 8032): is that the signature of these bytes under this key? Both as base64. */
+/* Is that the signature of these bytes under this key? Both as base64. */
 static bool
 signed_by(const char *key, const struct buf *text, const struct buf *sig)
 {
-	gnutls_datum_t k = { 0 }, s = { 0 }, data = { (unsigned char *)text->p, (unsigned)text->len };
-	gnutls_pubkey_t pub = NULL;
-	bool good = base64(key, strlen(key), &k) && k.size == 32 && sig->p != NULL && base64(sig->p, sig->len, &s) &&
-	    gnutls_pubkey_init(&pub) == 0 &&
-	    gnutls_pubkey_import_ecc_raw(pub, GNUTLS_ECC_CURVE_ED25519, &k, NULL) == 0 &&
-	    gnutls_pubkey_verify_data2(pub, GNUTLS_SIGN_EDDSA_ED25519, 0, &data, &s) >= 0;
+	uint8_t k[32], s[64];
 
-	gnutls_pubkey_deinit(pub);
-	gnutls_free(k.data);
-	gnutls_free(s.data);
-	return good;
+	return base64(key, strlen(key), k, sizeof(k)) && sig->p != NULL && base64(sig->p, sig->len, s, sizeof(s)) &&
+	    ed25519_ok(k, text->p, text->len, s);
 }
 
 static enum err

@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
 	lib/base/json_shared.c \
 	lib/base/json_span.c \
 	lib/base/jw.c \
+	lib/base/late.c \
 	lib/base/log.c \
 	lib/base/multipart.c \
 	lib/base/path.c \

@@ -7,6 +7,7 @@
  */
 #include "lib/net/http.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "lib/base/util.h"
 #include "lib/net/guard.h"
+#include "lib/net/late.h"
 #include "lib/net/tls.h"
 #include "lib/net/transfer.h"
 
@@ -40,10 +42,21 @@ say(struct http_answer *a, enum err e, const char *what)
 	return e;
 }
 
-void
-http_init(void)
+static pthread_mutex_t ready_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool is_ready;
+
+/* libcurl loaded and begun. */
+static bool
+ready(void)
 {
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	bool good;
+
+	pthread_mutex_lock(&ready_lock);
+	if (!is_ready)
+		is_ready = late_curl() && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+	good = is_ready;
+	pthread_mutex_unlock(&ready_lock);
+	return good;
 }
 
 static void (*waits)(void);
@@ -67,7 +80,11 @@ http_done(void)
 	lines_done();
 	tls_done();
 	resolve_forget();
-	curl_global_cleanup();
+	pthread_mutex_lock(&ready_lock);
+	if (is_ready)
+		curl_global_cleanup();
+	is_ready = false;
+	pthread_mutex_unlock(&ready_lock);
 }
 
 void
@@ -348,6 +365,8 @@ begin(struct journey *j)
 
 	if (!method_ok(j->method))
 		return say(j->ans, ERR_BAD_REQUEST, "the method is malformed");
+	if (!ready())
+		return say(j->ans, ERR_UPSTREAM, "libcurl cannot be loaded");
 	j->u = curl_url();
 	if (j->u == NULL)
 		return say(j->ans, ERR_NOMEM, "out of memory");

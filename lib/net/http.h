@@ -58,8 +58,7 @@ struct http_answer {
 	char why[256];                  /* for the log and the user: no secrets */
 };
 
-void http_init(void);               /* once per process */
-void http_done(void);
+void http_done(void);               /* closes what is idle; calls may come again */
 /* Called on the caller's thread whenever a call begins to wait for a name or a peer. Set before the first call. */
 void http_on_wait(void (*fn)(void));
 void http_sweep(void);              /* close connections idle for a minute; for a timer (calls do it too) */
@@ -68,6 +67,9 @@ void http_sweep(void);              /* close connections idle for a minute; for 
  * DNS, TLS, broken transfer), CANCELLED, TOO_LARGE, BAD_REQUEST (url).
  */
 enum err http_do(const struct http_call *, struct http_answer *ret) MUST_CHECK;
+
+/* Does the URL lead to a port of this machine (127.x.x.x, localhost) where nobody listens? Waits 0.1 s at most. */
+bool http_nobody_near(const char *url);
 
 /* Is this address (text, any spelling inet_pton knows) one that the guard refuses? */
 bool addr_refused(const char *ip, struct json_object *allow, const char *host);

@@ -18,6 +18,10 @@
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_HEADER_ONLY 1
 #define TOML_MAX_NESTED_VALUES 24
+#include <charconv>
+#if defined(__cpp_lib_to_chars) && __cpp_lib_to_chars >= 201611L
+#define TOML_FLOAT_CHARCONV 1           /* exact, and no streams with their locales in the program */
+#endif
 
 #include <cmath>
 #include <cstdarg>

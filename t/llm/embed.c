@@ -172,7 +172,6 @@ int
 main(void)
 {
 	setenv("LF_LLM_RETRY_MS", "10", 1);
-	http_init();
 	if (getenv("LF_AIMOCK") != NULL) {
 		aimock(getenv("LF_AIMOCK"), getenv("LF_AIMOCK_KEY"));
 	} else {

@@ -95,7 +95,6 @@ main(void)
 	unsetenv("CHATGPT_REFRESH_TOKEN");
 	unsetenv("AWS_BEARER_TOKEN_BEDROCK");
 	unsetenv("AWS_ACCESS_KEY_ID");
-	http_init();
 	httpd_start(&srv, serve, NULL);
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
 		for (size_t k = 0; k < ARRAY_LEN(faults); k++)

@@ -342,7 +342,6 @@ int
 main(void)
 {
 	setenv("LF_LLM_RETRY_MS", "10", 1);
-	http_init();
 	httpd_start(&srv, serve, NULL);
 	answers();
 	broken();

@@ -224,7 +224,6 @@ azure(void)
 int
 main(void)
 {
-	http_init();
 	httpd_start(&srv, serve, NULL);
 	copilot();
 	session();

@@ -531,7 +531,6 @@ int
 main(void)
 {
 	loopback = json_tokener_parse("[\"127.0.0.0/8\"]");
-	http_init();
 	httpd_start(&one, serve, NULL);
 	httpd_start(&two, serve, NULL);
 	resolve_with(fake_dns);

@@ -175,7 +175,6 @@ trusted(struct pair *p)
 	is_int(d.conns, 1, "on one connection");
 	http_done();            /* closes the kept connection, so that the server ends */
 	stop(&d);
-	http_init();
 }
 
 int
@@ -199,7 +198,6 @@ main(void)
 	gnutls_free(pem.data);
 	setenv("SSL_CERT_FILE", file, 1);
 
-	http_init();
 	resolve_with(here);
 	trusted(&good);
 	refused(&good, "bad.example", "a certificate for another name");
@@ -210,7 +208,6 @@ main(void)
 	refused(&young, "good.example", "a certificate of tomorrow");
 	http_done();
 	setenv("SSL_CERT_FILE", "/nonexistent", 1);
-	http_init();
 	refused(&good, "good.example", "without authorities everybody");
 	http_done();
 	unlink(file);
