@@ -45,7 +45,7 @@ struct route {
 	unsigned flags;
 	const struct schema *query;     /* NULL: none */
 	const struct schema *body;      /* NULL: body and media type ignored */
-	const struct schema *reply;
+	const struct schema *reply;     /* NULL in all programs but the generator */
 	handler_fn handler;             /* NULL in the other program */
 	const char *summary;
 	const char *group;              /* tag in OpenAPI, chapter in the reference */

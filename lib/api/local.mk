@@ -27,7 +27,8 @@ lf_gen_SOURCES = \
 	lib/api/gen/examples.c \
 	lib/api/gen/main.c \
 	lib/api/gen/openapi.c \
-	lib/api/gen/reference.c
+	lib/api/gen/reference.c \
+	lib/api/gen/routes_told.c
 lf_gen_LDADD = $(API_LIBS)
 
 # openapi.json, and the reference of all endpoints as a page and as a table

@@ -1,6 +1,6 @@
 /*
- * The table without handlers, for programs that only read it: the generator
- * and the command.
+ * The table without handlers, for programs that only read it: the command. (The generator has
+ * one with replies.)
  */
 #define HANDLER_POOL(h) NULL
 #define HANDLER_LIVE(h) NULL
