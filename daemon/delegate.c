@@ -15,6 +15,7 @@
 #include "daemon/running.h"
 #include "daemon/schedule.h"
 #include "daemon/turn.h"
+#include "daemon/turn_agents.h"
 #include "db/db.h"
 #include "lib/base/util.h"
 #include "lib/svc/conversation.h"
@@ -74,7 +75,7 @@ work_on(struct ctx *c, struct hand *h)
 	if (e == ERR_OK) {
 		struct turn_ask ask = {
 			.agent_id = other.id, .agent = &other, .text = d.message, .session_id = d.to_session, .origin = "delegated",
-			.channel = "agent", .depth = (unsigned)d.depth + 1, .event_depth = (unsigned)d.event_depth, .lane = h->lane,
+			.channel = "agent", .parent_context = turn_parent_context(c, &asker, d.session_id, NULL, &other), .depth = (unsigned)d.depth + 1, .event_depth = (unsigned)d.event_depth, .lane = h->lane,
 			.claim = claim_work, .claim_arg = h->id, .cancel = &h->cancel,
 		};
 

@@ -82,6 +82,7 @@ libdaemon_a_SOURCES = \
 	daemon/turn_history.c \
 	daemon/turn_loop.c \
 	daemon/turn_model.c \
+	daemon/turn_prune.c \
 	daemon/turn_recall.c \
 	daemon/turn_routing.c \
 	daemon/turn_run.c \

@@ -128,7 +128,7 @@ begin(struct turn *t)
 		e = session_set_peer(t->c, t->session_id, t->ask->sender_id);
 	if (e == ERR_OK && t->keep)
 		e = message_append(t->c, t->session_id, "user", content, n, t->id);
-	if (e == ERR_OK && t->ask->depth == 0)
+	if (e == ERR_OK && (t->ask->depth == 0 || t->ask->parent_context != NULL))
 		e = turn_context(t);
 	if (e == ERR_OK && !history_add(t->c, &t->history, message_of(t->c, BY_USER, content, n)))
 		e = fail(t->c, ERR_NOMEM, "out of memory");
@@ -288,6 +288,8 @@ finish_or_give_up(struct turn *t, enum err e)
 		e = turn_finish(t);
 	else
 		e = turn_give_up(t, e);
+	if (e == ERR_OK && t->out->silent && t->keep && strcmp(t->ask->origin, "autonomous") == 0)
+		turn_prune(t);
 	count_end(t, e);
 	turn_emit(t, TURN_PHASE, e == ERR_OK ? "done" : "error", NULL, NULL, 0, false);
 	if (t->keep)

@@ -63,6 +63,7 @@ struct turn_ask {
 	struct json_object *outer_tools;        /* tools that the request brought: {name, description, input_schema} */
 	struct json_object *outer_results;      /* object call id → text: takes a waiting turn up again */
 	const char *resume_turn;        /* with outer_results: the waiting turn's id */
+	const char *parent_context;     /* what the agent that made this one works on: shown before the question, not kept. NULL: nothing */
 	unsigned depth;                 /* of nested agent calls */
 	unsigned event_depth;           /* events in a row that led to it */
 	int64_t deadline_us;            /* of the monotonic clock: ends with TIMEOUT then; 0: none */

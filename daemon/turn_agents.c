@@ -12,12 +12,14 @@
 #include "daemon/delegate.h"
 #include "daemon/spawn.h"
 #include "daemon/turn_state.h"
+#include "db/db.h"
 #include "lib/base/util.h"
 #include "lib/svc/agent_family.h"
 #include "lib/svc/config.h"
+#include "lib/svc/conversation.h"
 #include "lib/svc/delegation.h"
 
-enum { DEPTH_DEFAULT = 5, SUBAGENT_DEPTH = 10 };
+enum { DEPTH_DEFAULT = 5, SUBAGENT_DEPTH = 10, ABOUT_MAX = 200, QUESTION_MAX = 1000 };
 
 #define KEY_NAMESPACE "5f0c7a52-3b7e-4f83-8c0e-6f7b2f3c9a17"
 
@@ -65,6 +67,38 @@ side_session(struct ctx *c, const struct turn *t, const struct agent *other, con
 	return id;
 }
 
+/* What people or a clock said last in a session; "" when there is nothing. */
+static const char *
+last_question(struct ctx *c, const char *session_id)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT content FROM message WHERE session_id = ? AND role = 'user' ORDER BY seq DESC LIMIT 40"));
+
+	bind_text(st, session_id);
+	while (db_step(st)) {
+		size_t n;
+		const char *json = col_textn(c, st, "content", &n), *text;
+		bool results;
+
+		text = json != NULL ? content_said(c, json, n, &results) : NULL;
+		if (text != NULL && !results && text[0] != '\0')
+			return text;
+	}
+	return "";
+}
+
+const char *
+turn_parent_context(struct ctx *c, const struct agent *asker, const char *session_id, const char *question, const struct agent *other)
+{
+	const char *about = asker->description != NULL ? asker->description : "";
+
+	if (other->parent_id == NULL || strcmp(other->parent_id, asker->id) != 0 || !js_bool(other->manifest, "inherit_parent_context", true))
+		return NULL;
+	if (question == NULL)
+		question = last_question(c, session_id);
+	return ctx_printf(c, "[You work for the agent %s, which made you%s%.*s. It was asked: %.*s]", asker->name, about[0] != '\0' ? ": " : "",
+	    (int)utf8_cut(about, strlen(about), ABOUT_MAX), about, (int)utf8_cut(question, strlen(question), QUESTION_MAX), question);
+}
+
 static enum err
 hand_over(struct tool_env *env, const struct agent *other, const struct agent_question *q, struct buf *out)
 {
@@ -105,6 +139,7 @@ wait_for(struct tool_env *env, const struct agent *other, const struct agent_que
 
 	struct turn_ask ask = {
 		.agent_id = other->id, .text = q->message, .session_id = side_session(c, t, other, q->key), .origin = "agent", .channel = "agent",
+		.parent_context = turn_parent_context(c, &t->agent, t->session_id, t->ask->text, other),
 		.depth = env->depth + 1, .event_depth = t->ask->event_depth, .chain = chain, .lane = its, .cancel = t->ask->cancel,
 		.deadline_us = env->deadline_us,
 	};

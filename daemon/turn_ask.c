@@ -45,6 +45,8 @@ turn_ask_json(struct turn *t)
 	jw_i64(w, "event_depth", a->event_depth);
 	jw_i64(w, "lane", a->lane);
 	jw_str(w, "channel", a->channel);
+	if (a->parent_context != NULL && t->record)
+		jw_str(w, "parent_context", a->parent_context);
 	if (a->sender_id != NULL) {
 		jw_str(w, "sender_id", a->sender_id);
 		jw_str(w, "sender_name", a->sender_name);

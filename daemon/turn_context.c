@@ -78,9 +78,12 @@ turn_context(struct turn *t)
 	SCOPED_BUF json = BUF_INIT(8 * TEXT_MAX);
 	const char *text;
 
-	if (t->stored == 0)
+	if (t->ask->parent_context != NULL)
+		buf_printf(&b, "\n\n%s", t->ask->parent_context);
+	if (t->stored == 0 && t->ask->depth == 0)
 		prompt_injections(t->c, &t->agent, "after_reset", &b);
-	prompt_injections(t->c, &t->agent, "before_user", &b);
+	if (t->ask->depth == 0)
+		prompt_injections(t->c, &t->agent, "before_user", &b);
 	if (b.len == 0 && !b.failed)
 		return ERR_OK;
 	json_quote(&json, b.p + 2, b.len - 2);

@@ -30,11 +30,13 @@ turn_history(struct turn *t)
 
 	limit = limit < HISTORY_MIN ? HISTORY_MIN : limit > HISTORY_MAX ? HISTORY_MAX : limit;
 	e = messages_load(t->c, t->session_id, limit, &t->history);
+	t->stored = t->history.n;
+	if (e == ERR_OK)
+		e = messages_load_pinned(t->c, t->session_id, &t->history);
 	if (e == ERR_OK)
 		e = session_summary(t->c, t->session_id, &summary);
 	if (e != ERR_OK)
 		return e;
-	t->stored = t->history.n;
 	h = history_for_model(t->c, &t->history, (unsigned)limit);
 	if (h != NULL)
 		h = history_with_summary(t->c, h, summary);

@@ -92,9 +92,19 @@ struct batch {
 	struct turn *t;
 	const char *said, *answered;
 	size_t said_n, answered_n;
-	bool goes_on;
+	bool goes_on, pin;
 	enum err held;                  /* what the budget says to its next call */
 };
+
+/* What another agent answered is worth more than other results: it stays in sight. */
+static bool
+has_answer_of_agent(const struct turn *t)
+{
+	for (size_t i = 0; i < t->n_calls; i++)
+		if (!t->calls[i].is_error && strcmp(t->calls[i].name, "agent_send") == 0 && !js_bool(t->calls[i].input, "async", true))
+			return true;
+	return false;
+}
 
 static enum err
 store_batch(const struct batch *b, const char *texts[static INJECTIONS_MAX], size_t *n)
@@ -108,6 +118,8 @@ store_batch(const struct batch *b, const char *texts[static INJECTIONS_MAX], siz
 		e = message_append(t->c, t->session_id, "assistant", b->said, b->said_n, t->id);
 	if (e == ERR_OK && t->keep && b->answered_n > 0)
 		e = message_append(t->c, t->session_id, "user", b->answered, b->answered_n, t->id);
+	if (e == ERR_OK && t->keep && b->pin)
+		e = message_pin(t->c, t->session_id);
 	return e == ERR_OK ? take_injected(t, texts, n) : e;
 }
 
@@ -124,6 +136,8 @@ write_batch(void *arg)
 		e = remember(t, message_of(t->c, BY_ASSISTANT, b->said, b->said_n));
 	if (e == ERR_OK && b->answered_n > 0)
 		e = remember(t, message_of(t->c, BY_USER, b->answered, b->answered_n));
+	if (e == ERR_OK && b->answered_n > 0)
+		t->history.v[t->history.n - 1].pinned = b->pin;
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
 		e = remember(t, message_of(t->c, BY_USER, texts[i], strlen(texts[i])));
 	if (e == ERR_OK)
@@ -140,7 +154,7 @@ write_batch(void *arg)
 static enum err
 commit_batch(struct turn *t, bool goes_on)
 {
-	struct batch b = { .t = t, .goes_on = goes_on, .answered = "" };
+	struct batch b = { .t = t, .goes_on = goes_on, .pin = has_answer_of_agent(t), .answered = "" };
 	enum err e;
 
 	b.said = content_json(t->c, t->content, &b.said_n);

@@ -146,6 +146,10 @@ bool turn_may_recall(struct turn *);
 /* Once it is accepted: those that fit the question are shown to the model. */
 void turn_recall(struct turn *);
 
+/* --- turn_prune.c --- */
+/* After a wake-up of the clock that was answered with nothing: the oldest of such exchanges go. A failure of that is none of the turn. */
+void turn_prune(struct turn *);
+
 /* --- turn_fold.c --- */
 /* Old results of tools become a line each, in the store. A failure of that is none of the turn. */
 enum err turn_fold(struct turn *) MUST_CHECK;

@@ -30,6 +30,7 @@ EMBED(migration_0014, "db/migrations/0014_audit_rows.sql");
 EMBED(migration_0015, "db/migrations/0015_task_board.sql");
 EMBED(migration_0016, "db/migrations/0016_memory.sql");
 EMBED(migration_0017, "db/migrations/0017_titles.sql");
+EMBED(migration_0018, "db/migrations/0018_pins.sql");
 
 static const struct {
 	const char *name;
@@ -52,6 +53,7 @@ static const struct {
 	{ "0015_task_board", migration_0015 },
 	{ "0016_memory", migration_0016 },
 	{ "0017_titles", migration_0017 },
+	{ "0018_pins", migration_0018 },
 };
 
 int

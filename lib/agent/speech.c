@@ -251,3 +251,15 @@ speech_is_progress(const char *text)
 			return true;
 	return false;
 }
+
+bool
+speech_is_pulse(struct ctx *c, const char *question, const char *answer)
+{
+	const char *text;
+	struct speech said;
+
+	if (strncmp(question, "[autonomous] ", 13) != 0)
+		return false;
+	said = speech_whole(c, answer, &text);
+	return text != NULL && (said.silent || strcmp(answer, "[no reply needed]") == 0);
+}

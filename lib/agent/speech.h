@@ -29,6 +29,8 @@ void speech_done(struct speech *);
 
 /* The whole of a text at once. *ret: what is said of it, in c's arena, NULL: no memory. */
 struct speech speech_whole(struct ctx *, const char *text, const char **ret);
+/* Is that a wake-up of the clock with its answer of nothing? question, answer: texts as the session keeps them. */
+bool speech_is_pulse(struct ctx *, const char *question, const char *answer);
 /* Is it but a remark that something is being done ("Let me look ..."), and no answer? */
 bool speech_is_progress(const char *text);
 #endif

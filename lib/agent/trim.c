@@ -10,8 +10,9 @@
 #include "lib/agent/message.h"
 #include "lib/agent/prompt.h"
 #include "lib/agent/repair.h"
+#include "lib/svc/history.h"
 
-enum { HISTORY_DEFAULT = 60, HISTORY_MIN = 4, HISTORY_MAX = 500, KEEP_MIN = 2, PINNED_MAX = 10, MIDDLE_MIN = 4 };
+enum { HISTORY_DEFAULT = 60, HISTORY_MIN = 4, HISTORY_MAX = 500, KEEP_MIN = 2, MIDDLE_MIN = 4 };
 
 /* Without system messages; the same history if there are none. NULL: out of memory. */
 static const struct history *
@@ -87,6 +88,33 @@ keep_pinned(struct ctx *c, struct history *to, const struct message *m)
 	return !standing_alone(c, m, &alone) || history_add(c, to, alone);
 }
 
+/* Results that were pinned and whose call has gone, in the store, stand alone from the beginning. NULL: out of memory. */
+static const struct history *
+free_pins(struct ctx *c, const struct history *h)
+{
+	struct history *ret = NULL;
+
+	for (size_t i = 0; i < h->n; i++) {
+		const struct message *m = &h->v[i];
+		struct message alone;
+
+		if (!m->pinned || m->role != BY_USER || message_is_question(m) || (i > 0 && message_has_tool_use(&h->v[i - 1])) ||
+		    !standing_alone(c, m, &alone))
+			continue;
+		if (ret == NULL && (ret = ctx_alloc(c, sizeof(*ret))) == NULL)
+			return NULL;
+		for (size_t k = ret->n; k < i; k++)
+			if (!history_add(c, ret, h->v[k]))
+				return NULL;
+		if (!history_add(c, ret, alone))
+			return NULL;
+	}
+	for (size_t k = ret != NULL ? ret->n : 0; ret != NULL && k < h->n; k++)
+		if (!history_add(c, ret, h->v[k]))
+			return NULL;
+	return ret != NULL ? ret : h;
+}
+
 static const struct history *
 cut_at(struct ctx *c, const struct history *h, size_t from)
 {
@@ -150,6 +178,7 @@ history_for_model(struct ctx *c, const struct history *h, unsigned max)
 	size_t cut;
 
 	h = without_system(c, h);
+	h = h != NULL ? free_pins(c, h) : NULL;
 	h = h != NULL ? session_repair(c, h, NULL) : NULL;      /* a cut falls at messages that stay */
 	if (h == NULL)
 		return NULL;

@@ -211,6 +211,22 @@ message_append(struct ctx *c, const char *session_id, const char *role, const ch
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
+enum err
+message_pin(struct ctx *c, const char *session_id)
+{
+	SCOPED_STMT pin = db_prepare(c->db, SQL("UPDATE message SET pinned = 1 WHERE session_id = ?1"
+	    " AND seq = (SELECT message_count FROM session WHERE id = ?1)"));
+	SCOPED_STMT old = db_prepare(c->db, SQL("UPDATE message SET pinned = 0 WHERE session_id = ?1 AND seq IN (SELECT seq FROM message"
+	    " WHERE session_id = ?1 AND pinned = 1 AND content LIKE '%\"tool_name\":\"agent_send\"%' ORDER BY seq DESC LIMIT -1 OFFSET ?2)"));
+
+	bind_text(pin, session_id);
+	if (db_exec(pin) != ERR_OK)
+		return fail_db(c, pin);
+	bind_text(old, session_id);
+	bind_i64(old, PINNED_MAX);
+	return db_exec(old) == ERR_OK ? ERR_OK : fail_db(c, old);
+}
+
 /* --- reading ---------------------------------------------------------------- */
 
 static enum said_by
@@ -233,15 +249,9 @@ message_of_turn(struct ctx *c, const char *session_id, const char *turn_id, cons
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
-enum err
-messages_load(struct ctx *c, const char *session_id, int64_t limit, struct history *ret)
+static enum err
+read_all(struct ctx *c, struct stmt *st, struct history *ret)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT seq, role, content, pinned FROM message WHERE session_id = ?1"
-	    " AND seq > (SELECT message_count FROM session WHERE id = ?1) - ?2 ORDER BY seq"));
-
-	*ret = (struct history){ 0 };
-	bind_text(st, session_id);
-	bind_i64(st, limit);
 	while (db_step(st)) {
 		size_t rn, n;
 		const char *role = col_peek(st, "role", &rn), *json = col_textn(c, st, "content", &n);
@@ -256,4 +266,39 @@ messages_load(struct ctx *c, const char *session_id, int64_t limit, struct histo
 			return fail(c, ERR_NOMEM, "out of memory");
 	}
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+messages_load(struct ctx *c, const char *session_id, int64_t limit, struct history *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT seq, role, content, pinned FROM message WHERE session_id = ?1"
+	    " AND seq > (SELECT message_count FROM session WHERE id = ?1) - ?2 ORDER BY seq"));
+
+	*ret = (struct history){ 0 };
+	bind_text(st, session_id);
+	bind_i64(st, limit);
+	return read_all(c, st, ret);
+}
+
+enum err
+messages_load_pinned(struct ctx *c, const char *session_id, struct history *h)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT * FROM (SELECT seq, role, content, pinned FROM message WHERE session_id = ?1"
+	    " AND pinned = 1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3) ORDER BY seq"));
+	struct history all = { 0 };
+	enum err e;
+
+	if (h->n == 0 || h->v[0].seq <= 1)
+		return ERR_OK;
+	bind_text(st, session_id);
+	bind_i64(st, h->v[0].seq);
+	bind_i64(st, PINNED_MAX);
+	e = read_all(c, st, &all);
+	if (e != ERR_OK || all.n == 0)
+		return e;
+	for (size_t i = 0; i < h->n; i++)
+		if (!history_add(c, &all, h->v[i]))
+			return fail(c, ERR_NOMEM, "out of memory");
+	*h = all;
+	return ERR_OK;
 }

@@ -41,6 +41,14 @@ enum err message_append(struct ctx *, const char *session_id, const char *role, 
     const char *turn_id) MUST_CHECK;
 /* What the assistant said last in that turn, as stored; NULL: the session holds nothing of it. */
 enum err message_of_turn(struct ctx *, const char *session_id, const char *turn_id, const char **ret) MUST_CHECK;
+/*
+ * The newest message of a session stays when others are left out or told in short. Of those that are pinned for what another agent
+ * said, the newest PINNED_MAX do. Inside the caller's transaction.
+ */
+enum { PINNED_MAX = 10 };
+enum err message_pin(struct ctx *, const char *session_id) MUST_CHECK;
 /* The newest `limit` messages, oldest first; all in c's arena. */
 enum err messages_load(struct ctx *, const char *session_id, int64_t limit, struct history *ret) MUST_CHECK;
+/* In front of what was loaded so: the newest PINNED_MAX pinned ones that are older. Nothing is read when all were loaded. */
+enum err messages_load_pinned(struct ctx *, const char *session_id, struct history *) MUST_CHECK;
 #endif

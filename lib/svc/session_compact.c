@@ -124,6 +124,46 @@ session_shorten(struct ctx *c, const char *id, size_t before, size_t cut, const 
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }
 
+static enum err
+drop_one(struct ctx *c, const char *id, int64_t seq)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM message WHERE session_id = ? AND seq = ?"));
+
+	bind_text(st, id);
+	bind_i64(st, seq);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+/* It counts what it has, and what of it is searchable and remembered. */
+static enum err
+one_less(struct ctx *c, const char *id, int64_t seq)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET message_count = message_count - 1, searched = searched - (searched >= ?1),"
+	    " remembered = remembered - (remembered >= ?1),"
+	    " bytes = bytes - (SELECT length(content) FROM message WHERE session_id = ?2 AND seq = ?1) WHERE id = ?2"));
+
+	bind_i64(st, seq);
+	bind_text(st, id);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+session_drop(struct ctx *c, const char *id, size_t before, const int64_t *seqs, size_t n)
+{
+	SCOPED_TX tx = { 0 };
+	int64_t kept;
+	enum err e = tx_begin(c, &tx);
+
+	if (e == ERR_OK)
+		e = as_it_was(c, id, before);
+	for (size_t i = n; e == ERR_OK && i > 0; i--)           /* the last first: the numbers of the others still hold */
+		if ((e = one_less(c, id, seqs[i - 1])) == ERR_OK)
+			e = drop_one(c, id, seqs[i - 1]);
+	if (e == ERR_OK)
+		e = number_anew(c, id, &kept);
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
 enum err
 session_summary(struct ctx *c, const char *id, const char **ret)
 {

@@ -16,6 +16,8 @@ size_t compact_cut(const struct history *, size_t keep);
  */
 enum err session_shorten(struct ctx *, const char *session_id, size_t before, size_t cut, const char *summary,
     int64_t *ret_kept) MUST_CHECK;
+/* Messages of those numbers (rising) of `before` go, the others are numbered anew. CONFLICT as above. */
+enum err session_drop(struct ctx *, const char *session_id, size_t before, const int64_t *seqs, size_t n) MUST_CHECK;
 /* NULL: it has none. */
 enum err session_summary(struct ctx *, const char *session_id, const char **ret) MUST_CHECK;
 /* Message seq says something else from now on; inside the caller's transaction. */

@@ -213,6 +213,10 @@ history(void)
 	o = parse("[" U("1") "," AB(USE("c")) "," UB(RES("c", "r")) "," AB(USE("d")) "," UB(RES("d", "r")) "," AB(USE("e")) ","
 	    UB(RES("e", "r")) "]");
 	is_int((int64_t)history_for_model(&ctx, o, 4)->n, 7, "a single long turn is never cut in its middle");
+	o = parse("[{\"role\":\"user\",\"pinned\":true,\"content\":[" RES("gone", "forty-two") "]}," U("q") "," A("a") "]");
+	is_str(picture(history_for_model(&ctx, o, 60)), "u:[earlier result of a tool]\nforty-two\n\n\nq a:a", "a pinned result whose call has gone stands alone");
+	o = parse("[" U("1") "," AB(USE("c")) ",{\"role\":\"user\",\"pinned\":true,\"content\":[" RES("c", "r") "]}," A("a") "]");
+	ok(history_for_model(&ctx, o, 60) == o, "one with its call stays as it is");
 }
 
 /* Histories put together by chance: whatever comes out is sound. */

@@ -143,6 +143,16 @@ recovering(void)
 	}
 }
 
+static void
+pulses(void)
+{
+	ok(speech_is_pulse(&ctx, "[autonomous] It is 12:00.", "NO_REPLY"), "a wake-up that led to nothing");
+	ok(speech_is_pulse(&ctx, "[autonomous] It is 12:00.", "[no reply needed]"), "in other words");
+	ok(!speech_is_pulse(&ctx, "[autonomous] It is 12:00.", "All is well."), "one that was answered is none");
+	ok(!speech_is_pulse(&ctx, "Are you there?", "NO_REPLY"), "nor what people say");
+	ok(!speech_is_pulse(&ctx, "", ""), "nor nothing at all");
+}
+
 int
 main(void)
 {
@@ -151,6 +161,7 @@ main(void)
 	silence();
 	scaffolding();
 	recovering();
+	pulses();
 	arena_free(ctx.arena);
 	return done();
 }
