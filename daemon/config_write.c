@@ -14,6 +14,7 @@
 
 #include "daemon/dbpool.h"
 #include "db/db.h"
+#include "lib/base/arena.h"
 #include "lib/base/json.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
@@ -98,8 +99,12 @@ note_keys(struct ctx *c, const struct config_change *ch, size_t n)
 {
 	SCOPED_BUF keys = BUF_INIT(4096);
 
-	for (size_t i = 0; i < n; i++)
-		buf_printf(&keys, "%s%s%s%s", i > 0 ? " " : "", ch[i].user != NULL ? ch[i].user : "", ch[i].user != NULL ? ": " : "", ch[i].key);
+	for (size_t i = 0; i < n; i++) {
+		buf_str(&keys, i > 0 ? " " : "");
+		if (ch[i].user != NULL)
+			buf_printf(&keys, "%s: ", ch[i].user);
+		buf_str(&keys, ch[i].key != NULL ? ch[i].key : ch[i].members != NULL ? "added" : "removed");
+	}
 	config_note(c, NULL, keys.failed ? "config.toml" : keys.p);
 }
 
@@ -141,4 +146,25 @@ config_write(struct ctx *c, const struct config_change *ch, size_t n, struct con
 	if (e == ERR_OK)
 		*ret = conf_hold();
 	return e;
+}
+
+static void
+drop(void *k)
+{
+	conf_drop(k);
+}
+
+enum err
+config_take(struct ctx *c, const struct config_change *ch, size_t n)
+{
+	struct conf *k = NULL;
+	enum err e;
+
+	job_db_release(c);              /* not held while the supervisor reads */
+	e = config_write(c, ch, n, &k);
+	job_db_acquire(c);
+	if (e != ERR_OK)
+		return e;
+	c->cfg = conf_of(k);
+	return arena_defer(c->arena, drop, k) == 0 ? ERR_OK : fail(c, ERR_NOMEM, "out of memory");
 }

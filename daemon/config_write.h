@@ -13,6 +13,8 @@
  * CONFLICT: it is no good already; UNAVAILABLE: written, and not yet taken.
  */
 enum err config_write(struct ctx *, const struct config_change *, size_t n, struct conf **ret) MUST_CHECK;
+/* The same; c->cfg is the new configuration afterwards, for the rest of the job. */
+enum err config_take(struct ctx *, const struct config_change *, size_t n) MUST_CHECK;
 /* A ConfigChange in the audit log, in a transaction of its own; agent_id NULL: of the system. c->db is there afterwards. */
 void config_note(struct ctx *, const char *agent_id, const char *detail);
 #endif

@@ -38,6 +38,7 @@ struct live {
 	char *slot_peer;
 	/* the list of woken ones */
 	struct live *next;
+	struct standing *stands;        /* who it is for, once it is a stream or a socket */
 	/* set before the job runs */
 	const struct request *rq;       /* of the job; until it ends */
 };

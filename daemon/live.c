@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "daemon/conn.h"
+#include "daemon/standing.h"
 #include "lib/base/shm.h"
 #include "lib/svc/config.h"
 
@@ -40,6 +41,7 @@ live_drop(struct live *l)
 		return;
 	queue_done(&l->q);
 	feed_free(l->feed);
+	standing_end(l->stands);
 	pthread_mutex_destroy(&l->mu);
 	free(l->slot_peer);
 	free(l);
@@ -89,6 +91,8 @@ live_begin(struct live *l, struct ctx *c, const char *media)
 	buf_str(&b, "X-Accel-Buffering: no\r\n\r\n");
 	if (b.failed)
 		return fail(c, ERR_NOMEM, "out of memory");
+	if (l->stands == NULL)
+		l->stands = standing_begin(l, c);
 	pthread_mutex_lock(&l->mu);
 	l->begun = l->last = true;
 	l->sse = strncmp(media, "text/event-stream", 17) == 0;

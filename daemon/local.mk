@@ -45,6 +45,9 @@ libdaemon_a_SOURCES = \
 	daemon/live/templates.c \
 	daemon/live/uploads.c \
 	daemon/live/usage.c \
+	daemon/live/users.c \
+	daemon/live/users_import.c \
+	daemon/live/users_policy.c \
 	daemon/live/vault.c \
 	daemon/loop.c \
 	daemon/loop_http.c \
@@ -65,6 +68,7 @@ libdaemon_a_SOURCES = \
 	daemon/running.c \
 	daemon/schedule.c \
 	daemon/spawn.c \
+	daemon/standing.c \
 	daemon/summary.c \
 	daemon/threads.c \
 	daemon/title.c \

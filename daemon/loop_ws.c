@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "daemon/conn.h"
+#include "daemon/standing.h"
 #include "db/db.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
@@ -179,6 +180,7 @@ admit(struct conn *k, struct job *j, struct ctx *c, const char *protocol)
 	if (e != ERR_OK)
 		return e;
 	j->live->session = s;
+	j->live->stands = standing_begin(j->live, c);
 	e = choose_protocol(k, j->rq.h.ws_protocol);
 	return e == ERR_OK ? ERR_OK : fail(c, ERR_BAD_REQUEST, "No usable entry in Sec-WebSocket-Protocol");
 }

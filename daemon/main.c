@@ -33,6 +33,7 @@
 #include "daemon/remember.h"
 #include "daemon/restore.h"
 #include "daemon/schedule.h"
+#include "daemon/standing.h"
 #include "daemon/threads.h"
 #include "daemon/turn.h"
 #include "db/db.h"
@@ -287,6 +288,7 @@ reload(void)
 		log_line(LOG_WARN, "what=reload why=\"the snapshot is no good: the last one stays\"");
 		return;
 	}
+	standing_look();
 	(void)tell(true);               /* it has said what is wrong; what was known stays */
 	log_line(LOG_INFO, "what=reload generation=%u", atomic_load(&shm->generation));
 }

@@ -9,8 +9,10 @@
 #include "daemon/keys.h"
 #include "daemon/rest.h"
 #include "daemon/turn.h"
+#include "lib/svc/caller.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
+#include "lib/svc/vault.h"
 
 enum { RETRIES = 3, RETRIES_MAX = 20, TIMEOUT_MAX_S = 86400, CACHE_HOUR_FROM_S = 1800 };
 
@@ -150,8 +152,23 @@ talks(struct ctx *c, const struct model_route *r)
 	return strcmp(js_str_or(settings_of_model(c, r->provider, r->model), "model_type", "chat"), "chat") == 0;
 }
 
+/* What a user has for that provider alone (daemon/live/users_policy.c); NULL: nothing. */
+static const char *
+key_of_user(struct ctx *c, const char *user_id, const char *provider)
+{
+	struct fault before = c->fault;
+	char *key = NULL;
+
+	if (user_id == NULL || user_id[0] == '\0' || strcmp(user_id, CALLER_ROOT_ID) == 0 || catalog_state(provider)->suppressed)
+		return NULL;
+	if (vault_get(c, ctx_printf(c, "user.%s.%s", user_id, provider), &key) == ERR_OK)
+		return key;
+	c->fault = before;              /* a vault that cannot be opened is told of with the key that all share */
+	return NULL;
+}
+
 enum err
-model_route(struct ctx *c, const char *provider, const char *model, struct json_object *mm, struct model_route *ret)
+model_route_for(struct ctx *c, const char *user_id, const char *provider, const char *model, struct json_object *mm, struct model_route *ret)
 {
 	const struct provider *p = catalog_provider_alias(provider);
 	bool is_default = strcmp(provider, c->cfg->provider) == 0;
@@ -165,8 +182,10 @@ model_route(struct ctx *c, const char *provider, const char *model, struct json_
 	ret->format = p != NULL && p->api_format != NULL ? p->api_format : "openai";
 	ret->base_url = base_of(c, p, provider, is_default, mm);
 	ret->settings = strncmp(ret->format, "cli_", 4) == 0 ? c->cfg->raw : js_obj(c->cfg->raw, ret->format);
-	ret->pooled = !catalog_state(provider)->suppressed && pool_has(c, provider);
-	ret->api_key = ret->pooled ? pool_pick(c, provider) : own_key(c, ret->format, ret->settings);
+	ret->api_key = key_of_user(c, user_id, provider);
+	ret->pooled = ret->api_key == NULL && !catalog_state(provider)->suppressed && pool_has(c, provider);
+	if (ret->api_key == NULL)
+		ret->api_key = ret->pooled ? pool_pick(c, provider) : own_key(c, ret->format, ret->settings);
 	if (ret->api_key == NULL) {
 		ret->pooled = false;
 		ret->api_key = key_of(c, provider, is_default, mm);
@@ -190,4 +209,10 @@ model_route(struct ctx *c, const char *provider, const char *model, struct json_
 		return fail_code(c, ERR_PRECONDITION, "provider_not_configured", "No address is known for provider %s",
 		    provider);
 	return ERR_OK;
+}
+
+enum err
+model_route(struct ctx *c, const char *provider, const char *model, struct json_object *mm, struct model_route *ret)
+{
+	return model_route_for(c, c->who != NULL ? c->who->user_id : NULL, provider, model, mm, ret);
 }

@@ -33,7 +33,7 @@ add_route(struct turn *t, const char *provider, const char *model, struct json_o
 	if (usual != NULL)
 		model = usual;
 	agent_resolve(t->c->cfg, &provider, &model);
-	e = model_route(t->c, provider, model, from, &t->routes[t->n_routes]);
+	e = model_route_for(t->c, t->payer_id, provider, model, from, &t->routes[t->n_routes]);
 	t->n_routes += e == ERR_OK;
 	return e;
 }

@@ -9,14 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/conf.h"
 #include "daemon/dbpool.h"
 #include "daemon/pace.h"
 #include "daemon/threads.h"
 #include "daemon/turn_agents.h"
 #include "daemon/turn_state.h"
+#include "lib/agent/policy.h"
 #include "lib/agent/tool.h"
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
+#include "lib/svc/caller.h"
 #include "lib/svc/config.h"
 #include "lib/svc/series.h"
 
@@ -80,14 +83,32 @@ too_fast(struct turn *t, struct call *k)
 	    " tools within the last minute. The next call is possible in %u s.", t->tools_per_minute, wait);
 }
 
+/* By the policy of now, of the user for whom the turn is; the owner's key is nobody's of [[users]]. */
+static const char *
+turn_user_may_not(struct turn *t, const char *tool)
+{
+	struct conf *k = conf_hold();
+	const struct config *before = t->c->cfg;
+	const char *no;
+
+	t->c->cfg = conf_of(k);
+	no = t->payer != NULL && strcmp(t->payer_id, CALLER_ROOT_ID) != 0 ? policy_denies(t->c, t->payer, t->ask->channel, t->agent.id, tool) : NULL;
+	t->c->cfg = before;
+	conf_drop(k);
+	return no;
+}
+
 static const char *
 why_not(struct turn *t, struct call *k, const char **advice, bool *end_turn)
 {
 	enum guard_verdict v;
+	const char *no;
 
 	*advice = NULL;
 	if (tool_find(k->name) == NULL || !turn_has_tool(t, k->name))
 		return k->advice = ADVICE_REFUSED, ctx_printf(t->c, "There is no tool named '%s' for this agent.", k->name);
+	if ((no = turn_user_may_not(t, k->name)) != NULL)
+		return k->advice = ADVICE_REFUSED, no;
 	if (js_bool(k->input, "__args_truncated", false))
 		return k->advice = ADVICE_MEND, "The arguments were cut off. Try again with a smaller call.";
 	v = loop_guard_check(t->guard, k->name, k->input, advice);

@@ -73,6 +73,11 @@ HANDLER(memory_kv_show);
 HANDLER(memory_kv_store);
 HANDLER(memory_kv_remove);
 
+HANDLER(users_list);
+HANDLER(users_show);
+HANDLER(users_policy);
+HANDLER(users_groups);
+
 HANDLER(models_list);
 HANDLER(models_aliases);
 HANDLER(models_show);

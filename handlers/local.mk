@@ -14,7 +14,8 @@ libhandlers_a_SOURCES = \
 	handlers/system.c \
 	handlers/tools.c \
 	handlers/uploads.c \
-	handlers/usage.c
+	handlers/usage.c \
+	handlers/users.c
 
 # embedded
 handlers/openapi_text.$(OBJEXT): openapi.json

@@ -11,11 +11,11 @@
 
 /* The agent's id from the path, when the caller may see that memory. */
 static enum err
-memory_of(struct ctx *c, const struct request *rq, char id[static 37])
+memory_of(struct ctx *c, const struct request *rq, enum memory_right right, char id[static 37])
 {
 	enum err e = request_agent_id(c, rq, id);
 
-	return e != ERR_OK ? e : kv_may(c, id);
+	return e != ERR_OK ? e : kv_may(c, id, right);
 }
 
 struct reply
@@ -26,7 +26,7 @@ memory_kv_list(struct ctx *c, const struct request *rq)
 
 	if (w == NULL)
 		return reply_json(c, 200, w);
-	if (memory_of(c, rq, id) != ERR_OK)
+	if (memory_of(c, rq, MEMORY_READ, id) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
 	jw_array(w, "kv_pairs");
@@ -48,7 +48,7 @@ memory_kv_show(struct ctx *c, const struct request *rq)
 
 	if (w == NULL)
 		return reply_json(c, 200, w);
-	if (memory_of(c, rq, id) != ERR_OK ||
+	if (memory_of(c, rq, MEMORY_READ, id) != ERR_OK ||
 	    kv_get(c, id, key->value, key->n, &json, &n) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -76,7 +76,7 @@ memory_kv_store(struct ctx *c, const struct request *rq)
 	jw_end(w);
 	if (w->b->failed)
 		return reply_json(c, 200, w);
-	if (memory_of(c, rq, id) != ERR_OK ||
+	if (memory_of(c, rq, MEMORY_WRITE, id) != ERR_OK ||
 	    kv_put(c, id, key->value, key->n, value, n) != ERR_OK ||
 	    event_publish(c, EVENT_MEMORY, id, key->value, key->n, 0) != ERR_OK)
 		return reply_fail(c);
@@ -89,7 +89,7 @@ memory_kv_remove(struct ctx *c, const struct request *rq)
 	const struct path_arg *key = path_arg_n(rq, "key");
 	char id[37];
 
-	if (memory_of(c, rq, id) != ERR_OK || kv_delete(c, id, key->value, key->n) != ERR_OK)
+	if (memory_of(c, rq, MEMORY_REMOVE, id) != ERR_OK || kv_delete(c, id, key->value, key->n) != ERR_OK)
 		return reply_fail(c);
 	return reply_empty(c);
 }

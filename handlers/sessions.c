@@ -211,7 +211,7 @@ agents_memory_export(struct ctx *c, const struct request *rq)
 
 	if (w == NULL)
 		return reply_json(c, 200, w);
-	if (request_agent(c, rq, &a) != ERR_OK)
+	if (request_agent(c, rq, &a) != ERR_OK || kv_may(c, a.id, MEMORY_EXPORT) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
 	jw_str(w, "agent_id", a.id);
@@ -248,6 +248,7 @@ agents_memory_import(struct ctx *c, const struct request *rq)
 	if (w == NULL)
 		return reply_json(c, 200, w);
 	if (request_agent(c, rq, &a) != ERR_OK || import_checked(c, rq->json) != ERR_OK ||
+	    kv_may(c, a.id, js_bool(rq->json, "clear_existing", false) ? MEMORY_REMOVE : MEMORY_WRITE) != ERR_OK ||
 	    kv_import(c, a.id, js_obj(rq->json, "kv"), js_bool(rq->json, "clear_existing", false), &n, failed) != ERR_OK)
 		return reply_fail(c);
 	partial = json_object_array_length(failed) > 0;

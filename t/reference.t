@@ -49,6 +49,7 @@ for my $row (sort { ($a =~ /shutdown/) <=> ($b =~ /shutdown/) || $a cmp $b } key
     if ($row =~ m{kv/\{key\}}) { $api->put("/api/memory/agents/$agent/kv/colour", { value => 'red' }, 200) }
     if ($row =~ m{/poll/}) { $more{POLL} = $api->post('/api/providers/github-copilot/oauth/start', undef, 200)->{poll_id} }
     if ($row =~ m{providers/\{name\}/test}) { $api->post('/api/providers/openai/key', { key => 'x' }, 200) }
+    if ($row =~ m{/users/\{}) { $api->raw('POST', '/api/users', { headers => { 'Content-Type' => 'application/json' }, content => '{"name":"ada"}' }) }
     if ($row =~ m{/api/vault}) { $api->put('/api/vault/SEARCH_API_KEY', { value => 'x' }, 200) }
     if ($row =~ m{/api/vault/init}) { unlink $api->home . '/vault.enc' }
     if ($row eq 'DELETE /api/models/aliases/{alias}') { $api->post('/api/models/aliases', { alias => 'best', model_id => 'gpt-5' }, 201) }

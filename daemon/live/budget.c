@@ -58,7 +58,6 @@ budget_set(struct ctx *c, const struct request *rq)
 		{ "budget.default_max_llm_tokens_per_hour", "default_max_llm_tokens_per_hour", NULL },
 	};
 	struct changes ch = { .n = 0 };
-	struct conf *k = NULL;
 	struct jw *w = reply_open(c);
 	enum err e;
 
@@ -67,10 +66,9 @@ budget_set(struct ctx *c, const struct request *rq)
 	for (size_t i = 0; i < ARRAY_LEN(each); i++)
 		if (!add(c, &ch, rq, each[i].key, each[i].member) && each[i].older != NULL)
 			(void)add(c, &ch, rq, each[i].key, each[i].older);
-	e = config_write(c, ch.v, ch.n, &k);
+	e = config_take(c, ch.v, ch.n);
 	if (e == ERR_OK)
-		e = budget_write_status(c, conf_of(k), w);
-	conf_drop(k);
+		e = budget_write_status(c, c->cfg, w);
 	return e == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
 }
 
@@ -173,7 +171,6 @@ budget_provider_set(struct ctx *c, const struct request *rq)
 		"max_tokens_per_hour" };
 	const struct path_arg *name = path_arg_n(rq, "provider_id");
 	struct changes ch = { .n = 0 };
-	struct conf *k = NULL;
 	struct jw *w = reply_open(c);
 	enum err e;
 
@@ -189,10 +186,9 @@ budget_provider_set(struct ctx *c, const struct request *rq)
 			(void)add(c, &ch, rq, key, members[i]);
 	}
 	if (e == ERR_OK)
-		e = config_write(c, ch.v, ch.n, &k);
+		e = config_take(c, ch.v, ch.n);
 	if (e == ERR_OK)
-		write_provider(conf_of(k), name->value, w);
-	conf_drop(k);
+		write_provider(c->cfg, name->value, w);
 	return e == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
 }
 
@@ -211,7 +207,6 @@ budget_user_set(struct ctx *c, const struct request *rq)
 	static const char *const members[] = { "max_hourly_usd", "max_daily_usd", "max_monthly_usd", "alert_threshold" };
 	const struct config_user *u = NULL;
 	struct changes ch = { .n = 0 };
-	struct conf *k = NULL;
 	struct jw *w = reply_open(c);
 	enum err e = user_of(c, rq, &u);
 
@@ -222,10 +217,9 @@ budget_user_set(struct ctx *c, const struct request *rq)
 		ch.v[ch.n - 1].user = u->name;
 	}
 	if (e == ERR_OK)
-		e = config_write(c, ch.v, ch.n, &k);
+		e = config_take(c, ch.v, ch.n);
 	if (e == ERR_OK)
-		budget_write_user_limits(conf_of(k), u->name, w);
-	conf_drop(k);
+		budget_write_user_limits(c->cfg, u->name, w);
 	return e == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
 }
 
@@ -233,14 +227,12 @@ struct reply
 budget_user_drop(struct ctx *c, const struct request *rq)
 {
 	const struct config_user *u = NULL;
-	struct conf *k = NULL;
 	enum err e = user_of(c, rq, &u);
 
 	if (e == ERR_OK) {
 		const struct config_change gone = { .user = u->name, .key = "budget" };
 
-		e = config_write(c, &gone, 1, &k);
+		e = config_take(c, &gone, 1);
 	}
-	conf_drop(k);
 	return e == ERR_OK ? reply_empty(c) : reply_fail(c);
 }

@@ -101,7 +101,7 @@ switch_default(struct ctx *c, const char *id, const char *model)
 		{ .key = "default_model.base_url", .literal = NULL }, { .key = "default_model.api_key_env", .literal = NULL },
 	};
 
-	return provider_settings(c, all, ARRAY_LEN(all));
+	return config_take(c, all, ARRAY_LEN(all));
 }
 
 static struct reply

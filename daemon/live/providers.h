@@ -5,9 +5,6 @@
 
 /* The path's {name}. BAD_REQUEST: letters a-z, digits, - and _, at most 64. */
 enum err provider_named(struct ctx *, const struct request *, const char **ret) MUST_CHECK;
-/* config_write(); c->cfg is the new configuration afterwards. */
-struct config_change;
-enum err provider_settings(struct ctx *, const struct config_change *, size_t n) MUST_CHECK;
 /* Into the open array: names of a list of models. */
 void write_names(struct jw *, struct json_object *live);
 #endif

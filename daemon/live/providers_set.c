@@ -26,27 +26,6 @@ struct reply providers_default(struct ctx *, const struct request *);
 struct reply providers_discovery(struct ctx *, const struct request *);
 struct reply providers_pools(struct ctx *, const struct request *);
 
-static void
-drop(void *k)
-{
-	conf_drop(k);
-}
-
-enum err
-provider_settings(struct ctx *c, const struct config_change *all, size_t n)
-{
-	struct conf *k = NULL;
-	enum err e;
-
-	job_db_release(c);
-	e = config_write(c, all, n, &k);
-	job_db_acquire(c);
-	if (e != ERR_OK)
-		return e;
-	c->cfg = conf_of(k);
-	return arena_defer(c->arena, drop, k) == 0 ? ERR_OK : fail(c, ERR_NOMEM, "out of memory");
-}
-
 static const char *
 quoted(struct ctx *c, const char *s)
 {
@@ -155,7 +134,7 @@ url_write(struct ctx *c, const char *id, const char *url, const char *proxy)
 	if (proxy != NULL)
 		all[n++] = (struct config_change){ .key = ctx_printf(c, "provider_proxy_urls.%s", id),
 		    .literal = proxy[0] != '\0' ? quoted(c, proxy) : NULL };
-	return provider_settings(c, all, n);
+	return config_take(c, all, n);
 }
 
 static struct reply
@@ -281,7 +260,7 @@ providers_default(struct ctx *c, const struct request *rq)
 		all[n++] = (struct config_change){ .key = "default_model.base_url", .literal = NULL };
 		all[n++] = (struct config_change){ .key = "default_model.api_key_env", .literal = NULL };
 	}
-	if (provider_settings(c, all, n) != ERR_OK)
+	if (config_take(c, all, n) != ERR_OK)
 		return reply_fail(c);
 	if ((w = reply_open(c)) != NULL) {
 		jw_object(w, NULL);

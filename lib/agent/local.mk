@@ -14,6 +14,7 @@ libagent_a_SOURCES = \
 	lib/agent/manifest_write.c \
 	lib/agent/message.c \
 	lib/agent/pictures.c \
+	lib/agent/policy.c \
 	lib/agent/program.c \
 	lib/agent/prompt.c \
 	lib/agent/prompt_files.c \

@@ -28,7 +28,7 @@ enum route_flags {
 	RT_SOCKET = 64,         /* WebSocket upgrade */
 	RT_UPLOAD = 256,        /* LIVE: the body is a file; read with live_read(), rq->body_bytes is what was declared */
 	RT_FIELDS_400 = 512,    /* wrong members are 400 instead of 422 */
-	RT_ALSO_SOCKET = 512,   /* the same over a WebSocket, by an upgrade */
+	RT_ALSO_SOCKET = 1024,  /* the same over a WebSocket, by an upgrade */
 	RT_OWN_USER = 128,      /* a user below admin may call it on agents of their own */
 };
 
@@ -108,6 +108,10 @@ enum err request_agent(struct ctx *, const struct request *, struct agent *ret) 
 enum err request_session_id(struct ctx *, const struct request *, const char *arg, char ret[static 37]) MUST_CHECK;
 enum err session_id_of(struct ctx *, const char *text, char ret[static 37]) MUST_CHECK;
 
+/* The entry of [[users]] that the path argument {name} names. NOT_FOUND. */
+struct config_user;
+enum err request_user(struct ctx *, const struct request *, const struct config_user **ret) MUST_CHECK;
+
 /*
  * What goes back. Made only by the functions below, so that no path can
  * forget to answer. body points into the job's memory.
@@ -138,6 +142,7 @@ struct reply reply_json(struct ctx *, int status, struct jw *);  /* closes nothi
 struct reply reply_raw(struct ctx *, int status, const char *media, const char *body, size_t n);
 struct reply reply_empty(struct ctx *);                    /* 204 */
 struct reply reply_fail(struct ctx *);                     /* from c->fault */
+struct reply reply_fail_user(struct ctx *);                /* the same, as rows of users say it */
 struct reply reply_streamed(struct ctx *);
 struct reply reply_open_stream(struct ctx *);
 /* {"status":"...", ...}: a short object of strings: name, value, ..., NULL */
@@ -200,6 +205,10 @@ void peer_resolve(struct ctx *, struct request *);
 bool peer_is_proxy(const struct config *, const char *peer);
 /* The open-mode guard: Host loopback, Origin and Sec-Fetch-Site same-origin. */
 enum err open_mode_check(struct ctx *, const struct request *) MUST_CHECK;
+/*
+ * A number for what lets this caller in: another one once the key, the role or the name is. 0: nothing that could change.
+ */
+uint64_t auth_mark(const struct config *, const struct caller *);
 /* Origin that CORS names as allowed. */
 bool cors_allowed(const struct config *, const char *origin);
 /* RATE_LIMITED when the peer's bucket is empty. */

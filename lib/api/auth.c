@@ -289,6 +289,31 @@ auth_check(struct ctx *c, const struct request *rq, struct caller *w)
 	return check_token(c, token, rq->peer, w);
 }
 
+uint64_t
+auth_mark(const struct config *cfg, const struct caller *w)
+{
+	const struct config_user *u = NULL;
+	uint8_t sum[32];
+	char text[1024];
+	uint64_t mark;
+
+	if (w->control)
+		return 0;
+	for (size_t i = 0; u == NULL && i < cfg->n_users; i++)
+		if (strcmp(cfg->users[i].name, w->name) == 0)
+			u = &cfg->users[i];
+	if (w->open_mode)
+		snprintf(text, sizeof(text), "open %d", cfg->open_mode);
+	else if (strcmp(w->user_id, CALLER_ROOT_ID) == 0)
+		snprintf(text, sizeof(text), "root %s %s %s", cfg->key_sha256 != NULL ? cfg->key_sha256 : "",
+		    cfg->key_hash != NULL ? cfg->key_hash : "", cfg->key_vault != NULL ? cfg->key_vault : "");
+	else
+		snprintf(text, sizeof(text), "%s %s", u != NULL ? u->role : "", u != NULL && u->key_hash != NULL ? u->key_hash : "");
+	sha256(text, strlen(text), sum);
+	memcpy(&mark, sum, sizeof(mark));
+	return mark | 1;
+}
+
 /* --- open mode: no web page and no rebound name may act as the owner ---------- */
 
 static bool

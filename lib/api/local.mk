@@ -19,7 +19,9 @@ libapi_a_SOURCES = \
 	lib/api/schemas_system.c \
 	lib/api/schemas_templates.c \
 	lib/api/schemas_usage.c \
-	lib/api/schemas_vault.c
+	lib/api/schemas_users.c \
+	lib/api/schemas_vault.c \
+	lib/api/user_arg.c
 
 # The generator reads the route table and prints what follows from it.
 noinst_PROGRAMS += lf-gen

@@ -85,6 +85,12 @@ struct default_request { const char *model; };
 struct discovery_request { bool discover_models; };
 extern const struct schema key_request, url_request, default_request, discovery_request;
 
+struct user_request { const char *name, *role; struct json_object *channel_bindings; const char *api_key_hash; };
+struct users_import_request { struct json_object *rows; bool dry_run; };
+struct user_key_request { const char *api_key; };
+struct user_policy_request { struct json_object *tool_policy, *tool_categories, *memory_access, *channel_tool_rules; };
+extern const struct schema user_request, users_import_request, user_key_request, user_policy_request;
+
 struct vault_request { const char *value; };
 extern const struct schema vault_request;
 
@@ -228,6 +234,8 @@ extern const struct schema model_list, model_detail, alias_list, provider_list, 
 extern const struct schema alias_made, custom_made, model_settings, catalog_state_reply, catalog_updated;
 extern const struct schema ollama_detected, copilot_begun, copilot_polled, provider_saved, provider_tested, provider_moved,
     provider_default, provider_discovery, provider_words, credential_pools;
+extern const struct schema user_list, user_item, user_made, user_policy, user_groups, user_keys, user_key_set, user_key_gone,
+    user_key_new, users_imported;
 extern const struct schema vault_listed, vault_made, vault_stored;
 extern const struct schema usage_page, usage_totals, usage_by_model, usage_by_speed, usage_by_day, usage_file;
 extern const struct schema budget_status, budget_page, budget_of_one, agent_resources, provider_budgets, provider_caps, user_budgets,

@@ -46,6 +46,8 @@ enum err agent_write_status_rows(struct ctx *, struct jw *, int64_t *all, int64_
 enum err agent_write_openai(struct ctx *, struct jw *) MUST_CHECK;
 /* How many agents there are for this caller, and how many in state Running. */
 enum err agent_count(struct ctx *, int64_t *all, int64_t *running) MUST_CHECK;
+/* Ids of an author's agents, whoever asks. */
+enum err agent_ids_of(struct ctx *, const char *author, char (**ret)[37], size_t *ret_n) MUST_CHECK;
 /*
  * What the list shows of a manifest, as members of an object without its braces:
  * profile, schedule, tags, web_search_augmentation. Whoever writes agent.manifest puts it

@@ -5,6 +5,7 @@
  * one stands ready in list_json, put there by whoever wrote the manifest
  * (agent_list_fragment). Texts go from the column into the answer.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "db/db.h"
@@ -411,4 +412,27 @@ agent_write_openai(struct ctx *c, struct jw *w)
 		jw_end(w);
 	}
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+agent_ids_of(struct ctx *c, const char *author, char (**ret)[37], size_t *ret_n)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id FROM agent WHERE lower(author) = lower(?) ORDER BY id"));
+	int64_t all = 0, running = 0;
+	char (*v)[37];
+	size_t n = 0;
+	enum err e = count_states(c, author, &all, &running);
+
+	if (e != ERR_OK)
+		return e;
+	if ((v = ctx_alloc(c, ((size_t)all + 1) * sizeof(*v))) == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	bind_text(st, author);
+	while (n < (size_t)all && db_step(st))
+		snprintf(v[n++], sizeof(*v), "%s", peek(st, "id"));
+	if (db_end(st) != ERR_OK)
+		return fail_db(c, st);
+	*ret = v;
+	*ret_n = n;
+	return ERR_OK;
 }

@@ -34,10 +34,17 @@ enum err config_file_set(const struct run_paths *, const char *key, const char *
 enum err config_file_unset(const struct run_paths *, const char *key, char *msg, size_t cap) MUST_CHECK;
 
 /*
- * Several changes at once, all or none; otherwise as above. key: dotted path, with user set below that [[users]] entry (any
- * letter case). literal: the value as TOML, NULL: the key goes, if it is there. Errors: also NOT_FOUND: no such user.
+ * Several changes at once, all or none; otherwise as above. key: dotted path, with user set below that [[users]] entry (that
+ * name, else in any letter case). literal: the value as TOML, NULL: the key goes, if it is there. user without a key: with
+ * members, a new entry of these (user is its name); without, the entry goes. Errors: also NOT_FOUND: no such user; CONFLICT: it is there
+ * already, or the users stand in an included file.
  */
-struct config_change { const char *user, *key, *literal; };
+struct toml_member;
+struct config_change {
+	const char *user, *key, *literal;
+	const struct toml_member *members;
+	size_t n_members;
+};
 enum err config_file_change(const struct run_paths *, const struct config_change *, size_t n, char *msg, size_t cap) MUST_CHECK;
 
 /*

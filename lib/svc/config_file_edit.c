@@ -21,6 +21,8 @@
 #include "lib/svc/config_file_parts.h"
 #include "lib/toml/toml.h"
 
+enum { SNAPSHOT_BYTES_MAX = 8 << 20 };
+
 /* A change under way. */
 struct edit {
 	const struct run_paths *p;
@@ -119,7 +121,7 @@ write_file(struct edit *x, const char *path, const struct buf *b)
 static enum err
 commit(struct edit *x)
 {
-	struct buf snapshot = BUF_INIT(8 << 20);
+	struct buf snapshot = BUF_INIT(SNAPSHOT_BYTES_MAX);
 	char dir[4096 + 16], prev[4096 + 48];
 	enum err e = config_snapshot_text(x->p, NULL, 0, x->new.p, x->new.len, false, false, &snapshot, x->msg, x->cap);
 
@@ -234,28 +236,83 @@ config_file_unset(const struct run_paths *p, const char *key, char *msg, size_t 
 	return e;
 }
 
-/* "users[2].key" for a user's; NOT_FOUND. */
+/* --- [[users]] --------------------------------------------------------------------------- */
+
+/* Where a user stands in the list; *ret_n of them: nowhere. */
 static enum err
-whole_key(struct edit *x, const struct config_change *ch, struct buf *out)
+user_at(struct edit *x, const char *name, size_t *ret, size_t *ret_n)
 {
 	struct json_object *doc = NULL, *users;
 	struct toml_fault f;
-	size_t i = 0, n;
+	size_t n;
+	enum err e = toml_parse(x->old.p, x->old.len, &doc, NULL, &f);
+
+	if (e != ERR_OK)
+		return fault(x, e, &f);
+	users = js_arr(doc, "users");
+	*ret = *ret_n = n = users != NULL ? json_object_array_length(users) : 0;
+	for (size_t i = 0; i < n; i++) {
+		const char *s = js_str_or(json_object_array_get_idx(users, i), "name", "");
+
+		if (strcmp(s, name) == 0 || (*ret == n && strcasecmp(s, name) == 0))
+			*ret = i;
+		if (strcmp(s, name) == 0)
+			break;
+	}
+	json_object_put(doc);
+	return ERR_OK;
+}
+
+/* A list here would hide the one in an included file. */
+static enum err
+others_file(struct edit *x)
+{
+	struct buf snapshot = BUF_INIT(SNAPSHOT_BYTES_MAX);
+	struct json_object *o = NULL, *users;
+	enum err e = config_snapshot_text(x->p, NULL, 0, x->old.p, x->old.len, false, false, &snapshot, x->msg, x->cap);
+
+	if (e == ERR_OK)
+		o = json_tokener_parse(snapshot.p);
+	users = js_arr(o, "users");
+	if (e == ERR_OK && users != NULL && json_object_array_length(users) > 0)
+		e = say(x, ERR_CONFLICT, "the users stand in a file that %s includes: change them there", short_name(x));
+	json_object_put(o);
+	buf_zero_done(&snapshot);
+	return e;
+}
+
+static enum err
+add_user(struct edit *x, const struct config_change *ch)
+{
+	struct toml_fault f = { .why = "" };
+	size_t at = 0, n = 0;
+	enum err e = user_at(x, ch->user, &at, &n);
+
+	if (e == ERR_OK && at < n)
+		e = say(x, ERR_CONFLICT, "user '%s' already exists", ch->user);
+	if (e == ERR_OK && n == 0)
+		e = others_file(x);
+	if (e != ERR_OK)
+		return e;
+	e = toml_append(x->old.p, x->old.len, "users", ch->members, ch->n_members, &x->new, &f);
+	return e == ERR_OK ? e : fault(x, e, &f);
+}
+
+/* "users[2]", "users[2].key" for a user's; NOT_FOUND. */
+static enum err
+whole_key(struct edit *x, const struct config_change *ch, struct buf *out)
+{
+	size_t at = 0, n = 0;
 	enum err e;
 
 	if (ch->user == NULL) {
 		buf_str(out, ch->key);
 		return ERR_OK;
 	}
-	if ((e = toml_parse(x->old.p, x->old.len, &doc, NULL, &f)) != ERR_OK)
-		return fault(x, e, &f);
-	users = js_arr(doc, "users");
-	n = users != NULL ? json_object_array_length(users) : 0;
-	while (i < n && strcasecmp(js_str_or(json_object_array_get_idx(users, i), "name", ""), ch->user) != 0)
-		i++;
-	json_object_put(doc);
-	buf_printf(out, "users[%zu].%s", i, ch->key);
-	return i < n ? ERR_OK : say(x, ERR_NOT_FOUND, "%s has no user %s", short_name(x), ch->user);
+	if ((e = user_at(x, ch->user, &at, &n)) != ERR_OK)
+		return e;
+	buf_printf(out, "users[%zu]%s%s", at, ch->key != NULL ? "." : "", ch->key != NULL ? ch->key : "");
+	return at < n ? ERR_OK : say(x, ERR_NOT_FOUND, "%s has no user %s", short_name(x), ch->user);
 }
 
 /* From old to new. */
@@ -264,9 +321,11 @@ change(struct edit *x, const struct config_change *ch)
 {
 	SCOPED_BUF key = BUF_INIT(CONFIG_BYTES_MAX);
 	struct toml_fault f = { .why = "" };
-	enum err e = whole_key(x, ch, &key);
+	enum err e;
 
-	if (e != ERR_OK)
+	if (ch->members != NULL)
+		return add_user(x, ch);
+	if ((e = whole_key(x, ch, &key)) != ERR_OK)
 		return e;
 	if (ch->literal != NULL)
 		e = toml_set(x->old.p, x->old.len, key.p, ch->literal, &x->new, &f);

@@ -11,14 +11,25 @@
 #include "db/db.h"
 #include "lib/svc/caller.h"
 
+static enum err
+by_entry(struct ctx *c, const char *agent_id, enum memory_right right)
+{
+	const struct caller *w = c->who;
+	const char *no = NULL;
+
+	if (w != NULL && strcmp(w->user_id, CALLER_ROOT_ID) != 0)
+		no = user_memory_denies(c, w->name, right, agent_id);
+	return no == NULL ? ERR_OK : fail_code(c, ERR_FORBIDDEN, "capability_denied", "%s", no);
+}
+
 enum err
-kv_may(struct ctx *c, const char *agent_id)
+kv_may(struct ctx *c, const char *agent_id, enum memory_right right)
 {
 	const char *author = caller_scope(c);
 	bool own = false;
 
 	if (author == NULL)
-		return ERR_OK;
+		return by_entry(c, agent_id, right);
 
 	SCOPED_STMT st = db_prepare(c->db,
 	    SQL("SELECT 1 FROM agent WHERE id = ? AND lower(author) = lower(?)"));
@@ -31,7 +42,7 @@ kv_may(struct ctx *c, const char *agent_id)
 		return fail_db(c, st);
 	if (!own)
 		return fail_code(c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
-	return ERR_OK;
+	return by_entry(c, agent_id, right);
 }
 
 enum err

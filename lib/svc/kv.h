@@ -2,6 +2,7 @@
 #ifndef LF_KV_H
 #define LF_KV_H
 #include "lib/base/json.h"
+#include "lib/svc/user.h"
 
 enum { KV_VALUE_MAX = 262144, KV_KEY_MAX = 8192 };
 
@@ -22,6 +23,6 @@ enum err kv_put(struct ctx *, const char *agent_id, const char *key, size_t n, c
 /* Deleting what is not there succeeds. */
 enum err kv_delete(struct ctx *, const char *agent_id, const char *key, size_t n) MUST_CHECK;
 enum err kv_count(struct ctx *, const char *agent_id, int64_t *ret) MUST_CHECK;
-/* NOT_FOUND unless c->who may see that agent's memory (it need not exist for admins). */
-enum err kv_may(struct ctx *, const char *agent_id) MUST_CHECK;
+/* NOT_FOUND unless c->who may see that agent's memory (it need not exist for admins); FORBIDDEN: not by the memory_access of their entry. */
+enum err kv_may(struct ctx *, const char *agent_id, enum memory_right) MUST_CHECK;
 #endif

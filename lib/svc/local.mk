@@ -62,6 +62,8 @@ libsvc_a_SOURCES = \
 	lib/svc/upload_sweep.c \
 	lib/svc/usage.c \
 	lib/svc/usage_show.c \
+	lib/svc/user.c \
+	lib/svc/user_policy.c \
 	lib/svc/vault.c \
 	lib/svc/vault_key.c
 libconfigfile_a_SOURCES = \

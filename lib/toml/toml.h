@@ -32,6 +32,13 @@ enum err toml_set(const char *text, size_t n, const char *dotted, const char *li
     struct buf *out, struct toml_fault *f) MUST_CHECK;
 /* Remove a key's line. NOT_FOUND. */
 enum err toml_unset(const char *text, size_t n, const char *dotted, struct buf *out, struct toml_fault *f) MUST_CHECK;
+/*
+ * One more table for the array of tables of that name, which may be new: with these members, each a bare key and a TOML literal.
+ * The result is parsed again. INVALID; BAD_REQUEST with *f.
+ */
+struct toml_member { const char *key, *literal; };
+enum err toml_append(const char *text, size_t n, const char *name, const struct toml_member *, size_t n_members,
+    struct buf *out, struct toml_fault *f) MUST_CHECK;
 /* Quote a string as a TOML basic string. */
 void toml_quote(struct buf *out, const char *s);
 /* The value at a.b[0]."c.d" in a parsed document, borrowed; NULL: none, or no path. */

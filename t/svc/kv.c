@@ -53,10 +53,31 @@ odd_keys(struct ctx *c)
 	is_str(b.p, "[{\"key\":\"a\",\"value\":{\"x\":2}},{\"key\":\"a\\u0000b\",\"value\":1}]", "in the order of their keys");
 }
 
+static const struct config nobody;
+
+/* With an entry in [[users]] that speaks of memory. */
+static void
+by_entry(struct ctx *c)
+{
+	struct config_user zoes = { .name = "zoe", .role = "user" };
+	struct json_object *raw = json_tokener_parse("{\"users\":[{\"memory_access\":{\"readable_namespaces\":[\"kv:*\"],"
+	    "\"writable_namespaces\":[\"kv:" ADA "\"],\"delete_allowed\":false,\"export_allowed\":true}}]}");
+	const struct config cfg = { .users = &zoes, .n_users = 1, .raw = raw };
+
+	c->cfg = &cfg;
+	is_int(kv_may(c, ADA, MEMORY_READ), ERR_OK, "what may be read is");
+	is_int(kv_may(c, ADA, MEMORY_WRITE), ERR_OK, "what may be written is");
+	is_int(kv_may(c, ADA, MEMORY_EXPORT), ERR_OK, "what may be exported is");
+	is_int(kv_may(c, ADA, MEMORY_REMOVE), ERR_FORBIDDEN, "removing needs leave of its own");
+	is_int(kv_may(c, BEA, MEMORY_READ), ERR_NOT_FOUND, "what is of others is not there, whatever the entry says");
+	c->cfg = &nobody;
+	json_object_put(raw);
+}
+
 int
 main(void)
 {
-	struct ctx c = { 0 };
+	struct ctx c = { .cfg = &nobody };
 
 	store_open(&c);
 	store_agent(&c, ADA, "ada", "zoe", NULL, "{}");
@@ -66,11 +87,12 @@ main(void)
 	round_trip(&c, "null", "null");
 	sizes(&c);
 	odd_keys(&c);
-	is_int(kv_may(&c, NOBODY), ERR_OK, "an owner sees the memory of agents that are not there");
+	is_int(kv_may(&c, NOBODY, MEMORY_READ), ERR_OK, "an owner sees the memory of agents that are not there");
 	c.who = &zoe;
-	is_int(kv_may(&c, ADA), ERR_OK, "a user sees that of agents of their own, whatever the letter case");
-	is_int(kv_may(&c, BEA), ERR_NOT_FOUND, "not that of others");
-	is_int(kv_may(&c, NOBODY), ERR_NOT_FOUND, "nor of none");
+	is_int(kv_may(&c, ADA, MEMORY_READ), ERR_OK, "a user sees that of agents of their own, whatever the letter case");
+	is_int(kv_may(&c, BEA, MEMORY_READ), ERR_NOT_FOUND, "not that of others");
+	is_int(kv_may(&c, NOBODY, MEMORY_READ), ERR_NOT_FOUND, "nor of none");
+	by_entry(&c);
 	store_close(&c);
 	return done();
 }

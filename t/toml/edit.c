@@ -148,11 +148,44 @@ refusals(void)
 	refuses(ERR_INVALID, text, ".", NULL, "removing no key is refused");
 }
 
+static void
+appends(const char *doc, const char *want, const char *what)
+{
+	static const struct toml_member m[] = { { "name", "\"cyd\"" }, { "role", "'viewer'" } };
+	struct buf out = BUF_INIT(1 << 20);
+	struct toml_fault f;
+
+	is_int(toml_append(doc, strlen(doc), "users", m, 2, &out, &f), want != NULL ? ERR_OK : ERR_INVALID, "%s", what);
+	if (want != NULL)
+		is_str(out.p, want, "... and nothing else changes");
+	else
+		ok(f.why[0] != '\0', "... with a reason");
+	buf_done(&out);
+}
+
+#define CYD "[[users]]\nname = \"cyd\"\nrole = 'viewer'\n"
+
+static void
+appending(void)
+{
+	appends("", CYD, "the first table of an array in an empty text");
+	appends("a = 1", "a = 1\n\n" CYD, "... and behind a last line without its end");
+	appends("[[users]]\nname = 'x'\n[users.budget]\nmax = 1\n", "[[users]]\nname = 'x'\n[users.budget]\nmax = 1\n\n" CYD, "one more");
+	appends("users = [{ name = 'x' }] # all\n[z]\n", "users = [{ name = 'x' }, { name = \"cyd\", role = 'viewer' }] # all\n[z]\n",
+	    "an element of an array in brackets");
+	appends("users = [\n { name = 'x', t = ['a', 'b'] }, # one\n # none\n]\n",
+	    "users = [\n { name = 'x', t = ['a', 'b'] }, { name = \"cyd\", role = 'viewer' }, # one\n # none\n]\n", "... over lines, with comments");
+	appends("users = []\n", "users = [{ name = \"cyd\", role = 'viewer' }]\n", "... that is empty");
+	appends("users = 1\n", NULL, "a number is no array");
+	appends("[users]\nname = 'x'\n", NULL, "a table is no array");
+}
+
 int
 main(void)
 {
 	replacing();
 	adding();
+	appending();
 	removing();
 	corners();
 	refusals();
