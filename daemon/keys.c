@@ -76,6 +76,13 @@ in_files(struct ctx *c, const char *name)
 	return copy;
 }
 
+/* Secrets of the server itself are nobody's key: whoever may name a key for an agent may also say where it is sent. */
+static bool
+is_ours(const struct ctx *c, const char *name)
+{
+	return strncmp(name, "LIBREFANG_", 10) == 0 || (c->cfg->key_vault != NULL && strcmp(name, c->cfg->key_vault) == 0);
+}
+
 const char *
 key_named(struct ctx *c, const char *name)
 {
@@ -84,7 +91,7 @@ key_named(struct ctx *c, const char *name)
 	char *kept;
 	enum err e;
 
-	if (name == NULL || name[0] == '\0')
+	if (name == NULL || name[0] == '\0' || is_ours(c, name))
 		return NULL;
 	e = vault_get(c, name, &kept);
 	if (e == ERR_OK)

@@ -241,15 +241,18 @@ agents_memory_import(struct ctx *c, const struct request *rq)
 {
 	struct json_object *failed = json_keep(c, json_object_new_array());
 	struct jw *w = reply_open(c);
+	const char *kv = "";
+	size_t kv_n = 0;
 	struct agent a;
 	int64_t n = 0;
 	bool partial;
 
 	if (w == NULL)
 		return reply_json(c, 200, w);
+	(void)json_member_span(rq->body, rq->body_bytes, "kv", &kv, &kv_n);    /* there is one, or it is refused */
 	if (request_agent(c, rq, &a) != ERR_OK || import_checked(c, rq->json) != ERR_OK ||
 	    kv_may(c, a.id, js_bool(rq->json, "clear_existing", false) ? MEMORY_REMOVE : MEMORY_WRITE) != ERR_OK ||
-	    kv_import(c, a.id, js_obj(rq->json, "kv"), js_bool(rq->json, "clear_existing", false), &n, failed) != ERR_OK)
+	    kv_import(c, a.id, kv, kv_n, js_bool(rq->json, "clear_existing", false), &n, failed) != ERR_OK)
 		return reply_fail(c);
 	partial = json_object_array_length(failed) > 0;
 	jw_object(w, NULL);

@@ -35,7 +35,10 @@ subtest 'what it looks like' => sub {
     is show($id)->{identity}{color}, '', 'an empty text clears';
     for my $bad ({ color => 'red' }, { avatar_url => 'javascript:alert(1)' }, { avatar_url => '/x' }) { $api->patch("/api/agents/$id/identity", $bad, 400) }
     for my $bad ({ emoji => 5 }, { colour => '#fff' }, []) { $api->patch("/api/agents/$id/identity", $bad, 422) }
+    for my $bad ({ emoji => 'e' x 257 }, { color => '#' . 'f' x 64 }, { avatar_url => 'data:' . 'x' x 65536 }) { $api->patch("/api/agents/$id/identity", $bad, 413) }
+    $api->patch("/api/agents/$id/identity", { $_ => 'v' x 4097 }, 413) for qw(archetype vibe greeting_style);
     is show($id)->{identity}{emoji}, 'x', 'and nothing changed';
+    $api->patch("/api/agents/$id/identity", { avatar_url => 'HTTPS://example.org/a.png' }, 200);
     is_deeply [ map { $_->{identity}{emoji} } grep { $_->{id} eq $id } @{ $api->get('/api/agents', 200)->{items} } ], ['x'], 'the list shows it';
     $api->patch("/api/agents/$nobody/identity", {}, 404);
 };
@@ -59,7 +62,8 @@ subtest 'configuration' => sub {
     unlike LF::slurp(workspace('conf') . '/agent.toml'), qr/api_key_env|base_url/, 'but an empty name of a key or address clears it';
     my $before = show($id);
     for my $bad ({ temperature => 2.1 }, { temperature => -0.1 }, { top_p => 1.1 }, { frequency_penalty => 3 }, { presence_penalty => -2.5 }, { max_tokens => 0 }, { max_tokens => -5 },
-        { context_window => -1 }, { color => 'red', description => 'other' }, { avatar_url => 'x' }) { $api->patch("/api/agents/$id/config", $bad, 400) }
+        { context_window => -1 }, { color => 'red', description => 'other' }, { avatar_url => 'x' },
+        { base_url => 'ftp://example.org' }, { base_url => 'no address' }, { base_url => 'http://' }, { base_url => 'http://a b' }, { model => "a\nb" }, { provider => "a\tb" }, { model => 'm' x 257 }) { $api->patch("/api/agents/$id/config", $bad, 400) }
     for my $bad ({ name => 'n' x 257 }, { description => 'd' x 4097 }, { system_prompt => 'p' x 65537 }) { $api->patch("/api/agents/$id/config", $bad, 413) }
     for my $bad ({ temperature => 'hot' }, { max_tokens => 1.5 }, { fallback_models => [ { provider => 'x' } ] }, { web_search_augmentation => 'maybe' }, { nonsense => 1 }, []) {
         $api->patch("/api/agents/$id/config", $bad, 422);
@@ -128,6 +132,8 @@ subtest 'at rest' => sub {
     $api->post("/api/agents/$id/session/reboot", undef, 200);
     my $r = $api->post("/api/agents/$id/message", { message => 'hello' }, 200);
     is $r->{output_tokens}, 0, 'no model is asked';
+    my @e = $api->stream("/api/agents/$id/message/stream", { message => 'hello' })->all;
+    is_deeply [ map { [ @$_{qw(event id)} ] } @e ], [ [ 'done', undef ] ], 'a stream ends at once: there is nothing to read on from';
     is show($id)->{state}, 'Suspended', 'and it stays at rest';
     like LF::slurp(workspace('rest') . '/agent.toml'), qr/^enabled = false$/m, 'agent.toml says so';
     $api->put("/api/agents/$id/resume", undef, 200);
@@ -292,6 +298,11 @@ subtest 'memory as a whole' => sub {
     is_deeply $api->get("/api/agents/$id/memory/export", 200)->{kv}, \%kv, 'taken out';
     my $r = $api->post("/api/agents/$id/memory/import", { kv => { big => 'x' x 300000, small => 1 } }, 200);
     is_deeply $r, { status => 'partial', keys_imported => 1, failed_keys => ['big'] }, 'what is too large is named';
+    my $odd = '{"":0,"big":12345678901234567890123,"e\u00e9":[1.10,-0,1e5,9007199254740993]}';
+    is_deeply $api->post("/api/agents/$id/memory/import", "{\"clear_existing\":true,\"kv\":$odd}", 200), { status => 'partial', keys_imported => 2, failed_keys => [''] }, 'a key has a name';
+    $api->get("/api/agents/$id/memory/export", 200);
+    like $api->last->{content}, qr/"kv":\{"big":12345678901234567890123,"e\xc3\xa9":\[1\.10,-0,1e5,9007199254740993\]\}/, 'numbers stay as they were written';
+    $api->post("/api/agents/$id/memory/import", '{"kv":{"x":1e999}}', 400);
     $api->post("/api/agents/$id/memory/import", { kv => { only => 1 }, clear_existing => $true }, 200);
     is_deeply $api->get("/api/agents/$id/memory/export", 200)->{kv}, { only => 1 }, 'what was there may go first';
     $api->post("/api/agents/$id/memory/import", $_, 400) for {}, { kv => [] }, { kv => {}, clear_existing => 'yes' }, [];

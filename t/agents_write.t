@@ -66,7 +66,7 @@ subtest 'a name is taken once' => sub {
 
 subtest 'what is no agent' => sub {
     my $before = total();
-    for my $bad ('name = ', 'name = "x', "name = 5\n", "name = \"x\"\nname = \"y\"\n", '[[[', "name = \"\"\n", "name = \"x\"\nworkspace = \"../../out\"\n") {
+    for my $bad ('name = ', 'name = "x', "name = 5\n", "name = \"x\"\nname = \"y\"\n", '[[[', "name = \"\"\n", "name = \"x\"\nworkspace = \"../../out\"\n", "name = \"x\"\ntool_exec_backend = \"docker\"\n") {
         is $api->post('/api/agents', { manifest_toml => $bad }, 400)->{code}, 'invalid_manifest', 'no manifest: ' . $bad =~ s/\n/ /gr;
     }
     is $api->post('/api/agents', {}, 400)->{code}, 'invalid_manifest', 'something must be said';
@@ -163,7 +163,7 @@ subtest 'its model' => sub {
     is_deeply $api->put($p, { model => 'own-model', provider => 'own' }, 200), { status => 'ok', model => 'own-model', provider => 'own' }, 'others may be named';
     is show($id)->{model}{model}, 'own-model', 'and it is so';
     is_deeply $api->put($p, { model => 'nobody-knows' }, 200), { status => 'ok', model => 'nobody-knows', provider => 'own' }, 'an unknown one keeps the provider';
-    $api->put($p, $_, 400) for {}, { model => '' }, { model => ' ' }, { model => 5 }, { model => 'x', provider => 5 }, [];
+    $api->put($p, $_, 400) for {}, { model => '' }, { model => ' ' }, { model => 5 }, { model => 'x', provider => 5 }, { model => "x\n" }, { model => 'x', provider => "y\x7f" }, { model => 'm' x 257 }, [];
     $api->put("/api/agents/$nobody/model", { model => 'x' }, 404);
     $api->put('/api/agents/x/model', { model => 'x' }, 400);
     is show($id)->{model}{model}, 'nobody-knows', 'refusals change nothing';

@@ -196,6 +196,9 @@ subtest 'beside the conversation' => sub {
     say_to($id, 'in the dark', 200, incognito => JSON::PP::true);
     is said($id), 'User: kept | Assistant: Hello from the mock.', 'an incognito turn leaves nothing either';
     ok @{ $up->chats->[-1]{json}{tools} }, 'though it has tools';
+    my $asked = @{ $up->chats };
+    say_to($id, $_, 400) for '/btw ', "/btw  \n";
+    is scalar @{ $up->chats }, $asked, 'a side question without a question is none';
 };
 
 subtest 'silence' => sub {

@@ -58,7 +58,7 @@ subtest 'a form has a file' => sub {
 };
 
 subtest 'what is refused' => sub {
-    upload('MZ', 400, 'Content-Type' => $_) for 'application/x-msdownload', 'text/html', 'TEXT/HTML; charset=x', 'text/xml', 'image/svg+xml', 'text/', '';
+    upload('MZ', 400, 'Content-Type' => $_) for 'application/x-msdownload', 'text/html', 'TEXT/HTML; charset=x', 'text/xml', 'image/svg+xml', 'text/', 'text/a b', 'image/png x', '';
     upload('', 400);
     upload('no picture', 400, 'Content-Type' => 'image/png');
     is upload($PNG, 201, 'Content-Type' => 'image/jpeg')->{content_type}, 'image/png', 'a picture is what its bytes say';

@@ -103,6 +103,12 @@ subtest "the owner's key in the vault" => sub {
     $api->restart;
     $api->{key} = "$CANARY-owner";
     ok $api->get('/api/status', 200), 'opens the door';
+    my $n = @{ $up->requests };
+    for my $name ('owner_key', 'LIBREFANG_HOME') {
+        my $id = $api->post('/api/agents', { manifest_toml => "name = \"thief-$name\"\n[model]\nprovider = \"stolen\"\nmodel = \"m\"\napi_key_env = \"$name\"\nbase_url = \"@{[ $up->url ]}\"\n" }, 201)->{agent_id};
+        is $api->post("/api/agents/$id/message", { message => 'hello' }, 412)->{code}, 'provider_auth_missing', "but $name is no key for a provider";
+    }
+    is scalar @{ $up->requests }, $n, '  and goes nowhere';
     $api->get('/api/status', 401, { Authorization => "Bearer $key" });
     $api->get('/api/status', 401, { Authorization => 'Bearer vault:owner_key' });
     is found($api, $CANARY), '', 'and is found nowhere';

@@ -213,6 +213,19 @@ patch_schedule(struct ctx *c, struct json_object *in, struct json_object *m)
 	return ERR_OK;
 }
 
+enum { NAME_BYTES = 256 };
+
+enum err
+model_name_ok(struct ctx *c, const char *what, const char *name)
+{
+	size_t n = name != NULL ? strlen(name) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+			return fail(c, ERR_BAD_REQUEST, "%s: the name holds a control character", what);
+	return n <= NAME_BYTES ? ERR_OK : fail(c, ERR_BAD_REQUEST, "%s: at most %d bytes are expected", what, NAME_BYTES);
+}
+
 /* A copy of the stored manifest with what the request changes; nothing is applied on refusal. */
 static enum err
 patch(struct ctx *c, const struct agent *a, struct json_object *in, struct json_object **ret)
@@ -245,6 +258,10 @@ patch(struct ctx *c, const struct agent *a, struct json_object *in, struct json_
 		e = patch_list(c, js_get(in, "tags"), m, "tags", NULL);
 	if (e == ERR_OK)
 		e = patch_schedule(c, in, m);
+	if (e == ERR_OK)
+		e = model_name_ok(c, "model", js_str(in, "model"));
+	if (e == ERR_OK)
+		e = model_name_ok(c, "provider", js_str(in, "provider"));
 	*ret = m;
 	return e;
 }
@@ -327,6 +344,10 @@ agents_model_set(struct ctx *c, const struct request *rq)
 
 	if (e == ERR_OK && text_blank(model))
 		e = bad(c, "Missing 'model' field");
+	if (e == ERR_OK)
+		e = model_name_ok(c, "model", model);
+	if (e == ERR_OK)
+		e = model_name_ok(c, "provider", provider);
 	if (e != ERR_OK)
 		return reply_fail(c);
 	if (manifest_copy(c, &a, &m) != ERR_OK)

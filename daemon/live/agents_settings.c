@@ -4,6 +4,7 @@
  */
 #include <fnmatch.h>
 #include <string.h>
+#include <strings.h>
 
 #include "daemon/live/agents.h"
 #include "daemon/spawn.h"
@@ -29,14 +30,37 @@ bad(struct ctx *c, const char *what)
 static bool
 begins(const char *s, const char *with)
 {
-	return strncmp(s, with, strlen(with)) == 0;
+	return strncasecmp(s, with, strlen(with)) == 0;
 }
 
 /* --- identity --------------------------------------------------------------------------- */
 
+/* A list shows looks of every agent: none is a file. */
+enum { EMOJI_MAX = 256, COLOR_MAX = 64, AVATAR_MAX = 65536, WORDS_MAX = 4096 };
+
+static enum err
+not_longer(struct ctx *c, const char *name, const char *s, size_t max)
+{
+	return s == NULL || strlen(s) <= max ? ERR_OK : fail(c, ERR_TOO_LARGE, "%s: at most %zu bytes", name, max);
+}
+
 static enum err
 identity_checked(struct ctx *c, const struct identity_request *in)
 {
+	enum err e = not_longer(c, "emoji", in->emoji, EMOJI_MAX);
+
+	if (e == ERR_OK)
+		e = not_longer(c, "color", in->color, COLOR_MAX);
+	if (e == ERR_OK)
+		e = not_longer(c, "avatar_url", in->avatar_url, AVATAR_MAX);
+	if (e == ERR_OK)
+		e = not_longer(c, "archetype", in->archetype, WORDS_MAX);
+	if (e == ERR_OK)
+		e = not_longer(c, "vibe", in->vibe, WORDS_MAX);
+	if (e == ERR_OK)
+		e = not_longer(c, "greeting_style", in->greeting_style, WORDS_MAX);
+	if (e != ERR_OK)
+		return e;
 	if (in->color != NULL && in->color[0] != '\0' && in->color[0] != '#')
 		return bad(c, "color: a colour as #rrggbb is expected");
 	if (in->avatar_url != NULL && in->avatar_url[0] != '\0' && !begins(in->avatar_url, "http://") &&
@@ -94,16 +118,18 @@ agents_identity_set(struct ctx *c, const struct request *rq)
 /* --- configuration ------------------------------------------------------------------------ */
 
 static enum err
-not_longer(struct ctx *c, const char *name, const char *s, size_t max)
-{
-	return s == NULL || strlen(s) <= max ? ERR_OK : fail(c, ERR_TOO_LARGE, "%s: at most %zu bytes", name, max);
-}
-
-static enum err
 within(struct ctx *c, const char *name, bool sent, double v, double min, double max)
 {
 	return !sent || (v >= min && v <= max) ? ERR_OK
 	    : fail(c, ERR_BAD_REQUEST, "%s must be between %.1f and %.1f", name, min, max);
+}
+
+static bool
+is_http(const char *s)
+{
+	size_t n = begins(s, "http://") ? 7 : begins(s, "https://") ? 8 : 0;
+
+	return n > 0 && s[n] != '\0' && s[n] != '/' && strcspn(s, " \t\r\n") == strlen(s);
 }
 
 static enum err
@@ -117,6 +143,12 @@ config_checked(struct ctx *c, const struct agent_config_request *in)
 		e = not_longer(c, "system_prompt", in->system_prompt, PROMPT_MAX);
 	if (e == ERR_OK)
 		e = identity_checked(c, &in->identity);
+	if (e == ERR_OK)
+		e = model_name_ok(c, "model", in->model);
+	if (e == ERR_OK)
+		e = model_name_ok(c, "provider", in->provider);
+	if (e == ERR_OK && in->base_url != NULL && !text_blank(in->base_url) && !is_http(text_trimmed(c, in->base_url)))
+		e = bad(c, "base_url: an address of http or https is expected");
 	if (e == ERR_OK && in->has_max_tokens && in->max_tokens <= 0)
 		e = bad(c, "max_tokens must be greater than 0");
 	if (e == ERR_OK && ((in->has_context_window && in->context_window < 0) ||

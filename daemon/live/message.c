@@ -32,6 +32,9 @@ chars_of(const char *s)
 	return n;
 }
 
+/* A side question begins with it. */
+static const char btw[] = "/btw ";
+
 static enum err
 check_text(struct ctx *c, const struct message_request *in)
 {
@@ -39,6 +42,8 @@ check_text(struct ctx *c, const struct message_request *in)
 
 	if (strlen(m) > MESSAGE_BYTES || chars_of(m) > MESSAGE_CHARS)
 		return fail_code(c, ERR_TOO_LARGE, "message_too_large", "Message too large (max %d bytes)", MESSAGE_BYTES);
+	if (strncmp(m, btw, strlen(btw)) == 0)
+		m += strlen(btw);
 	if (m[strspn(m, " \t\r\n")] == '\0')
 		return fail_code(c, ERR_BAD_REQUEST, "invalid_input", "message: at least one character is expected");
 	return ERR_OK;
@@ -89,8 +94,8 @@ ask_from(struct ctx *c, const struct request *rq, struct turn_ask *ask, struct c
 		.sender_name = in->sender_id == NULL ? NULL : in->sender_name != NULL ? in->sender_name : in->sender_id,
 		.attachments = in->attachments, .ephemeral = in->ephemeral, .incognito = in->incognito, .cancel = k,
 	};
-	if (strncmp(ask->text, "/btw ", 5) == 0) {
-		ask->text += 5;
+	if (strncmp(ask->text, btw, strlen(btw)) == 0) {
+		ask->text += strlen(btw);
 		ask->ephemeral = true;
 	}
 	ask->think = think_of(in);
@@ -194,8 +199,9 @@ send_done(struct stream *s, const struct turn_ask *ask, const struct turn_answer
 
 	buf_clear(&s->b);
 	turn_done_text(a->input_tokens, a->output_tokens, &s->b);
-	event_id(a->turn_id, PLACE_END, id);
-	event(s, ask->ephemeral || ask->incognito ? NULL : id, "done");
+	if (a->turn_id != NULL)         /* else there was no turn */
+		event_id(a->turn_id, PLACE_END, id);
+	event(s, a->turn_id == NULL || ask->ephemeral || ask->incognito ? NULL : id, "done");
 }
 
 struct reply

@@ -366,6 +366,15 @@ check_injections(struct reading *r, struct json_object *list)
 	return ERR_OK;
 }
 
+/* The place where an agent's tools are to run must be there. */
+static bool
+has_backend(const struct config *cfg, const char *name)
+{
+	struct json_object *exec = cfg != NULL ? js_obj(cfg->raw, "tool_exec") : NULL;
+
+	return strcmp(name, "local") == 0 || strcmp(js_str_or(exec, "kind", ""), name) == 0 || js_obj(exec, name) != NULL;
+}
+
 static enum err
 check_rules(struct reading *r, struct json_object *o)
 {
@@ -378,6 +387,8 @@ check_rules(struct reading *r, struct json_object *o)
 		return refuse(r, "module", "builtin:NAME, wasm:PATH or python:PATH is expected, the path relative and without ..");
 	if (workspace != NULL && !is_workspace(r->c, workspace))
 		return refuse(r, "workspace", "a directory inside the workspaces, without .., is expected");
+	if (!has_backend(r->c->cfg, js_str_or(o, "tool_exec_backend", "local")))
+		return refuse(r, "tool_exec_backend", "that backend is not configured in [tool_exec]");
 	if (js_obj(o, "response_format") != NULL && js_str(js_obj(o, "response_format"), "type") == NULL)
 		return refuse(r, "response_format", "type is expected");
 	if ((why = plan_fault(o)) != NULL)

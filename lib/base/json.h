@@ -17,9 +17,10 @@ struct json_fault {
 	const char *why;        /* static text */
 	size_t at;              /* byte offset */
 	bool too_deep;
+	bool wide;              /* of good text too: it has an integer of 19 digits or more */
 };
 
-/* ERR_OK, or ERR_BAD_REQUEST with *f filled (f may be NULL). Allocates nothing for ordinary texts. */
+/* ERR_OK, or ERR_BAD_REQUEST with *f filled (f may be NULL). A number too large for a double is none. Allocates nothing for ordinary texts. */
 enum err json_check(const char *text, size_t n, unsigned max_depth, struct json_fault *f) MUST_CHECK;
 /* Is this valid UTF-8 (RFC 3629: no overlong forms, no surrogates)? */
 bool utf8_ok(const char *, size_t n);
@@ -44,6 +45,9 @@ const char *json_text(struct ctx *, const char *json, size_t n, size_t *ret_n);
 /* Keep a new json-c object until c's arena ends. */
 struct json_object *json_keep(struct ctx *, struct json_object *);
 
+struct json_member { const char *name, *value; size_t name_n, value_n; };      /* the name with its quotes */
+/* The members of the object that checked JSON text holds, one after the other; *at is 0 before the first. */
+bool json_next_member(const char *text, size_t n, size_t *at, struct json_member *ret);
 /*
  * The text of a member of the object that checked JSON text holds, without
  * the blanks around it, so that numbers stay as they were written. false: text is no object, or has no such member.

@@ -7,12 +7,13 @@
  * allocating: the keys of the open objects are remembered as hashes in a
  * fixed table on the stack; when it is full a heap table takes over.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/json.h"
 
-enum { DEPTH_CAP = 128, KEYS_INLINE = 256, KEYS_MAX = 1 << 20 };
+enum { DEPTH_CAP = 128, KEYS_INLINE = 256, KEYS_MAX = 1 << 20, WIDE = 19, LONG = 300, NUMBER_MAX = 1100 };
 
 struct key {
 	uint64_t hash;
@@ -24,7 +25,7 @@ struct scan {
 	const char *start, *p, *end;
 	unsigned depth, max_depth;
 	const char *why;
-	bool too_deep;
+	bool too_deep, wide;
 	struct key fixed[KEYS_INLINE], *keys;
 	size_t n_keys, cap_keys;
 };
@@ -189,9 +190,26 @@ digits(struct scan *s)
 	return s->p > at ? true : bad(s, "bad number");
 }
 
+/* Is it a number at all for who reads doubles? Seldom looked at: it is long, or has an exponent. */
+static bool
+in_range(struct scan *s, const char *from)
+{
+	char t[NUMBER_MAX + 1];
+	size_t n = (size_t)(s->p - from);
+
+	if (n > NUMBER_MAX)
+		return bad(s, "number out of range");
+	memcpy(t, from, n);
+	t[n] = '\0';
+	return isfinite(strtod(t, NULL)) ? true : bad(s, "number out of range");
+}
+
 static bool
 number(struct scan *s)
 {
+	const char *from = s->p;
+	bool whole = true, power = false;
+
 	if (*s->p == '-')
 		s->p++;
 	if (s->p < s->end && *s->p == '0')
@@ -200,6 +218,7 @@ number(struct scan *s)
 		return false;
 	if (s->p < s->end && *s->p == '.') {
 		s->p++;
+		whole = false;
 		if (!digits(s))
 			return false;
 	}
@@ -207,10 +226,12 @@ number(struct scan *s)
 		s->p++;
 		if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
 			s->p++;
+		power = true;
 		if (!digits(s))
 			return false;
 	}
-	return true;
+	s->wide |= whole && !power && s->p - from >= WIDE;
+	return power || s->p - from > LONG ? in_range(s, from) : true;
 }
 
 static bool
@@ -434,7 +455,7 @@ json_check(const char *text, size_t n, unsigned max_depth, struct json_fault *f)
 	s.depth = 0;
 	s.max_depth = max_depth < DEPTH_CAP ? max_depth : DEPTH_CAP;
 	s.why = NULL;
-	s.too_deep = false;
+	s.too_deep = s.wide = false;
 	s.keys = s.fixed;
 	s.n_keys = 0;
 	s.cap_keys = KEYS_INLINE;
@@ -446,9 +467,9 @@ json_check(const char *text, size_t n, unsigned max_depth, struct json_fault *f)
 	}
 	if (s.keys != s.fixed)
 		free(s.keys);
+	if (f != NULL)
+		*f = (struct json_fault){ s.why, (size_t)(s.p - s.start), s.too_deep, s.wide };
 	if (good)
 		return ERR_OK;
-	if (f != NULL)
-		*f = (struct json_fault){ s.why, (size_t)(s.p - s.start), s.too_deep };
 	return ERR_BAD_REQUEST;
 }

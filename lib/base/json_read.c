@@ -4,10 +4,14 @@
  * Repeated keys are compared as they are written: "a" and "\u0061" pass as two
  * names, of which json-c keeps the last.
  */
+#include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "lib/base/json.h"
 
 static void
@@ -97,6 +101,53 @@ parse(const char *text, size_t n, bool *good)
 	return o;
 }
 
+/*
+ * json-c makes the largest integer it knows of whatever is larger: a number in the text, which would be another one. Such a
+ * one is read as a double.
+ */
+static bool
+fits(const char *s)
+{
+	errno = 0;
+	if (*s == '-')
+		(void)strtoll(s, NULL, 10);
+	else
+		(void)strtoull(s, NULL, 10);
+	return errno == 0;
+}
+
+static const char *
+widened(struct ctx *c, const char *text, size_t *n)
+{
+	static const char part[] = "0123456789+-.eE";
+	struct buf b = BUF_INIT(*n + *n / 8 + 64);
+	char t[24];
+	const char *s;
+
+	for (size_t i = 0, end; i < *n; i = end) {
+		end = i + 1;
+		if (text[i] == '"') {
+			while (end < *n && text[end] != '"')
+				end += text[end] == '\\' ? 2 : 1;
+			end++;
+		} else if (text[i] == '-' || (text[i] >= '0' && text[i] <= '9')) {
+			while (end < *n && strchr(part, text[end]) != NULL && text[end] != '\0')
+				end++;
+		}
+		buf_add(&b, text + i, end - i);
+		if (end - i < 19 || text[i] == '"' || memchr(text + i, '.', end - i) != NULL || memchr(text + i, 'e', end - i) != NULL ||
+		    memchr(text + i, 'E', end - i) != NULL)
+			continue;
+		snprintf(t, sizeof(t), "%.*s", (int)(end - i < 23 ? end - i : 23), text + i);
+		if (!fits(t))
+			buf_str(&b, ".0");
+	}
+	s = b.failed ? NULL : ctx_strndup(c, b.p, b.len);
+	*n = b.len;
+	buf_done(&b);
+	return s;
+}
+
 enum err
 json_read(struct ctx *c, const char *text, size_t n, struct json_object **ret)
 {
@@ -110,6 +161,8 @@ json_read(struct ctx *c, const char *text, size_t n, struct json_object **ret)
 			    JSON_DEPTH_MAX);
 		return fail(c, ERR_BAD_REQUEST, "Malformed JSON: %s at byte %zu", f.why, f.at);
 	}
+	if (f.wide && (text = widened(c, text, &n)) == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
 	o = parse(text, n, &good);
 	if (!good)
 		return fail(c, ERR_NOMEM, "out of memory");

@@ -98,28 +98,37 @@ spells(const char *t, size_t n, const char *name)
 }
 
 bool
+json_next_member(const char *t, size_t n, size_t *at, struct json_member *ret)
+{
+	size_t i = skip_blanks(t, n, *at), key;
+
+	if (i >= n || t[i] != (*at == 0 ? '{' : ','))
+		return false;
+	key = skip_blanks(t, n, i + 1);
+	if (key >= n || t[key] != '"')
+		return false;
+	i = skip_string(t, n, key);
+	*ret = (struct json_member){ .name = t + key, .name_n = i - key };
+	i = skip_blanks(t, n, i);
+	i = skip_blanks(t, n, i + 1);                   /* behind the colon */
+	*at = skip_value(t, n, i);
+	ret->value = t + i;
+	ret->value_n = *at - i;
+	return true;
+}
+
+bool
 json_member_span(const char *t, size_t n, const char *name, const char **ret, size_t *ret_n)
 {
+	struct json_member m;
 	bool found = false;
-	size_t i = skip_blanks(t, n, 0);
 
-	if (i >= n || t[i] != '{')
-		return false;
-	for (i = skip_blanks(t, n, i + 1); i < n && t[i] == '"'; ) {
-		size_t key = i, value;
-
-		i = skip_string(t, n, i);
-		value = skip_blanks(t, n, i);
-		value = skip_blanks(t, n, value + 1);           /* behind the colon */
-		if (spells(t + key, i - key, name)) {
-			*ret = t + value;
-			*ret_n = skip_value(t, n, value) - value;
-			found = true;                           /* the last of that name counts */
-		}
-		i = skip_blanks(t, n, skip_value(t, n, value));
-		if (i >= n || t[i] != ',')
-			break;
-		i = skip_blanks(t, n, i + 1);
+	for (size_t at = 0; json_next_member(t, n, &at, &m); ) {
+		if (!spells(m.name, m.name_n, name))
+			continue;
+		*ret = m.value;
+		*ret_n = m.value_n;
+		found = true;                           /* the last of that name counts */
 	}
 	return found;
 }

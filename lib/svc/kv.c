@@ -173,34 +173,27 @@ clear_all(struct ctx *c, const char *agent_id)
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
-static enum err
-put_one(struct ctx *c, const char *agent_id, const char *key, struct json_object *v)
-{
-	SCOPED_BUF b = BUF_INIT(16 << 20);
-	struct jw w = JW_INIT(&b);
-
-	jw_json(&w, NULL, v);
-	return b.failed ? fail(c, ERR_NOMEM, "out of memory") : kv_put(c, agent_id, key, strlen(key), b.p, b.len);
-}
-
 enum err
-kv_import(struct ctx *c, const char *agent_id, struct json_object *kv, bool clear, int64_t *ret,
+kv_import(struct ctx *c, const char *agent_id, const char *kv, size_t n, bool clear, int64_t *ret,
     struct json_object *failed)
 {
 	SCOPED_TX tx = { 0 };
+	struct json_member m;
 	enum err e = tx_begin(c, &tx);
 
 	*ret = 0;
 	if (e == ERR_OK && clear)
 		e = clear_all(c, agent_id);
-	json_object_object_foreach(kv, key, v) {
-		if (e != ERR_OK)
-			break;
-		e = put_one(c, agent_id, key, v);
+	for (size_t at = 0, key_n; e == ERR_OK && json_next_member(kv, n, &at, &m); ) {
+		const char *key = json_text(c, m.name, m.name_n, &key_n);
+
+		if (key == NULL)
+			return fail(c, ERR_NOMEM, "out of memory");
+		e = kv_put(c, agent_id, key, key_n, m.value, m.value_n);
 		*ret += e == ERR_OK;
 		if (e != ERR_BAD_REQUEST && e != ERR_TOO_LARGE)
 			continue;
-		json_object_array_add(failed, json_object_new_string_len(key, (int)utf8_cut(key, strlen(key), 200)));
+		json_object_array_add(failed, json_object_new_string_len(key, (int)utf8_cut(key, key_n, 200)));
 		e = ERR_OK;
 		c->fault = (struct fault){ 0 };
 	}

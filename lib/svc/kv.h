@@ -11,10 +11,10 @@ enum err kv_write_all(struct ctx *, const char *agent_id, struct jw *) MUST_CHEC
 /* The same as members of the open object. */
 enum err kv_write_members(struct ctx *, const char *agent_id, struct jw *) MUST_CHECK;
 /*
- * All members of the object, in one transaction; clear: what is there goes first. Keys and values that are too
+ * All members of an object in checked JSON text, as they are written, in one transaction; clear: what is there goes first. Keys and values that are too
  * large are left out and named in *failed (an array). *ret: how many are stored.
  */
-enum err kv_import(struct ctx *, const char *agent_id, struct json_object *kv, bool clear, int64_t *ret,
+enum err kv_import(struct ctx *, const char *agent_id, const char *kv, size_t n, bool clear, int64_t *ret,
     struct json_object *failed) MUST_CHECK;
 /* The value's JSON text, in the arena. NOT_FOUND "Key '...' not found". */
 enum err kv_get(struct ctx *, const char *agent_id, const char *key, size_t n, const char **json, size_t *json_n) MUST_CHECK;

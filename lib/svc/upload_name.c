@@ -48,6 +48,8 @@ upload_type_ok(const char *type)
 	for (const char *p = type; *p != '\0'; p++)
 		if (*p < ' ' || *p > '~')
 			return false;
+	if (type[n + strspn(type + n, " ")] != '\0' && type[n + strspn(type + n, " ")] != ';')
+		return false;                   /* what follows the type are parameters (RFC 9110, 8.3.1) */
 	if (is_type(type, n, image_types) || is_type(type, n, others))
 		return true;
 	return n > 5 && strncasecmp(type, "text/", 5) == 0 && !is_type(type, n, not_text) &&

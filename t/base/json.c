@@ -66,6 +66,9 @@ test_numbers(void)
 {
 	good("[0,-0,1,-1,10,0.5,-0.5,1e5,1E+5,1e-5,1.25e10]", "every form of number");
 	good("12345678901234567890123", "a very large number");
+	good("[1e308,-1e308,1e-400]", "the largest and the smallest");
+	bad("[1e309]", "number out of range", "what no double holds");
+	bad("[-123456789e400]", "number out of range", "nor below zero");
 	bad("01", "something follows the value", "a leading zero");
 	bad("-", "bad number", "a minus alone");
 	bad("1.", "bad number", "a point without digits");
@@ -74,6 +77,32 @@ test_numbers(void)
 	bad("1e+", "bad number", "an exponent with a sign alone");
 	bad("+1", "a value is expected", "a plus sign");
 	bad("0x10", "something follows the value", "a hexadecimal number");
+}
+
+/* Integers that are too large for 64 bits are other numbers than the largest of 64 bits. */
+static void
+test_wide(void)
+{
+	static const struct { const char *text, *want; } v[] = {
+		{ "[9223372036854775807,-9223372036854775808,18446744073709551615]", "[9223372036854775807,-9223372036854775808,18446744073709551615]" },
+		{ "[18446744073709551616]", "[1.8446744073709552e+19]" }, { "[-9223372036854775809,7]", "[-9.223372036854776e+18,7]" },
+		{ "{\"12345678901234567890123\":\"-12345678901234567890123\\\"\",\"a\":12345678901234567890123}",
+		    "{\"12345678901234567890123\":\"-12345678901234567890123\\\"\",\"a\":1.2345678901234568e+22}" },
+		{ "12345678901234567890123", "1.2345678901234568e+22" }, { "[1234567890123456789.5,12345678901234567890123e2]", "[1.2345678901234568e+18,1.2345678901234568e+24]" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
+		struct ctx c = { .arena = arena_new(4096) };
+		struct buf b = BUF_INIT(1 << 20);
+		struct jw w = JW_INIT(&b);
+		struct json_object *o = NULL;
+
+		ok(json_read(&c, v[i].text, strlen(v[i].text), &o) == ERR_OK, "%s is read", v[i].text);
+		jw_json(&w, NULL, o);
+		is_str(b.p, v[i].want, "as the number it is, or the nearest");
+		buf_done(&b);
+		arena_free(c.arena);
+	}
 }
 
 static void
@@ -229,6 +258,7 @@ main(void)
 
 	test_words();
 	test_numbers();
+	test_wide();
 	test_strings();
 	test_members();
 	test_depth();
