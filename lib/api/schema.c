@@ -127,6 +127,14 @@ take_number(struct ctx *c, const struct field *f, double v, void *out)
 	return ERR_OK;
 }
 
+/* An integer that 64 bits do not hold: json_read() made a double of it. */
+static enum err
+too_wide(struct ctx *c, const struct field *f, double v, void *out)
+{
+	return f->min != 0 || f->max != 0 ? take_int(c, f, v < 0 ? INT64_MIN : INT64_MAX, out)
+	    : wrong(c, f, "a whole number of 64 bits");
+}
+
 static bool
 is_kind(struct json_object *v, enum ftype t)
 {
@@ -221,6 +229,8 @@ take_nested(struct ctx *c, const struct field *f, struct json_object *v, void *o
 static enum err
 take(struct ctx *c, const struct field *f, struct json_object *v, void *out)
 {
+	if (f->type == FT_INT && json_object_is_type(v, json_type_double) && fabs(json_object_get_double(v)) >= 0x1p63)
+		return too_wide(c, f, json_object_get_double(v), out);
 	if (!is_kind(v, f->type))
 		return wrong(c, f, kind_word(f->type));
 	switch (f->type) {
