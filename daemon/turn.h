@@ -82,6 +82,7 @@ struct turn_answer {
 	const char *text;               /* never NULL after ERR_OK; may be "" when silent */
 	const char *thinking;           /* or NULL */
 	bool silent;
+	const char *directives;         /* JSON object: how it is to be delivered, as the model said; NULL: it did not */
 	bool cancelled;
 	bool unseen_pictures;           /* the model was told of them in words only */
 	enum llm_stop stop;

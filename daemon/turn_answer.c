@@ -166,6 +166,23 @@ hold_back(struct turn *t)
 	return ERR_OK;
 }
 
+/* reply_to, current_thread, silent; NULL: nothing was said of it. */
+static const char *
+directives(struct turn *t, const struct speech *said)
+{
+	SCOPED_BUF b = BUF_INIT(1024);
+	struct jw w = JW_INIT(&b);
+
+	if (said->reply_to[0] == '\0' && !said->current && !said->quiet)
+		return NULL;
+	jw_object(&w, NULL);
+	jw_str(&w, "reply_to", said->reply_to[0] != '\0' ? said->reply_to : NULL);
+	jw_bool(&w, "current_thread", said->current);
+	jw_bool(&w, "silent", said->quiet);
+	jw_end(&w);
+	return b.failed ? NULL : ctx_strndup(t->c, b.p, b.len);
+}
+
 static enum err
 final_text(struct turn *t)
 {
@@ -174,6 +191,7 @@ final_text(struct turn *t)
 
 	if (text == NULL)
 		return fail(t->c, ERR_NOMEM, "out of memory");
+	t->out->directives = directives(t, &said);
 	if (said.leaked || (t->tools != NULL && speech_is_progress(raw) && t->tool_calls == 0))
 		return hold_back(t);
 	t->out->silent = said.silent;

@@ -51,6 +51,8 @@ result_json(struct turn *t)
 	jw_i64(&w, "iterations", t->out->iterations);
 	jw_usd(&w, "cost_usd", t->cost_nanousd);
 	jw_bool(&w, "silent", t->out->silent);
+	if (t->out->directives != NULL)
+		jw_raw(&w, "directives", t->out->directives, strlen(t->out->directives));
 	jw_end(&w);
 	s = b.failed ? NULL : ctx_strndup(t->c, b.p, b.len);
 	buf_done(&b);

@@ -55,6 +55,7 @@ check_PROGRAMS += t/agent/code
 check_PROGRAMS += t/agent/guard
 check_PROGRAMS += t/agent/repair
 check_PROGRAMS += t/agent/repair_random
+check_PROGRAMS += t/agent/scan
 check_PROGRAMS += t/agent/speech
 check_PROGRAMS += t/agent/incoming
 check_PROGRAMS += t/agent/html

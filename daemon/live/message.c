@@ -125,6 +125,8 @@ answer(struct ctx *c, const struct turn_ask *ask, const struct message_request *
 	jw_str(w, "response", a->silent ? "" : shown_text(c, a));
 	if (a->silent)
 		jw_bool(w, "silent", true);
+	if (a->directives != NULL)
+		jw_raw(w, "directives", a->directives, strlen(a->directives));
 	jw_i64(w, "input_tokens", a->input_tokens);
 	jw_i64(w, "output_tokens", a->output_tokens);
 	jw_i64(w, "iterations", a->iterations);

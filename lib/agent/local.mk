@@ -24,6 +24,7 @@ libagent_a_SOURCES = \
 	lib/agent/repair_look.c \
 	lib/agent/repair_merge.c \
 	lib/agent/sandbox.c \
+	lib/agent/scan.c \
 	lib/agent/speech.c \
 	lib/agent/squeeze.c \
 	lib/agent/taint.c \

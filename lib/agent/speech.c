@@ -27,8 +27,24 @@ find(const char *s, size_t n, const char *word)
 
 /* --- directives -------------------------------------------------------------------- */
 
+/* The newest one counts. An id too long is none. */
+static void
+reply_to(struct speech *p, const char *s, size_t n)
+{
+	while (n > 0 && s[0] == ' ') {
+		s++;
+		n--;
+	}
+	while (n > 0 && s[n - 1] == ' ')
+		n--;
+	if (n == 0 || n >= sizeof(p->reply_to))
+		return;
+	memcpy(p->reply_to, s, n);
+	p->reply_to[n] = '\0';
+}
+
 static enum found
-directive(const char *s, size_t n, size_t *ret_n, bool *silent)
+directive(struct speech *p, const char *s, size_t n, size_t *ret_n)
 {
 	static const char *const plain[] = { "[[silent]]", "[[@current]]" };
 	const char *end, *line;
@@ -37,7 +53,9 @@ directive(const char *s, size_t n, size_t *ret_n, bool *silent)
 		enum found f = find(s, n, plain[i]);
 
 		*ret_n = strlen(plain[i]);
-		*silent |= f == WHOLLY && i == 0;
+		p->silent |= f == WHOLLY && i == 0;
+		p->quiet |= f == WHOLLY && i == 0;
+		p->current |= f == WHOLLY && i == 1;
 		if (f != NOT)
 			return f;
 	}
@@ -48,7 +66,10 @@ directive(const char *s, size_t n, size_t *ret_n, bool *silent)
 	*ret_n = end != NULL ? (size_t)(end - s) + 2 : 0;
 	if (end == NULL)
 		return n < HELD_MAX && line == NULL ? PARTLY : NOT;
-	return *ret_n <= HELD_MAX ? WHOLLY : NOT;
+	if (*ret_n > HELD_MAX)
+		return NOT;
+	reply_to(p, s + 8, *ret_n - 10);
+	return WHOLLY;
 }
 
 /* --- silence ------------------------------------------------------------------------ */
@@ -133,7 +154,7 @@ look(struct speech *p, const char *s, size_t n, bool end, size_t *ret_n)
 {
 	enum found f = NOT;
 
-	if (s[0] == '[' && (f = n == 1 ? PARTLY : directive(s, n, ret_n, &p->silent)) != NOT)
+	if (s[0] == '[' && (f = n == 1 ? PARTLY : directive(p, s, n, ret_n)) != NOT)
 		if (f == WHOLLY || !end)
 			return f;
 	if (!p->boundary || isspace((unsigned char)s[0]))

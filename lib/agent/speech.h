@@ -7,12 +7,17 @@
 #define LF_SPEECH_H
 #include "lib/base/buf.h"
 
+enum { SPEECH_ID_MAX = 65 };
+
 struct speech {
 	void (*out)(void *arg, const char *s, size_t n);        /* NULL: nobody listens */
 	void *arg;
 	bool silent;                    /* nothing is to be said */
 	bool leaked;                    /* scaffolding twice: what follows is not let through */
 	bool shown;                     /* something that is no blank went out */
+	bool quiet;                     /* [[silent]] was among it */
+	bool current;                   /* [[@current]]: into the thread that it was asked in */
+	char reply_to[SPEECH_ID_MAX];   /* [[reply:id]]: as an answer to that message; "": none */
 	/* its own */
 	bool boundary, fenced;
 	char before;

@@ -318,9 +318,18 @@ static const struct field conflict_fields[] = {
 };
 static const struct schema conflict = { .name = "MemoryConflict", .fields = conflict_fields };
 
+static const struct field directives_fields[] = {
+	R_OPT(STRING, "reply_to", .flags = FF_NULLABLE),
+	R_(BOOL, "current_thread"),
+	R_(BOOL, "silent"),
+	F_END
+};
+static const struct schema reply_directives = { .name = "ReplyDirectives", .fields = directives_fields };
+
 static const struct field message_response_fields[] = {
 	R_(STRING, "response"),
 	R_OPT(BOOL, "silent", .doc = "the agent chose not to answer"),
+	R_OPT(OBJECT, "directives", .of = &reply_directives, .doc = "how the answer is to be delivered, as the model said in [[...]]"),
 	R_(INT, "input_tokens"),
 	R_(INT, "output_tokens"),
 	R_(INT, "iterations"),

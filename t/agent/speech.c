@@ -144,6 +144,22 @@ recovering(void)
 }
 
 static void
+delivery(void)
+{
+	const char *text;
+	struct speech p = speech_whole(&ctx, "[[reply: m-17 ]] Yes. [[@current]]", &text);
+
+	is_str(p.reply_to, "m-17", "which message it answers");
+	ok(p.current && !p.quiet && !p.silent, "and where it goes");
+	p = speech_whole(&ctx, "[[reply:]] [[reply:0123456789012345678901234567890123456789012345678901234567890123456789]] hm", &text);
+	is_str(p.reply_to, "", "an id that is none is not taken");
+	p = speech_whole(&ctx, "hm [[silent]]", &text);
+	ok(p.silent && p.quiet, "to be silent is said so");
+	p = speech_whole(&ctx, "NO_REPLY", &text);
+	ok(p.silent && !p.quiet, "or in other words");
+}
+
+static void
 pulses(void)
 {
 	ok(speech_is_pulse(&ctx, "[autonomous] It is 12:00.", "NO_REPLY"), "a wake-up that led to nothing");
@@ -161,6 +177,7 @@ main(void)
 	silence();
 	scaffolding();
 	recovering();
+	delivery();
 	pulses();
 	arena_free(ctx.arena);
 	return done();
