@@ -61,6 +61,30 @@ add_outer_tools(struct turn *t)
 	return ERR_OK;
 }
 
+/* The tools that are sent, and those that the caller brought. */
+static enum err
+choose_tools(struct turn *t)
+{
+	struct toolset set = { NULL, NULL };
+
+	if (!t->ask->ephemeral)
+		set = tools_of(t->c, t->agent.manifest, t->agent.mode, strcmp(t->route.format, "offline") != 0, t->loaded);
+	t->granted = set.granted;
+	t->tools = set.sent;
+	return t->ask->outer_tools != NULL ? add_outer_tools(t) : ERR_OK;
+}
+
+void
+turn_load_tool(struct turn *t, const char *name)
+{
+	struct fault f = t->c->fault;
+
+	t->loaded |= tool_bit(name);
+	if (choose_tools(t) != ERR_OK)
+		t->c->fault = f;                /* it can be called all the same */
+	t->around = 0;
+}
+
 /* What the model is shown; after the session is ours. */
 static enum err
 assemble(struct turn *t)
@@ -70,13 +94,11 @@ assemble(struct turn *t)
 
 	t->workspace = manifest_workspace(t->c, t->agent.manifest, t->agent.id);
 	t->guard = loop_guard_new(t->c, t->max_iterations);
-	if (!t->ask->ephemeral)
-		t->tools = tools_for(t->c, t->agent.manifest, t->agent.mode);
-	e = prompt_system(t->c, &t->agent, t->workspace, t->ask->depth, t->tools, &prompt);
+	if ((e = choose_tools(t)) != ERR_OK)
+		return e;
+	e = prompt_system(t->c, &t->agent, t->workspace, t->ask->depth, t->granted, &prompt);
 	t->system = e == ERR_OK && prompt.p != NULL ? ctx_strndup(t->c, prompt.p, prompt.len) : "";
 	buf_done(&prompt);
-	if (e == ERR_OK && t->ask->outer_tools != NULL)
-		e = add_outer_tools(t);
 	if (e == ERR_OK && t->guard == NULL)
 		e = fail(t->c, ERR_NOMEM, "out of memory");
 	if (e == ERR_OK && turn_may_recall(t))

@@ -62,13 +62,26 @@ env_db_put(struct tool_env *env, struct db *db)
 	job_db_release(env->c);
 }
 
+static bool
+is_in(struct json_object *tools, const char *name)
+{
+	for (size_t i = 0, n = tools == NULL ? 0 : json_object_array_length(tools); i < n; i++)
+		if (strcmp(js_str_or(json_object_array_get_idx(tools, i), "name", ""), name) == 0)
+			return true;
+	return false;
+}
+
+/* One that was not loaded may be called, if the model knows how. */
 bool
 turn_has_tool(struct turn *t, const char *name)
 {
-	for (size_t i = 0, n = t->tools == NULL ? 0 : json_object_array_length(t->tools); i < n; i++)
-		if (strcmp(js_str_or(json_object_array_get_idx(t->tools, i), "name", ""), name) == 0)
-			return true;
-	return false;
+	return is_in(t->tools, name) || (t->granted != t->tools && is_in(t->granted, name));
+}
+
+static void
+env_load_tool(struct tool_env *env, const char *name)
+{
+	turn_load_tool(env->turn, name);
 }
 
 /* The agent calls more than its manifest allows within a minute; the model may go on without, or end. NULL: it does not. */
@@ -154,7 +167,7 @@ run_tool(struct run *r)
 		.c = r->c, .agent_id = t->agent.id, .agent_name = t->agent.name, .session_id = t->session_id,
 		.turn_id = t->id, .workspace = t->workspace, .sender_id = t->ask->sender_id, .depth = t->ask->depth,
 		.event_depth = t->ask->event_depth + 1, .cancel = t->ask->cancel,
-		.turn = t, .db_get = env_db_get, .db_put = env_db_put, .ask_agent = turn_ask_agent,
+		.turn = t, .granted = t->granted, .load_tool = env_load_tool, .db_get = env_db_get, .db_put = env_db_put, .ask_agent = turn_ask_agent,
 		.spawn_agent = turn_spawn_agent, .end_agent = turn_end_agent,
 	};
 	int64_t since = clock_mono_us(), until = t->ask->deadline_us;

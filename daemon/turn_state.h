@@ -67,6 +67,8 @@ struct turn {
 	bool fitted;                    /* before its first question */
 	bool warned;                    /* that the window is full */
 	struct json_object *tools;      /* array for the model, or NULL */
+	struct json_object *granted;    /* the agent's own that it may use: those, and what it can load; or NULL */
+	uint64_t loaded;                /* tool_bit() of those that it loaded */
 	struct loop_guard *guard;
 	struct running run;
 	struct journal *journal;        /* of its events; NULL: none */
@@ -111,6 +113,9 @@ void turns_set_epoch(int64_t);
  * durability = "power" it also waits for the disk.
  */
 enum err turn_write(struct turn *, enum err (*work)(void *), void *arg) MUST_CHECK;
+
+/* From the next question on the model is sent that tool's schema. */
+void turn_load_tool(struct turn *, const char *name);
 
 /* --- turn_ask.c --- */
 /* What people say goes through the filters, once. */

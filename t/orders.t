@@ -42,4 +42,29 @@ subtest 'delivery' => sub {
     $api->finish;
 };
 
+subtest 'tools that are loaded' => sub {
+    my $up = LF->mock(answers => [ call('tool_search', query => 'put a task on the board'), call('tool_load', name => 'task_post'), call('task_post', title => 'T', description => 'D'), { text => 'posted' },
+        { text => 'fresh' }, call('system_time'), { text => 'unloaded' }, call('tool_load', name => 'shell_exec'), { text => 'none' } ]);
+    my $names = sub { return { map { $_->{function}{name} => 1 } @{ $_[0]{json}{tools} } } };
+    $api = LF->start(model => $up);
+    my $id = agent();
+    my $r = ask($id, 'post it');
+    my @asked = map { $names->($_) } @{ $up->chats };
+    ok $asked[0]{file_read} && $asked[0]{tool_load} && !$asked[0]{task_post}, 'the usual ones are sent';
+    like $up->chats->[0]{json}{messages}[0]{content}, qr/## Tools \(catalog\)\n.*- file_read: .*- task_post\*: Put a task/s, 'the prompt lists all, and which are to be loaded';
+    like $r->{decision_traces}[0]{output_summary}, qr/^task_post: Put a task/, 'one is found by what it does';
+    like $up->chats->[2]{json}{messages}[-1]{content}, qr/^task_post: .*"title"/s, 'loaded, its parameters are told';
+    is_deeply [ map { $_->{task_post} // 0 } @asked ], [ 0, 0, 1, 1 ], 'and it is sent from then on';
+    ok !$r->{decision_traces}[2]{is_error}, 'it runs';
+    ask($id, 'again');
+    ok !$names->($up->chats->[4])->{task_post}, 'the next turn begins with the usual ones';
+    ok !ask($id, 'time')->{decision_traces}[0]{is_error}->$*, 'one that was not loaded runs as well';
+    like ask($id, 'shell')->{decision_traces}[0]{output_summary}, qr/no tool of that name/, 'one that is not there is not loaded';
+    my $full = agent("[metadata]\nlazy_tools = false\n");
+    ask($full, 'hello');
+    my $all = $names->($up->chats->[-1]);
+    ok $all->{task_post} && !$all->{tool_load}, 'an agent may have all of them at once';
+    $api->finish;
+};
+
 done_testing;

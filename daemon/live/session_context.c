@@ -21,13 +21,13 @@ used_tokens(struct ctx *c, const struct agent *a, const char *session_id, int64_
 {
 	SCOPED_BUF prompt = BUF_INIT(1 << 20);
 	const char *dir = manifest_workspace(c, a->manifest, a->id);
-	struct json_object *tools = tools_for(c, a->manifest, a->mode);
+	struct toolset tools = tools_of(c, a->manifest, a->mode, true, 0);
 	const struct history *kept;
 	const char *summary;
 	struct history h;
 	int64_t limit = js_i64(a->manifest, "max_history_messages",
 	    c->cfg->max_history_messages > 0 ? c->cfg->max_history_messages : 60);
-	enum err e = prompt_system(c, a, dir, 0, tools, &prompt);
+	enum err e = prompt_system(c, a, dir, 0, tools.granted, &prompt);
 
 	limit = limit < 4 ? 4 : limit > 500 ? 500 : limit;
 	if (e == ERR_OK)
@@ -39,7 +39,7 @@ used_tokens(struct ctx *c, const struct agent *a, const char *session_id, int64_
 	kept = history_for_model(c, &h, (unsigned)limit);
 	if (kept == NULL || (kept = history_with_summary(c, kept, summary)) == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	*ret = tokens_of_text(prompt.p != NULL ? prompt.p : "", prompt.len) + tokens_of_history(kept) + tokens_of_json(tools);
+	*ret = tokens_of_text(prompt.p != NULL ? prompt.p : "", prompt.len) + tokens_of_history(kept) + tokens_of_json(tools.sent);
 	return ERR_OK;
 }
 

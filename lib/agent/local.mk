@@ -36,6 +36,7 @@ libagent_a_SOURCES = \
 	lib/agent/tools/artifact.c \
 	lib/agent/tools/common.c \
 	lib/agent/tools/file.c \
+	lib/agent/tools/load.c \
 	lib/agent/tools/memory.c \
 	lib/agent/tools/patch.c \
 	lib/agent/tools/search.c \

@@ -61,15 +61,26 @@ add_hint(struct buf *b, const char *text)
 	buf_add(b, text, utf8_cut(text, n, HINT_MAX));
 }
 
+static bool
+is_always(const char *name)
+{
+	const struct tool *t = tool_find(name);
+
+	return t != NULL && t->always;
+}
+
 static void
 add_tools(struct buf *b, struct json_object *tools)
 {
 	size_t n = tools != NULL ? json_object_array_length(tools) : 0;
 	const char *before = "";
+	bool catalog;
 
 	if (n == 0)
 		return;
-	buf_str(b, "\n\n## Tools\n");
+	catalog = has_tool(tools, "tool_load");
+	buf_str(b, catalog ? "\n\n## Tools (catalog)\nThose with a star are not among your functions yet: tool_load brings one in, tool_search finds one.\n"
+	    : "\n\n## Tools\n");
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *t = json_object_array_get_idx(tools, i);
 		const char *group = js_str_or(t, "group", "other");
@@ -77,7 +88,7 @@ add_tools(struct buf *b, struct json_object *tools)
 		if (strcmp(before, group) != 0)
 			buf_printf(b, "%s:\n", group);
 		before = group;
-		buf_printf(b, "- %s: ", js_str_or(t, "name", ""));
+		buf_printf(b, "- %s%s: ", js_str_or(t, "name", ""), catalog && !is_always(js_str_or(t, "name", "")) ? "*" : "");
 		add_hint(b, js_str_or(t, "description", ""));
 		buf_ch(b, '\n');
 	}

@@ -20,29 +20,31 @@
 enum { LISTS_MAX = 64, TIMEOUT_DEFAULT_S = 600, TIMEOUT_MAX_S = 86400 };
 
 static const struct tool tools[] = {
-	{ "agent_find", tool_agent_find, true, TOOL_READS },
-	{ "agent_kill", tool_agent_kill, false, TOOL_ALONE },
-	{ "agent_list", tool_agent_list, true, TOOL_READS },
-	{ "agent_send", tool_agent_send, false, TOOL_ALONE },
-	{ "agent_spawn", tool_agent_spawn, false, TOOL_ALONE },
-	{ "apply_patch", tool_apply_patch, false, TOOL_ALONE },
-	{ "code_search", tool_code_search, true, TOOL_READS },
-	{ "event_publish", tool_event_publish, false, TOOL_ALONE },
-	{ "file_list", tool_file_list, true, TOOL_READS },
-	{ "file_read", tool_file_read, true, TOOL_READS },
-	{ "file_write", tool_file_write, false, TOOL_WRITES_ITS },
-	{ "memory_list", tool_memory_list, true, TOOL_READS },
-	{ "memory_recall", tool_memory_recall, true, TOOL_READS },
-	{ "memory_store", tool_memory_store, false, TOOL_ALONE },
-	{ "read_artifact", tool_read_artifact, true, TOOL_READS },
-	{ "system_time", tool_system_time, true, TOOL_READS },
-	{ "task_claim", tool_task_claim, false, TOOL_ALONE },
-	{ "task_complete", tool_task_complete, false, TOOL_ALONE },
-	{ "task_list", tool_task_list, true, TOOL_READS },
-	{ "task_post", tool_task_post, false, TOOL_ALONE },
-	{ "task_status", tool_task_status, true, TOOL_READS },
-	{ "web_fetch", tool_web_fetch, false, TOOL_READS },
-	{ "web_fetch_to_file", tool_web_fetch_to_file, false, TOOL_ALONE },
+	{ "agent_find", tool_agent_find, true, TOOL_READS, false },
+	{ "agent_kill", tool_agent_kill, false, TOOL_ALONE, false },
+	{ "agent_list", tool_agent_list, true, TOOL_READS, true },
+	{ "agent_send", tool_agent_send, false, TOOL_ALONE, true },
+	{ "agent_spawn", tool_agent_spawn, false, TOOL_ALONE, false },
+	{ "apply_patch", tool_apply_patch, false, TOOL_ALONE, false },
+	{ "code_search", tool_code_search, true, TOOL_READS, true },
+	{ "event_publish", tool_event_publish, false, TOOL_ALONE, false },
+	{ "file_list", tool_file_list, true, TOOL_READS, true },
+	{ "file_read", tool_file_read, true, TOOL_READS, true },
+	{ "file_write", tool_file_write, false, TOOL_WRITES_ITS, true },
+	{ "memory_list", tool_memory_list, true, TOOL_READS, true },
+	{ "memory_recall", tool_memory_recall, true, TOOL_READS, true },
+	{ "memory_store", tool_memory_store, false, TOOL_ALONE, true },
+	{ "read_artifact", tool_read_artifact, true, TOOL_READS, true },
+	{ "system_time", tool_system_time, true, TOOL_READS, false },
+	{ "task_claim", tool_task_claim, false, TOOL_ALONE, false },
+	{ "task_complete", tool_task_complete, false, TOOL_ALONE, false },
+	{ "task_list", tool_task_list, true, TOOL_READS, false },
+	{ "task_post", tool_task_post, false, TOOL_ALONE, false },
+	{ "task_status", tool_task_status, true, TOOL_READS, false },
+	{ "tool_load", tool_tool_load, true, TOOL_ALONE, true },
+	{ "tool_search", tool_tool_search, true, TOOL_READS, true },
+	{ "web_fetch", tool_web_fetch, false, TOOL_READS, true },
+	{ "web_fetch_to_file", tool_web_fetch_to_file, false, TOOL_ALONE, false },
 };
 
 static const char *const minimal[] = { "file_read", "file_list", NULL };
@@ -343,18 +345,12 @@ tools_last(const struct json_object *list)
 	return last;
 }
 
-struct json_object *
-tools_for(struct ctx *c, struct json_object *manifest, const char *mode)
+/* The list of a set, made once; the caller's own when there are too many. */
+static struct json_object *
+list_of(struct ctx *c, uint64_t set)
 {
-	struct json_object *all = tool_catalog(), *ret = NULL;
-	uint64_t set = 0;
+	struct json_object *ret = NULL;
 
-	for (size_t i = 0, n = json_object_array_length(all); i < n && i < 64; i++) {
-		const char *name = js_str_or(json_object_array_get_idx(all, i), "name", "");
-
-		if (find_exact(name) != NULL && tool_granted(manifest, mode, name))
-			set |= (uint64_t)1 << i;
-	}
 	pthread_mutex_lock(&lists.mu);
 	for (size_t i = 0; i < lists.n && ret == NULL; i++)
 		if (lists.all[i].set == set)
@@ -365,4 +361,54 @@ tools_for(struct ctx *c, struct json_object *manifest, const char *mode)
 	}
 	pthread_mutex_unlock(&lists.mu);
 	return ret != NULL ? ret : json_keep(c, list_make(set));
+}
+
+uint64_t
+tool_bit(const char *name)
+{
+	struct json_object *all = tool_catalog();
+
+	for (size_t i = 0, n = json_object_array_length(all); i < n && i < 64; i++)
+		if (strcmp(js_str_or(json_object_array_get_idx(all, i), "name", ""), name) == 0)
+			return (uint64_t)1 << i;
+	return 0;
+}
+
+/* What a name of the catalog is to the loading of tools. */
+static void
+sort_bits(const struct tool *t, uint64_t bit, uint64_t *always, uint64_t *loaders)
+{
+	if (t->run == tool_tool_load || t->run == tool_tool_search)
+		*loaders |= bit;
+	if (t->always)
+		*always |= bit;
+}
+
+struct toolset
+tools_of(struct ctx *c, struct json_object *manifest, const char *mode, bool may_load, uint64_t loaded)
+{
+	struct json_object *all = tool_catalog();
+	uint64_t set = 0, always = 0, loaders = 0;
+
+	for (size_t i = 0, n = json_object_array_length(all); i < n && i < 64; i++) {
+		const char *name = js_str_or(json_object_array_get_idx(all, i), "name", "");
+		const struct tool *t = find_exact(name);
+
+		if (t == NULL || !tool_granted(manifest, mode, name))
+			continue;
+		set |= (uint64_t)1 << i;
+		sort_bits(t, (uint64_t)1 << i, &always, &loaders);
+	}
+	if (!may_load || loaders == 0 || (set & ~always) == 0 || !js_bool(js_obj(manifest, "metadata"), "lazy_tools", true)) {
+		struct json_object *list = list_of(c, set & ~loaders);
+
+		return (struct toolset){ list, list };
+	}
+	return (struct toolset){ list_of(c, set), list_of(c, set & (always | loaded)) };
+}
+
+struct json_object *
+tools_for(struct ctx *c, struct json_object *manifest, const char *mode)
+{
+	return tools_of(c, manifest, mode, false, 0).granted;
 }

@@ -28,6 +28,8 @@ struct tool_env {
 	struct cancel *cancel;
 	int64_t deadline_us;            /* monotonic: when the time for this call is over; 0: never */
 	struct turn *turn;              /* for agent_send; opaque here */
+	struct json_object *granted;    /* the tools that it may use, as tools_for() gives them */
+	void (*load_tool)(struct tool_env *, const char *name);         /* its schema is sent from now on; NULL: not here */
 	/* borrow and give back a database connection; hold none while waiting */
 	struct db *(*db_get)(struct tool_env *);
 	void (*db_put)(struct tool_env *, struct db *);
@@ -58,6 +60,7 @@ struct tool {
 	tool_fn run;
 	bool read_only;                 /* may be run again after a crash */
 	enum tool_way way;
+	bool always;                    /* sent with its schema even when others are loaded when they are wanted */
 };
 
 const struct tool *tool_find(const char *name);         /* NULL: no such tool here */
@@ -69,6 +72,14 @@ struct json_object *tool_catalog(void);
 bool tool_granted(struct json_object *manifest, const char *mode, const char *name);
 /* Is that one of the lists of tools_for() that stay as they are until the process ends? */
 bool tools_last(const struct json_object *list);
-/* Array for llm_request.tools of all granted tools; shared by all threads: read it, take no reference. NULL: no memory. */
+/*
+ * The tools of an agent, as arrays for llm_request.tools; shared by all threads: read them, take no reference. An agent that may load tools
+ * (it may use any, and its metadata.lazy_tools is not false) is sent the usual ones and those of `loaded`, the sum of their tool_bit(); then
+ * tool_load and tool_search are among them. Others are sent all that are granted. NULL: no memory.
+ */
+struct toolset { struct json_object *granted, *sent; };
+struct toolset tools_of(struct ctx *, struct json_object *manifest, const char *mode, bool may_load, uint64_t loaded);
+uint64_t tool_bit(const char *name);
+/* All that are granted. */
 struct json_object *tools_for(struct ctx *, struct json_object *manifest, const char *mode);
 #endif

@@ -125,6 +125,42 @@ granted(const char *manifest, const char *mode, const char *name)
 	return tool_granted(json_keep(&ctx, json_tokener_parse(manifest)), mode, name);
 }
 
+static bool
+holds(struct json_object *list, const char *name)
+{
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		if (strcmp(js_str_or(json_object_array_get_idx(list, i), "name", ""), name) == 0)
+			return true;
+	return false;
+}
+
+static struct toolset
+set_of(const char *manifest, bool may_load, uint64_t loaded)
+{
+	return tools_of(&ctx, json_keep(&ctx, json_tokener_parse(manifest)), "full", may_load, loaded);
+}
+
+static void
+loading(void)
+{
+	struct toolset s = set_of("{}", true, 0);
+
+	ok(holds(s.granted, "task_post") && !holds(s.sent, "task_post"), "an unusual tool is not sent");
+	ok(holds(s.sent, "file_read") && holds(s.sent, "tool_load") && holds(s.sent, "tool_search"), "the usual ones are, and those that bring others in");
+	s = set_of("{}", true, tool_bit("task_post"));
+	ok(holds(s.sent, "task_post") && !holds(s.sent, "task_list"), "one that was loaded is");
+	ok(set_of("{}", true, tool_bit("task_post")).sent == s.sent && tools_last(s.sent), "such a list is made once");
+	s = set_of("{\"metadata\":{\"lazy_tools\":false}}", true, 0);
+	ok(s.sent == s.granted && holds(s.sent, "task_post") && !holds(s.sent, "tool_load"), "an agent that wants them all is sent them all");
+	s = set_of("{\"capabilities\":{\"tools\":[\"file_read\",\"task_*\"]}}", true, 0);
+	ok(s.sent == s.granted && holds(s.sent, "task_post"), "so is one with a list of its own");
+	s = set_of("{\"tool_allowlist\":[\"file_read\",\"tool_load\"]}", true, 0);
+	ok(!holds(s.sent, "tool_load"), "where nothing is to be loaded nothing loads");
+	s = set_of("{\"tool_blocklist\":[\"task_*\"]}", true, tool_bit("task_post"));
+	ok(!holds(s.sent, "task_post"), "what is not granted is never sent");
+	is_int((int64_t)tool_bit("nothing"), 0, "what is no tool has no bit");
+}
+
 static void
 grants(void)
 {
@@ -148,6 +184,7 @@ grants(void)
 	    js_get(json_object_array_get_idx(tools, 0), "read_only") == NULL, "as a model wants them");
 	ok(tools_last(tools) && !tools_last(tool_catalog()), "a list of ours lasts");
 	is_int(json_object_array_length(tools_for(&ctx, json_keep(&ctx, json_tokener_parse("{}")), "full")), 21, "twenty-one in all");
+	loading();
 	ok(tool_find("fs-write") == tool_find("file_write") && tool_find("fileRead") == tool_find("file_read"), "other spellings are understood");
 	ok(tool_find("nothing") == NULL && tool_find("") == NULL, "but not every one");
 }

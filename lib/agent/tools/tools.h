@@ -25,6 +25,8 @@ enum err tool_task_list(struct tool_env *, struct json_object *, struct buf *) M
 enum err tool_task_status(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_web_fetch_to_file(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_event_publish(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_tool_load(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
+enum err tool_tool_search(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_web_fetch(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 
 /* Files of a workspace that no tool writes; NULL-ended, for sandbox_write(). */
