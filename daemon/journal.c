@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "lib/base/json.h"
 #include "lib/base/util.h"
@@ -21,7 +22,7 @@ enum { BYTES_MAX = 1 << 20, ENTRIES_MAX = 4096, ENDED_MAX = 64, ENDED_US = 60 * 
 struct entry { char name[16]; uint64_t from; size_t at, n; bool text; };
 
 struct journal {
-	struct journal *next;
+	TAILQ_ENTRY(journal) in_all, in_ended;
 	pthread_mutex_t mu;
 	char turn_id[37], session_id[37];
 	struct buf bytes;
@@ -34,7 +35,10 @@ struct journal {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct journal *all;             /* newest first */
+TAILQ_HEAD(journals, journal);
+static struct journals all = TAILQ_HEAD_INITIALIZER(all);      /* newest first */
+static struct journals ended = TAILQ_HEAD_INITIALIZER(ended);  /* of those, in the order in which they did */
+static unsigned n_ended;
 
 static void
 journal_free(struct journal *j)
@@ -49,16 +53,12 @@ journal_free(struct journal *j)
 static void
 sweep(int64_t now_us)
 {
-	unsigned ended = 0;
+	struct journal *j;
 
-	for (struct journal **at = &all; *at != NULL;) {
-		struct journal *j = *at;
-
-		if (j->ended_us == 0 || (++ended <= ENDED_MAX && now_us - j->ended_us < ENDED_US)) {
-			at = &j->next;
-			continue;
-		}
-		*at = j->next;
+	while ((j = TAILQ_FIRST(&ended)) != NULL && (n_ended > ENDED_MAX || now_us - j->ended_us >= ENDED_US)) {
+		TAILQ_REMOVE(&ended, j, in_ended);
+		TAILQ_REMOVE(&all, j, in_all);
+		n_ended--;
 		journal_free(j);
 	}
 }
@@ -78,8 +78,7 @@ journal_open(const char *turn_id, const char *session_id)
 	pthread_mutex_init(&j->mu, NULL);
 	pthread_mutex_lock(&lock);
 	sweep(clock_mono_us());
-	j->next = all;
-	all = j;
+	TAILQ_INSERT_HEAD(&all, j, in_all);
 	pthread_mutex_unlock(&lock);
 	return j;
 }
@@ -153,6 +152,8 @@ journal_end(struct journal *j, const char *name, const struct buf *data)
 	pthread_mutex_unlock(&j->mu);
 	pthread_mutex_lock(&lock);
 	j->ended_us = clock_mono_us();
+	TAILQ_INSERT_TAIL(&ended, j, in_ended);
+	n_ended++;
 	pthread_mutex_unlock(&lock);
 }
 
@@ -246,10 +247,11 @@ place_of(struct journal *j)
 static struct journal *
 newest_of(const char *turn_id)
 {
-	struct journal *j = all;
+	struct journal *j;
 
-	while (j != NULL && strcmp(j->turn_id, turn_id) != 0)
-		j = j->next;
+	TAILQ_FOREACH(j, &all, in_all)
+		if (strcmp(j->turn_id, turn_id) == 0)
+			break;
 	return j;
 }
 
@@ -257,9 +259,9 @@ newest_of(const char *turn_id)
 static struct journal *
 part_after(const char *turn_id, uint64_t place)
 {
-	struct journal *first = NULL;
+	struct journal *first = NULL, *j;
 
-	for (struct journal *j = all; j != NULL; j = j->next)
+	TAILQ_FOREACH(j, &all, in_all)
 		if (strcmp(j->turn_id, turn_id) == 0 && place_of(j) > place)
 			first = j;
 	return first;
@@ -269,9 +271,9 @@ part_after(const char *turn_id, uint64_t place)
 static struct journal *
 turn_after(const char *session_id, const char *turn_id)
 {
-	struct journal *next = NULL;
+	struct journal *next = NULL, *j;
 
-	for (struct journal *j = all; j != NULL; j = j->next)
+	TAILQ_FOREACH(j, &all, in_all)
 		if (strcmp(j->session_id, session_id) == 0 && strcmp(j->turn_id, turn_id) > 0 &&
 		    (turn_id[0] != '\0' || j->ended_us == 0) && (next == NULL || strcmp(j->turn_id, next->turn_id) <= 0))
 			next = j;

@@ -138,10 +138,19 @@ limits(struct ctx *c, struct metered *m, const struct agent *a)
 	budget_look(b);
 }
 
+struct line { struct ctx *c; struct metered *m; };
+
+static enum err
+write_hold(void *arg)
+{
+	const struct line *l = arg;
+
+	return budget_hold(l->c, &l->m->budget);
+}
+
 enum err
 meter_open(struct ctx *c, struct metered *m, const struct agent *a)
 {
-	SCOPED_TX tx = { 0 };
 	enum err e;
 
 	uuid7(m->id);
@@ -151,29 +160,27 @@ meter_open(struct ctx *c, struct metered *m, const struct agent *a)
 	if (!m->budget.any)
 		return ERR_OK;
 	job_db_release(c);
-	e = tx_begin(c, &tx);
-	if (e == ERR_OK)
-		e = budget_hold(c, &m->budget);
-	if (e == ERR_OK)
-		e = tx_commit(c, &tx);
+	e = tx_shared(c, write_hold, &(struct line){ c, m });
 	m->since_us = clock_mono_us();
 	return e;
 }
 
 static enum err
+write_call(void *arg)
+{
+	const struct line *l = arg;
+	enum err e = usage_insert(l->c, &l->m->usage);
+
+	return e == ERR_OK ? budget_settle(l->c, &l->m->budget) : e;
+}
+
+static enum err
 write_line(struct ctx *c, struct metered *m)
 {
-	SCOPED_TX tx = { 0 };
 	enum err e;
 
 	job_db_release(c);
-	e = tx_begin(c, &tx);
-	if (e == ERR_OK)
-		e = usage_insert(c, &m->usage);
-	if (e == ERR_OK)
-		e = budget_settle(c, &m->budget);
-	if (e == ERR_OK)
-		e = tx_commit(c, &tx);
+	e = tx_shared(c, write_call, &(struct line){ c, m });
 	return e == ERR_OK && c->cfg->durability_power ? db_flush(c) : e;
 }
 

@@ -106,22 +106,29 @@ store_summary(struct ctx *c, const char *id, const char *summary, int64_t n)
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
+struct shorten { struct ctx *c; const char *id, *summary; size_t before, cut; int64_t kept; };
+
+static enum err
+write_short(void *arg)
+{
+	struct shorten *s = arg;
+	enum err e = as_it_was(s->c, s->id, s->before);
+
+	if (e == ERR_OK)
+		e = drop_first(s->c, s->id, s->cut);
+	if (e == ERR_OK)
+		e = number_anew(s->c, s->id, &s->kept);
+	return e == ERR_OK ? store_summary(s->c, s->id, s->summary, s->kept) : e;
+}
+
 enum err
 session_shorten(struct ctx *c, const char *id, size_t before, size_t cut, const char *summary, int64_t *ret_kept)
 {
-	SCOPED_TX tx = { 0 };
-	enum err e = tx_begin(c, &tx);
+	struct shorten s = { .c = c, .id = id, .summary = summary, .before = before, .cut = cut };
+	enum err e = tx_shared(c, write_short, &s);
 
-	*ret_kept = 0;
-	if (e == ERR_OK)
-		e = as_it_was(c, id, before);
-	if (e == ERR_OK)
-		e = drop_first(c, id, cut);
-	if (e == ERR_OK)
-		e = number_anew(c, id, ret_kept);
-	if (e == ERR_OK)
-		e = store_summary(c, id, summary, *ret_kept);
-	return e == ERR_OK ? tx_commit(c, &tx) : e;
+	*ret_kept = e == ERR_OK ? s.kept : 0;
+	return e;
 }
 
 static enum err
