@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "db/db.h"
 #include "lib/base/json.h"
@@ -40,34 +41,43 @@ static enum err
 take(struct ctx *c, struct json_object *doc)
 {
 	struct json_object *gone = js_arr(doc, "removed");
-	SCOPED_TX tx;
-	enum err e = tx_begin(c, &tx);
+	enum err e = alias_clear(c);
 
-	if (e == ERR_OK)
-		e = alias_clear(c);
 	if (e == ERR_OK)
 		e = put_all(c, doc);
 	if (e == ERR_OK)
 		e = put_all(c, js_obj(doc, "aliases"));
 	for (size_t i = 0; e == ERR_OK && gone != NULL && i < json_object_array_length(gone); i++)
 		e = alias_put(c, json_object_get_string(json_object_array_get_idx(gone, i)), "");
-	return e == ERR_OK ? tx_commit(c, &tx) : e;
+	return e;
 }
 
+/* The file is read in the transaction: who adds a name writes rows and file in one, too. */
 void
 aliases_take(struct ctx *c, const char *home)
 {
 	SCOPED_BUF b = BUF_INIT(FILE_MAX);
+	SCOPED_TX tx = { 0 };
 	struct json_object *doc = NULL;
 	char path[4352], q[300];
 	struct toml_fault f = { .why = "" };
+	enum err e;
 
 	path_of(home, path);
-	if (buf_read_file(&b, path) != ERR_OK)
+	if (access(path, R_OK) != 0)
 		return;                         /* none, most likely */
-	if (toml_parse(b.p != NULL ? b.p : "", b.len, &doc, NULL, &f) != ERR_OK)
+	e = tx_begin(c, &tx);
+	if (e == ERR_OK && buf_read_file(&b, path) != ERR_OK)
+		return;
+	if (e == ERR_OK && toml_parse(b.p != NULL ? b.p : "", b.len, &doc, NULL, &f) != ERR_OK) {
 		log_line(LOG_WARN, "what=aliases.toml line=%d why=%s", f.line, log_quote(f.why, q, sizeof(q)));
-	else if (take(c, json_keep(c, doc)) != ERR_OK)
+		return;
+	}
+	if (e == ERR_OK)
+		e = take(c, json_keep(c, doc));
+	if (e == ERR_OK)
+		e = tx_commit(c, &tx);
+	if (e != ERR_OK)
 		log_line(LOG_WARN, "what=aliases.toml why=\"the store does not take it\"");
 }
 

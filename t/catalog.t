@@ -115,6 +115,7 @@ subtest 'several who change it at once' => sub {
         }
         $out;
     } 1 .. 3;
+    $api->put('/api/budget', { max_daily_usd => 1000 + $_ }, 200) for 1 .. 4;        # the configuration is read again meanwhile
     is join('', map { scalar <$_> } @kids), "\n" x 3, 'find each what they have just said';
 };
 refuses($api, POST => '/api/models/aliases', body => { alias => 'a', model_id => 'b' });

@@ -565,26 +565,35 @@ build_with(struct ctx *c, struct json_object *file, const size_t n[4], struct ca
 	return e;
 }
 
+static enum err
+build_now(struct ctx *c, struct catalog_set **ret)
+{
+	struct json_object *file;
+	size_t n[4] = { 0 };
+	enum err e = rows_count(c, n);
+
+	if (e != ERR_OK)
+		return e;
+	file = catalog_newer_file(c);
+	if (file != NULL || n[0] + n[1] + n[2] + n[3] > 0)
+		e = build_with(c, file, n, ret);
+	return e;
+}
+
 enum err
 catalog_build(struct ctx *c, struct catalog_set **ret)
 {
-	struct json_object *file;
 	struct arena *own = c->arena, *mine = arena_new(16 * 1024);
-	size_t n[4] = { 0 };
 	enum err e;
 
 	if (mine == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	e = rows_count(c, n);
-	if (e != ERR_OK) {
-		arena_free(mine);
-		return e;
-	}
-	c->arena = mine;                        /* megabytes of trees that are not to live as long as the job */
-	file = catalog_newer_file(c);
 	*ret = NULL;
-	if (file != NULL || n[0] + n[1] + n[2] + n[3] > 0)
-		e = build_with(c, file, n, ret);
+	c->arena = mine;                        /* megabytes of trees that are not to live as long as the job */
+	e = rows_begin(c);
+	if (e == ERR_OK)
+		e = build_now(c, ret);
+	rows_end(c);
 	c->arena = own;
 	arena_free(mine);
 	return e == ERR_OK ? e : fail(c, e, "the catalog cannot be read");

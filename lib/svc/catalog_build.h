@@ -26,6 +26,9 @@ void *build_need(struct build *, size_t bytes);
 /* arena_defer()'s way to put a json-c object. */
 void build_put_object(void *);
 
+/* Between these the rows are those of one moment: what was counted is what is read. */
+enum err rows_begin(struct ctx *) MUST_CHECK;
+void rows_end(struct ctx *);
 /* How many rows there are: states, settings, aliases, models. */
 enum err rows_count(struct ctx *, size_t n[4]) MUST_CHECK;
 /* Of each kind at most so many. */

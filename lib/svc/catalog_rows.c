@@ -34,6 +34,29 @@ read_state(struct build *b, struct stmt *st)
 	b->s->n_states++;
 }
 
+static enum err
+say(struct ctx *c, const char *sql)
+{
+	SCOPED_STMT st = db_prepare(c->db, sql);
+
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+rows_begin(struct ctx *c)
+{
+	return say(c, SQL("SAVEPOINT catalog"));
+}
+
+void
+rows_end(struct ctx *c)
+{
+	struct fault before = c->fault;
+
+	ignore_err(say(c, SQL("RELEASE catalog")));     /* nothing was written */
+	c->fault = before;
+}
+
 enum err
 rows_count(struct ctx *c, size_t n[4])
 {
