@@ -103,7 +103,11 @@ sub measure {
 sub settled {
     my ($before) = @_;
     my $m;
-    $api->wait_for(sub { $m = measure(); !$before || !grep { $before->{$_} && ($m->{$_}{fds} > $before->{$_}{fds} + $FDS || $m->{$_}{n} > $before->{$_}{n}) } keys %$m }, 3);
+    $api->wait_for(sub {
+        $m = measure();
+        my $names = sub { my ($who) = @_; return join ' ', map {"$_ $who->{$_}{n}"} sort keys %$who };
+        return !$before || ($names->($m) eq $names->($before) && !grep { $m->{$_}{fds} > $before->{$_}{fds} + $FDS } keys %$m);
+    }, 5);
     return $m;
 }
 
@@ -126,7 +130,7 @@ sub do_it {
 
 my $last;
 for my $kind (sort keys %kinds) {
-    do_it($kind, 'at first', $TIMES);
+    do_it($kind, 'at first', $TIMES / 2);
     $last = settled($last);
 }
 

@@ -267,7 +267,7 @@ sub _catalog { return (
 
 sub _money { return (
     'usage' => [ 0.25, sub { return one_of('/api/usage', '/api/usage/summary', '/api/usage/by-model', '/api/usage/by-model/performance', '/api/usage/daily') } ],
-    'usage exported' => [ 0.002, sub { return expect(200, GET => '/api/usage/export?format=' . ('csv', 'jsonl')[ $n++ % 2 ]) } ],
+    'usage exported' => [ 0.002, sub { return expect(200, GET => '/api/usage/export?format=csv') } ],
     'budgets' => [ 0.25, sub { return one_of('/api/budget', '/api/budget/agents', "/api/budget/agents/$agents[$_[0]]", '/api/budget/providers', '/api/budget/users', '/api/budget/users/ada') } ],
     'budgets set' => [ 0.005, sub {
         my $k = 1000 + $n++ % 1000;
