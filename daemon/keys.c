@@ -1,10 +1,11 @@
 /*
- * Where keys are found. What secrets.env says is kept in memory of its own, so
+ * Where keys are found. What secrets.env says, and the passwords of proxies, is kept in memory of its own, so
  * that no environment shows it, and read again with the configuration.
  */
 #include "daemon/keys.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,12 +51,23 @@ add(void *arg, const char *name, const char *value)
 	(*l)->n += k + n;
 }
 
+/* No variable has such a name. */
+static void
+add_proxy(void *arg, const char *name, const char *url)
+{
+	char key[160];
+
+	snprintf(key, sizeof(key), "proxy:%.150s", name);
+	add(arg, key, url);
+}
+
 void
 keys_load(const struct run_paths *p)
 {
 	struct lines *fresh = NULL, *old;
 
 	config_env_each(p, add, &fresh);
+	config_proxies_each(p, add_proxy, &fresh);
 	pthread_mutex_lock(&mu);
 	old = lines;
 	lines = fresh;
@@ -100,6 +112,12 @@ key_named(struct ctx *c, const char *name)
 		c->fault = before;
 	s = getenv(name);
 	return s != NULL && s[0] != '\0' ? s : in_files(c, name);
+}
+
+const char *
+key_of_proxy(struct ctx *c, const char *name)
+{
+	return in_files(c, ctx_printf(c, "proxy:%.150s", name));
 }
 
 void

@@ -7,13 +7,15 @@
 #include "lib/api/api.h"
 #include "lib/svc/config.h"
 
-/* secrets.env and .env are read, now or again. Before the first other call, and on reload. Any thread. */
+/* secrets.env and .env, and passwords of proxies in config.toml, are read, now or again. Before the first other call, and on reload. Any thread. */
 void keys_load(const struct run_paths *);
 /*
  * The secret of that name: from the vault, else the environment, else secrets.env or .env. It lives as
  * long as the job and is wiped then; NULL: there is none (c->fault says why if the vault could not be opened).
  */
 const char *key_named(struct ctx *, const char *name);
+/* The address of a proxy with its password, by its name as config_proxies_each() says it; as above. NULL: it has none. */
+const char *key_of_proxy(struct ctx *, const char *name);
 /* The digest of the master key, when it is in the vault, into shared memory. After the vault or the configuration changed. */
 void keys_publish(struct ctx *);
 /* A request held a secret: wipe what came, and the decoded text beside it. */

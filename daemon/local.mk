@@ -59,6 +59,7 @@ libdaemon_a_SOURCES = \
 	daemon/pace.c \
 	daemon/parting.c \
 	daemon/probe.c \
+	daemon/proxies.c \
 	daemon/rest.c \
 	daemon/queue.c \
 	daemon/remember.c \

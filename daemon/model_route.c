@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/keys.h"
+#include "daemon/proxies.h"
 #include "daemon/rest.h"
 #include "daemon/turn.h"
 #include "lib/svc/caller.h"
@@ -60,15 +61,13 @@ own_key(struct ctx *c, const char *format, struct json_object *settings)
 }
 
 static const char *
-base_of(struct ctx *c, const struct provider *p, const char *provider, bool is_default, struct json_object *mm)
+base_of(struct ctx *c, const char *provider, bool is_default, struct json_object *mm)
 {
 	const char *v = js_str(mm, "base_url");
 
 	if (v == NULL && is_default)
 		v = c->cfg->base_url;
-	if (v == NULL && c->cfg->provider_urls != NULL)
-		v = js_str(c->cfg->provider_urls, provider);
-	return v != NULL ? v : p != NULL ? p->base_url : NULL;
+	return v != NULL ? v : catalog_url(c->cfg, provider);   /* [provider_urls], its region's, or the usual one */
 }
 
 /* Members of [model] that are ours; any other is the provider's. */
@@ -116,10 +115,6 @@ route_manners(struct ctx *c, bool is_default, struct json_object *mm, struct mod
 	struct json_object *dflt = is_default && strcmp(r->model, c->cfg->model) == 0 ? c->cfg->extra_params : NULL;
 
 	struct json_object *cache = js_obj(c->cfg->raw, "prompt_cache");
-	const char *proxy = js_str(js_obj(c->cfg->raw, "provider_proxy_urls"), r->provider);
-
-	/* a password in it is not in this copy of the configuration */
-	r->proxy = proxy != NULL && proxy[0] != '\0' && strstr(proxy, "***@") == NULL ? proxy : NULL;
 	r->cache_strategy = js_bool(c->cfg->raw, "prompt_caching", true) ? js_str(cache, "strategy") : "disabled";
 	r->cache_hour = js_i64(cache, "cache_ttl_hint_secs", 300) >= CACHE_HOUR_FROM_S;
 	r->extra = mm == NULL ? NULL : add_members(c, add_members(c, NULL, dflt), mm);
@@ -173,6 +168,7 @@ model_route_for(struct ctx *c, const char *user_id, const char *provider, const 
 	const struct provider *p = catalog_provider_alias(provider);
 	bool is_default = strcmp(provider, c->cfg->provider) == 0;
 	const struct model *known;
+	enum err e;
 
 	if (p != NULL)
 		provider = p->id;
@@ -180,7 +176,7 @@ model_route_for(struct ctx *c, const char *user_id, const char *provider, const 
 	ret->provider = provider;
 	ret->model = known != NULL ? known->id : model;
 	ret->format = p != NULL && p->api_format != NULL ? p->api_format : "openai";
-	ret->base_url = base_of(c, p, provider, is_default, mm);
+	ret->base_url = base_of(c, provider, is_default, mm);
 	ret->settings = strncmp(ret->format, "cli_", 4) == 0 ? c->cfg->raw : js_obj(c->cfg->raw, ret->format);
 	ret->api_key = key_of_user(c, user_id, provider);
 	ret->pooled = ret->api_key == NULL && !catalog_state(provider)->suppressed && pool_has(c, provider);
@@ -203,6 +199,8 @@ model_route_for(struct ctx *c, const char *user_id, const char *provider, const 
 	if (ret->api_key == NULL && (p == NULL ? js_str(mm, "api_key_env") != NULL : p->key_required))
 		return fail_code(c, ERR_PRECONDITION, "provider_auth_missing",
 		    "API key not configured for this provider (provider: %s)", provider);
+	if ((e = proxy_for(c, provider, ret->base_url, &ret->proxy)) != ERR_OK)
+		return e;
 	if (ret->api_key == NULL)
 		ret->api_key = "";
 	if (llm_needs_url(ret->format) && (ret->base_url == NULL || ret->base_url[0] == '\0'))

@@ -5,6 +5,7 @@
  * where clouds keep their secrets, whatever a name leads to.
  */
 #include "daemon/probe.h"
+#include "daemon/proxies.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,10 +59,10 @@ probe_whom(struct ctx *c, const char *id, struct probe *ret)
 		return fail_code(c, ERR_NOT_FOUND, "provider_not_found", "Provider '%.64s' not found", id);
 	*ret = (struct probe){
 		.id = ctx_strdup(c, id), .format = ctx_strdup(c, p->api_format), .base_url = ctx_strdup(c, catalog_url(c->cfg, id)),
-		.proxy = js_str(js_obj(c->cfg->raw, "provider_proxy_urls"), id), .key = key_of(c, p->custom ? NULL : p, id),
+		.key = key_of(c, p->custom ? NULL : p, id),
 		.local = p->local, .cli = p->cli, .key_required = p->key_required, .discovers = catalog_discovers(p),
 	};
-	return ERR_OK;
+	return proxy_for(c, id, ret->base_url, &ret->proxy);
 }
 
 /* --- how -------------------------------------------------------------------------- */
@@ -235,7 +236,8 @@ probe_ask(struct ctx *c, const struct probe *p, struct probed *r)
 	const char *headers[4], *url = probe_url(c, p);
 	struct http_call call = {
 		.method = "GET", .url = url, .headers = headers, .proxy = p->proxy, .max_bytes = ANSWER_MAX, .connect_ms = CONNECT_MS,
-		.timeout_ms = url != NULL && is_near(url) ? LOCAL_MS : REMOTE_MS, .guard = true,
+		.timeout_ms = url != NULL && is_near(url) ? LOCAL_MS : REMOTE_MS,
+		.guard = p->proxy == NULL,      /* a proxy is the operator's, and resolves the name */
 	};
 	struct http_answer a = { .status = 0 };
 	struct fault before = c->fault;
@@ -253,7 +255,7 @@ probe_ask(struct ctx *c, const struct probe *p, struct probed *r)
 	if (e == ERR_OK) {
 		read_answer(c, p, &a, r);
 	} else {
-		r->forbidden = e == ERR_FORBIDDEN && strstr(a.why, "has no address") == NULL;
+		r->forbidden = e == ERR_FORBIDDEN && strstr(a.why, "has no address") == NULL && strstr(a.why, "the proxy refused") == NULL;
 		r->error = e == ERR_TIMEOUT ? LLM_TIMEOUT : LLM_UPSTREAM;
 		snprintf(r->why, sizeof(r->why), "%.250s", a.why[0] != '\0' ? a.why : "The provider cannot be reached");
 		llm_redact(r->why, p->key);

@@ -10,6 +10,7 @@
 #include <nettle/base64.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/proxies.h"
 #include "lib/api/api.h"
 #include "lib/base/util.h"
 #include "lib/net/http.h"
@@ -39,7 +40,11 @@ fetch(struct ctx *c, const char *url, size_t max, struct buf *ret)
 		.method = "GET", .url = url, .timeout_ms = PATIENCE_MS, .max_bytes = max, .max_redirects = 3,
 	};
 	struct http_answer a = { .status = 0 };
-	enum err e = http_do(&call, &a);
+	enum err e = proxy_for(c, NULL, url, &call.proxy);
+
+	if (e != ERR_OK)
+		return e;
+	e = http_do(&call, &a);
 
 	if (e != ERR_OK)
 		e = no_use(c, "The catalog cannot be fetched: %.200s", a.why);

@@ -10,6 +10,7 @@
 
 #include "daemon/dbpool.h"
 #include "daemon/probe.h"
+#include "daemon/proxies.h"
 #include "lib/api/api.h"
 #include "lib/base/secret.h"
 #include "lib/base/util.h"
@@ -49,8 +50,10 @@ ask(struct ctx *c, const char *path, const char *form, struct json_object **ret)
 		.timeout_ms = PATIENCE_MS, .max_bytes = ANSWER_MAX,
 	};
 	struct http_answer a = { .status = 0 };
-	enum err e;
+	enum err e = proxy_for(c, "github-copilot", call.url, &call.proxy);
 
+	if (e != ERR_OK)
+		return e;
 	job_db_release(c);
 	e = http_do(&call, &a);
 	job_db_acquire(c);

@@ -21,7 +21,7 @@ exchange(const struct llm_request *rq, const struct token_key *key, struct llm_a
 {
 	struct buf auth = BUF_INIT(65536);
 	const char *headers[] = { NULL, "Accept: application/json", "User-Agent: GitHubCopilotChat/1.0", "Editor-Version: vscode/1.96.0", NULL };
-	struct http_call call = { .url = js_str_or(rq->settings, "token_url", TOKEN_URL), .headers = headers,
+	struct http_call call = { .proxy = rq->proxy, .url = js_str_or(rq->settings, "token_url", TOKEN_URL), .headers = headers,
 	    .timeout_ms = TOKEN_TIMEOUT_MS, .max_bytes = 1 << 20, .cancel = rq->cancel };
 	struct json_object *o = NULL;
 	int64_t expires_s;

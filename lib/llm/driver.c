@@ -285,7 +285,7 @@ attempt(const struct driver *drv, struct outgoing *o, const struct llm_sink *sin
 		return driver_blame(rq, a, e, "out of memory");
 	}
 	e = http_do(&call, &h);
-	a->final |= e == ERR_FORBIDDEN;         /* its address is none that may be asked */
+	a->final |= e == ERR_FORBIDDEN;         /* its address is none that may be asked, or the proxy lets nobody through */
 	if (h.retry_after_s >= 0)
 		a->retry_after_s = h.retry_after_s;
 	e = judge(d, e, &h);

@@ -315,7 +315,7 @@ refresh(const struct llm_request *rq, const char *with)
 	const char *const headers[] = { "Content-Type: application/json", "Accept: application/json", NULL };
 	struct buf body = BUF_INIT(65536);
 	struct jw w = JW_INIT(&body);
-	struct http_call call = { .method = "POST", .url = js_str_or(rq->settings, "token_url", REFRESH_URL), .headers = headers,
+	struct http_call call = { .proxy = rq->proxy, .method = "POST", .url = js_str_or(rq->settings, "token_url", REFRESH_URL), .headers = headers,
 	    .timeout_ms = REFRESH_TIMEOUT_MS, .max_bytes = 1 << 20, .cancel = rq->cancel };
 	struct token_key key = token_key("chatgpt", rq->api_key != NULL ? rq->api_key : "");
 	struct llm_answer unused = { 0 };

@@ -137,7 +137,7 @@ fetch(struct outgoing *o, struct json_object *account, const struct token_key *k
 	const char *const headers[] = { "Content-Type: application/x-www-form-urlencoded", "Accept: application/json", NULL };
 	struct buf body = BUF_INIT(FILE_MAX);
 	struct http_call call = { .method = "POST", .url = js_str_or(account, "token_uri", "https://oauth2.googleapis.com/token"),
-	    .headers = headers, .timeout_ms = TOKEN_TIMEOUT_MS, .max_bytes = 1 << 20, .cancel = o->rq->cancel };
+	    .proxy = o->rq->proxy, .headers = headers, .timeout_ms = TOKEN_TIMEOUT_MS, .max_bytes = 1 << 20, .cancel = o->rq->cancel };
 	struct json_object *got = NULL;
 	enum err e;
 

@@ -304,6 +304,42 @@ addr_secret(const char *ip)
 	return unwrapped(ip, canon) && addr_classify(canon) == ADDR_SECRET;
 }
 
+/* As no_proxy means it: a name stands for what is below it, too. */
+static bool
+word_names(const char *word, const char *host)
+{
+	char canon[46], below[300], ip[46];
+
+	if (strcmp(word, "*") == 0)
+		return true;
+	if (unwrapped(host, ip))
+		return strchr(word, '/') != NULL ? cidr_holds(word, ip) : unwrapped(word, canon) && strcmp(canon, ip) == 0;
+	if (word[0] == '*' && word[1] == '.')
+		word += 2;
+	else if (word[0] == '.')
+		word++;
+	snprintf(below, sizeof(below), "*.%s", word);
+	return host_matches(host, word) || host_matches(host, below);
+}
+
+bool
+host_listed(const char *list, const char *host)
+{
+	char word[256];
+	size_t n;
+
+	for (list += strspn(list, ", \t"); *list != '\0'; list += n, list += strspn(list, ", \t")) {
+		n = strcspn(list, ", \t");
+		if (n < sizeof(word)) {
+			memcpy(word, list, n);
+			word[n] = '\0';
+			if (word_names(word, host))
+				return true;
+		}
+	}
+	return false;
+}
+
 enum err
 guard_check(const char *host, const struct addrs *a, struct json_object *allow, char *why, size_t cap)
 {

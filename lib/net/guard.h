@@ -30,6 +30,9 @@ enum addr_kind addr_classify(const char *ip);
 /* Is the name itself refused (localhost and its like, metadata services)? */
 bool host_refused(const char *host, struct json_object *allow);
 
+/* Is the host one of a list as no_proxy is written: names (and what is below them), *.suffix, addresses, IPv4 CIDR; "*" is all. */
+bool host_listed(const char *list, const char *host);
+
 /* FORBIDDEN if the name or any of the addresses is refused, or there is none; why[cap] says it. */
 enum err guard_check(const char *host, const struct addrs *, struct json_object *allow,
     char *why, size_t cap) MUST_CHECK;

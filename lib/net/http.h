@@ -63,7 +63,7 @@ void http_done(void);               /* closes what is idle; calls may come again
 void http_on_wait(void (*fn)(void));
 void http_sweep(void);              /* close connections idle for a minute; for a timer (calls do it too) */
 /*
- * ERR_OK: an HTTP answer of any status arrived whole. Else FORBIDDEN (guard; why says it), TIMEOUT, UPSTREAM (connect,
+ * ERR_OK: an HTTP answer of any status arrived whole. Else FORBIDDEN (guard, or a proxy that wants another password; why says it), TIMEOUT, UPSTREAM (connect,
  * DNS, TLS, broken transfer), CANCELLED, TOO_LARGE, BAD_REQUEST (url).
  */
 enum err http_do(const struct http_call *, struct http_answer *ret) MUST_CHECK;

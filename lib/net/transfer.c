@@ -348,11 +348,20 @@ judge_stop(struct hop *h)
 static enum err
 judge(struct hop *h, CURLcode rc)
 {
+	long tunnel = 0;
+
 	if (h->how != GOING)
 		return judge_stop(h);
+	if (rc != CURLE_OK && h->call->proxy != NULL)
+		curl_easy_getinfo(h->line->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+	if (tunnel / 100 > 2)
+		return tunnel == 407 ? say(h, ERR_FORBIDDEN, "the proxy refused the user or the password")
+		    : say(h, ERR_UPSTREAM, "the proxy refused the way");
 	switch (rc) {
 	case CURLE_OK:
-		return ERR_OK;
+		if (h->call->proxy == NULL || curl_easy_getinfo(h->line->easy, CURLINFO_RESPONSE_CODE, &tunnel) != CURLE_OK || tunnel != 407)
+			return ERR_OK;
+		return say(h, ERR_FORBIDDEN, "the proxy refused the user or the password");
 	case CURLE_OPERATION_TIMEDOUT:
 		return say(h, ERR_TIMEOUT, "no answer in time");
 	case CURLE_OUT_OF_MEMORY:
@@ -367,6 +376,8 @@ judge(struct hop *h, CURLcode rc)
 		return say(h, ERR_UPSTREAM, "the certificate is not trusted");
 	case CURLE_SSL_CONNECT_ERROR:
 		return say(h, ERR_UPSTREAM, "TLS failed");
+	case CURLE_PROXY:
+		return say(h, ERR_UPSTREAM, "the proxy refused");
 	case CURLE_GOT_NOTHING: case CURLE_PARTIAL_FILE: case CURLE_RECV_ERROR: case CURLE_SEND_ERROR:
 		return say(h, ERR_UPSTREAM, "the connection broke");
 	case CURLE_UNSUPPORTED_PROTOCOL: case CURLE_WEIRD_SERVER_REPLY:

@@ -44,6 +44,15 @@ configured_url(const struct config *cfg, const char *provider)
 	return NULL;
 }
 
+/* The region of a provider that the configuration chooses, {base_url, api_key_env}; NULL: none, or one that it has not. */
+static struct json_object *
+region_of(const struct config *cfg, const struct provider *p)
+{
+	const char *name = cfg == NULL || p == NULL ? NULL : js_str(js_obj(cfg->raw, "provider_regions"), p->id);
+
+	return name != NULL ? js_obj(p->regions, name) : NULL;
+}
+
 bool
 catalog_listed(const struct config *cfg, const struct provider *p)
 {
@@ -108,6 +117,8 @@ catalog_key_env(const struct config *cfg, const char *provider, char out[static 
 	    strcmp(cfg->provider, id) == 0)
 		env = cfg->api_key_env;
 	if ((env == NULL || *env == '\0') && p != NULL)
+		env = js_str(region_of(cfg, p), "api_key_env");
+	if ((env == NULL || *env == '\0') && p != NULL)
 		env = p->api_key_env;
 	if (env != NULL && (*env != '\0' || p != NULL)) {
 		snprintf(out, 128, "%s", env);
@@ -130,6 +141,8 @@ catalog_url(const struct config *cfg, const char *provider)
 	const struct provider *p = catalog_provider(provider);
 	const char *url = configured_url(cfg, provider);
 
+	if (url == NULL)
+		url = js_str(region_of(cfg, p), "base_url");
 	return url != NULL ? url : p != NULL && p->base_url[0] != '\0' ? p->base_url : NULL;
 }
 
@@ -237,14 +250,11 @@ write_url(struct jw *w, const char *key, const char *url)
 static void
 write_regions(struct jw *w, const struct config *cfg, const struct provider *p)
 {
-	const char *active;
-
 	if (p->regions == NULL)
 		return;
 	jw_json(w, "regions", p->regions);
-	active = cfg == NULL ? NULL : js_str(js_obj(cfg->raw, "provider_regions"), p->id);
-	if (active != NULL && js_obj(p->regions, active) != NULL)
-		jw_str(w, "active_region", active);
+	if (region_of(cfg, p) != NULL)
+		jw_str(w, "active_region", js_str(js_obj(cfg->raw, "provider_regions"), p->id));
 }
 
 /* max_tokens of the settings of a model; 0: none. */
@@ -324,7 +334,7 @@ catalog_write_provider(struct jw *w, const struct config *cfg, const struct prov
     bool with_models)
 {
 	struct json_object *proxies = cfg == NULL ? NULL : js_obj(cfg->raw, "provider_proxy_urls");
-	const char *url = configured_url(cfg, p->id);
+	const char *url = p->custom ? configured_url(cfg, p->id) : catalog_url(cfg, p->id);
 	const struct provider_state *st = catalog_state(p->id);
 	char env[128];
 

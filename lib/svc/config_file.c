@@ -23,8 +23,6 @@
 #include "lib/svc/catalog.h"
 #include "lib/svc/config_file_parts.h"
 
-enum { INCLUDES_MAX = 32, INCLUDE_DEPTH_MAX = 8 };
-
 /* What the settings come to. */
 struct resolved {
 	struct reading r;
@@ -40,7 +38,6 @@ struct resolved {
 	const char *provider, *model, *provider_cfg;
 	const char *ollama_model;               /* of a server on this machine; NULL: there is none */
 	struct json_object *providers;          /* id → {"key_present", "alt"} */
-	unsigned files;                         /* included so far */
 };
 
 /* A text of the document that is not blank, or NULL. */
@@ -56,91 +53,6 @@ static struct json_object *
 new_object(struct reading *r)
 {
 	return json_keep(r->c, json_object_new_object());
-}
-
-/* --- included files ---------------------------------------------------------- */
-
-/* What only `under` has comes to `over`; tables are merged, nothing else is. */
-static bool
-merge_under(struct json_object *over, struct json_object *under)
-{
-	json_object_object_foreach(under, name, v) {
-		struct json_object *have = js_get(over, name);
-
-		if (have == NULL) {
-			if (json_object_object_add(over, name, json_object_get(v)) != 0) {
-				json_object_put(v);
-				return false;
-			}
-		} else if (json_object_is_type(have, json_type_object) && json_object_is_type(v, json_type_object)) {
-			if (!merge_under(have, v))
-				return false;
-		}
-	}
-	return true;
-}
-
-static bool
-is_inside(const char *path)
-{
-	if (path[0] == '/' || path[0] == '\0' || strlen(path) > 1024)
-		return false;
-	for (const char *p = path; p != NULL; p = strchr(p, '/')) {
-		p += *p == '/';
-		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
-			return false;
-	}
-	return true;
-}
-
-static enum err includes(struct resolved *, struct reading *, const char *const *above, unsigned depth);
-
-static enum err
-include(struct resolved *v, struct reading *r, const char *name, const char *const *above, unsigned depth)
-{
-	SCOPED_BUF b = BUF_INIT(CONFIG_BYTES_MAX);
-	const char *slash = strrchr(v->p->config, '/'), *chain[INCLUDE_DEPTH_MAX + 2];
-	struct reading in = *r;
-	char path[8192];
-	enum err e;
-
-	for (unsigned i = 0; i < depth; i++) {
-		if (strcmp(above[i], name) == 0)
-			return ERR_OK;                  /* a circle ends where it began */
-		chain[i] = above[i];
-	}
-	chain[depth] = name;
-	if (++v->files > INCLUDES_MAX)
-		return config_say_at(r, "include", "more than %d files are included", INCLUDES_MAX);
-	snprintf(path, sizeof(path), "%.*s/%s", slash != NULL ? (int)(slash - v->p->config) : 0, v->p->config, name);
-	if (buf_read_file(&b, path) != ERR_OK)
-		return config_say_at(r, "include", "%s cannot be read", name);
-	in.file = name;
-	e = config_parse(&in, b.p != NULL ? b.p : "", b.len);
-	if (e == ERR_OK)
-		e = includes(v, &in, chain, depth + 1);
-	if (e == ERR_OK && !merge_under(r->doc, in.doc))
-		e = config_say(r, ERR_NOMEM, "out of memory");
-	return e;
-}
-
-/* The last file named wins over those before it, and the including one over all. */
-static enum err
-includes(struct resolved *v, struct reading *r, const char *const *above, unsigned depth)
-{
-	struct json_object *list = js_arr(r->doc, "include");
-	enum err e = ERR_OK;
-
-	if (depth > INCLUDE_DEPTH_MAX)
-		return config_say_at(r, "include", "files include each other too deeply");
-	for (size_t i = list != NULL ? json_object_array_length(list) : 0; i > 0 && e == ERR_OK; i--) {
-		const char *name = json_object_get_string(json_object_array_get_idx(list, i - 1));
-
-		if (!is_inside(name))
-			return config_say_at(r, "include", "a path below the configuration's directory is expected");
-		e = include(v, r, name, above, depth);
-	}
-	return e;
 }
 
 /* --- paths and address ------------------------------------------------------- */
@@ -440,7 +352,7 @@ resolve_provider(struct resolved *v)
 		.provider_key_env = js_obj(v->r.doc, "provider_api_keys"),
 		.provider_urls = js_obj(v->r.doc, "provider_urls"),
 		.api_key_env = text(m, "api_key_env"),
-		.base_url = text(m, "base_url"),
+		.base_url = text(m, "base_url"), .raw = v->r.doc,
 	};
 
 	v->providers = new_object(&v->r);
@@ -566,7 +478,7 @@ resolve(struct resolved *v, const struct config_over *over, const char *txt, siz
 		return config_say(&v->r, ERR_NOMEM, "out of memory");
 	e = config_parse(&v->r, txt, n);
 	if (e == ERR_OK)
-		e = includes(v, &v->r, NULL, 0);
+		e = config_includes(&v->r, v->p);
 	if (e == ERR_OK && load_env)
 		config_load_env(&v->r, v->p);
 	if (e == ERR_OK)

@@ -58,4 +58,10 @@ enum err config_file_init(const struct run_paths *, char key[static 65], char *m
  * counts, and the environment over both. Texts are wiped when each() has returned.
  */
 void config_env_each(const struct run_paths *, void (*each)(void *arg, const char *name, const char *value), void *arg);
+
+/*
+ * Proxies whose address holds a user or a password, which the snapshot only shows as ***: by the provider's id, and http_proxy
+ * and https_proxy of [proxy]. None when the file there cannot be read. Texts are wiped when this returns.
+ */
+void config_proxies_each(const struct run_paths *, void (*each)(void *arg, const char *name, const char *url), void *arg);
 #endif

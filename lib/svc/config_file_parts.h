@@ -27,6 +27,8 @@ void config_warn_at(struct reading *, const char *path, const char *fmt, ...) PR
 
 /* Parse text into r->doc and r->lines; check every key; aliases get their own names. INVALID. */
 enum err config_parse(struct reading *, const char *text, size_t n) MUST_CHECK;
+/* What the files that r->doc includes add to it: the last named wins over those before it, the including one over all. INVALID. */
+enum err config_includes(struct reading *, const struct run_paths *) MUST_CHECK;
 /* Is this key (dotted, a pattern's) one that takes text? For values typed without quotes. */
 bool config_key_is_text(const char *path);
 

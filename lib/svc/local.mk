@@ -70,7 +70,8 @@ libconfigfile_a_SOURCES = \
 	lib/svc/config_file.c \
 	lib/svc/config_file_check.c \
 	lib/svc/config_file_edit.c \
-	lib/svc/config_file_env.c
+	lib/svc/config_file_env.c \
+	lib/svc/config_file_include.c
 
 # embedded
 lib/svc/catalog_build.$(OBJEXT): share/models.json share/providers.json share/aliases.json
