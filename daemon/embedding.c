@@ -15,7 +15,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 
-enum { REST_S = 60 };
+enum { REST_S = 60, REST_MAX_S = 3600 };
 
 static const char usual_model[] = "text-embedding-3-small";
 
@@ -29,6 +29,7 @@ static const struct { const char *provider, *env, *model; } known[] = {
 };
 
 static _Atomic int64_t rests_until_us;
+static _Atomic unsigned failed;                 /* calls in a row */
 
 /* The model of the configuration; its default means the provider's own usual one. */
 static const char *
@@ -88,6 +89,14 @@ embedding_of(struct ctx *c, struct embedding *ret)
 	return false;
 }
 
+int64_t
+embedding_rest_ms(void)
+{
+	int64_t us = atomic_load(&rests_until_us) - clock_mono_us();
+
+	return us > 0 ? us / 1000 + 1 : 0;
+}
+
 static int64_t
 bytes_of(const char *const *texts, size_t n)
 {
@@ -121,8 +130,12 @@ embedding_call(struct ctx *c, const struct embedding *m, const struct agent *a, 
 		if (kept != ERR_OK)
 			log_line(LOG_WARN, "rid=%s what=embedding err=%s why=\"not in the ledger\"", c->rid, err_code(kept));
 	}
-	if (e != ERR_OK && e != ERR_CANCELLED) {
-		atomic_store(&rests_until_us, clock_mono_us() + REST_S * INT64_C(1000000));
+	if (e == ERR_OK) {
+		atomic_store(&failed, 0);
+	} else if (e != ERR_CANCELLED) {
+		unsigned k = atomic_fetch_add(&failed, 1);
+
+		atomic_store(&rests_until_us, clock_mono_us() + (k < 6 ? REST_S << k : REST_MAX_S) * INT64_C(1000000));
 		log_line(LOG_WARN, "rid=%s what=embedding provider=%s err=%s", c->rid, m->provider,
 		    e == ERR_UPSTREAM ? llm_error_code(ret->error) : err_code(e));
 	}

@@ -20,8 +20,10 @@ struct embedding {
 bool embedding_of(struct ctx *, struct embedding *ret);
 /*
  * n texts to vectors; embed_done(ret). a: whose budget it is on, or NULL. query: they are looked for. Gives c->db back. Errors: those of
- * embed_call(); RATE_LIMITED budget_exceeded. After any of them embedding_of() says no for a minute.
+ * embed_call(); RATE_LIMITED budget_exceeded. After any of them embedding_of() says no for a minute, after several in a row up to an hour.
  */
 enum err embedding_call(struct ctx *, const struct embedding *, const struct agent *a, const char *const *texts, size_t n, bool query,
     unsigned timeout_ms, struct cancel *, struct embed_answer *ret) MUST_CHECK;
+/* How long it does; 0: it does not. */
+int64_t embedding_rest_ms(void);
 #endif

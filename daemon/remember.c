@@ -128,6 +128,8 @@ look(void)
 	if (e != ERR_OK && e != ERR_UPSTREAM)
 		log_line(LOG_WARN, "rid=%s what=remember err=%s", b.c.rid, err_code(e));
 	background_end(&b);
+	if (embedding_rest_ms() > 0)
+		return clock_ms() + embedding_rest_ms() + 1000;
 	return e == ERR_OK ? ALARM_NEVER : clock_ms() + AGAIN_MS;
 }
 

@@ -66,7 +66,7 @@ sub asked { return $up->asked }
 my $api = LF->start(timeout => 40,
     model => { provider => 'openai', model => 'gpt-4o-mini', base_url => "$address/v1", api_key_env => 'LF_MOCK_KEY' },
     env => { LF_MOCK_KEY => $SECRET, OPENAI_API_KEY => $SECRET, LF_LLM_RETRY_MS => 20 },
-    limits => "ws_messages_per_minute = 100000\n", config => qq([provider_urls]\nopenai = "$address/v1"\n));
+    limits => "ws_messages_per_minute = 100000\n", config => qq([provider_urls]\nopenai = "$address/v1"\n[memory]\nfts_only = true\n));
 my (%agent, %socket);
 my $made = 0;
 
@@ -316,9 +316,7 @@ subtest 'an answer without a word' => sub {
 };
 
 subtest 'a provider that is not there' => sub {
-    kill 'TERM', $pid;
-    { local $?; waitpid $pid, 0; }
-    undef $pid;
+    $up->stop;
     for my $way (@WAYS) {
         my $a = agent();
         my $since = Time::HiRes::time();

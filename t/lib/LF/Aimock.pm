@@ -64,11 +64,14 @@ sub key { return $KEY }
 sub forget { my ($self) = @_; return $self->{journal}->post("$self->{url}/__aimock/reset/journal") }
 sub asked { my ($self) = @_; return @{ $LF::JSON->decode($self->{journal}->get("$self->{url}/__aimock/journal")->{content}) } }
 
-sub DESTROY {
+sub stop {
     my ($self) = @_;
     local ($@, $?, $!);
     if ($self->{pid} && $self->{owner} == $$) { kill 'TERM', $self->{pid}; waitpid $self->{pid}, 0 }
+    delete $self->{pid};
     return;
 }
+
+sub DESTROY { $_[0]->stop; return }
 
 1;
