@@ -55,6 +55,7 @@ libdaemon_a_SOURCES = \
 	daemon/loop_write.c \
 	daemon/loop_ws.c \
 	daemon/meter.c \
+	daemon/model_choice.c \
 	daemon/model_route.c \
 	daemon/pace.c \
 	daemon/parting.c \

@@ -230,7 +230,8 @@ static void
 run_work(void *arg)
 {
 	struct work *k = arg;
-	struct ctx c = { .arena = arena_new(8192), .cfg = conf_of(k->s->conf), .who = &k->s->who, .now_ms = clock_ms() };
+	struct conf *conf = conf_hold();        /* a socket lives longer than a configuration */
+	struct ctx c = { .arena = arena_new(8192), .cfg = conf_of(conf), .who = &k->s->who, .now_ms = clock_ms() };
 
 	if (c.arena != NULL) {
 		uuid4(c.rid);
@@ -239,6 +240,7 @@ run_work(void *arg)
 		job_db_release(&c);
 		arena_free(c.arena);
 	}
+	conf_drop(conf);
 	ws_session_drop(k->s);
 	free(k);
 }

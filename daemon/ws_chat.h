@@ -34,7 +34,7 @@ struct ws_session {
 	unsigned n_pending;
 	bool busy;                      /* a thread works through pending */
 	struct cancel *cancel;          /* of the turn under way */
-	_Atomic int verbose;
+	_Atomic int verbose, think;      /* think: of turns that do not say it themselves */
 	char agents_seen[65];           /* digest of the last agents_updated */
 	/* the loop's own */
 	int64_t *frames;                /* times of the last frames, a ring */

@@ -6,13 +6,17 @@
 
 #include "daemon/compact.h"
 #include "daemon/dbpool.h"
+#include "daemon/model_choice.h"
 #include "daemon/parting.h"
 #include "daemon/spawn.h"
 #include "daemon/ws_chat.h"
 #include "db/db.h"
 #include "lib/api/api.h"
+#include "lib/svc/budget_show.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/history.h"
+
+enum { LINES_MAX = 200 };
 
 struct said {
 	struct ws_session *s;
@@ -125,35 +129,13 @@ cmd_stop(struct said *k)
 }
 
 static enum err
-set_model(struct said *k)
-{
-	struct json_object *m = NULL, *mm;
-	const char *model = k->args, *slash = strchr(model, '/'), *provider = NULL;
-	const struct model *known = catalog_model(NULL, model);
-
-	if (json_object_deep_copy(k->a.manifest, &m, NULL) != 0 || json_keep(k->c, m) == NULL)
-		return fail(k->c, ERR_NOMEM, "out of memory");
-	if ((mm = js_obj(m, "model")) == NULL)
-		return fail(k->c, ERR_INTERNAL, "the manifest has no model");
-	if (known != NULL)
-		provider = known->provider;
-	else if (slash != NULL && catalog_provider_alias(ctx_strndup(k->c, model, (size_t)(slash - model))) != NULL) {
-		provider = ctx_strndup(k->c, model, (size_t)(slash - model));
-		model = slash + 1;
-	}
-	if (provider != NULL)
-		json_object_object_add(mm, "provider", json_object_new_string(provider));
-	json_object_object_add(mm, "model", json_object_new_string(model));
-	return agent_update(k->c, &k->a, m);
-}
-
-static enum err
 cmd_model(struct said *k)
 {
-	const char *provider, *model;
+	const char *provider = NULL, *model = k->args;
 	enum err e = ERR_OK;
 
-	if (k->args[0] != '\0' && ((e = set_model(k)) != ERR_OK || (e = agent_load(k->c, k->a.id, &k->a)) != ERR_OK))
+	if (k->args[0] != '\0' && ((e = model_choose(k->c, &k->a, &model, &provider)) != ERR_OK ||
+	    (e = agent_load(k->c, k->a.id, &k->a)) != ERR_OK))
 		return e;
 	agent_resolved_model(k->c, &k->a, &provider, &model);
 	result(k, ctx_printf(k->c, "%s: %s (provider: %s)", k->args[0] != '\0' ? "Model set" : "Current model",
@@ -227,6 +209,93 @@ cmd_queue(struct said *k)
 	return ERR_OK;
 }
 
+/* "$1.2000 / unlimited" of a span; limit 0: there is none. */
+static const char *
+span_text(struct said *k, struct json_object *status, const char *span)
+{
+	double spent = js_f64(status, ctx_printf(k->c, "%s_spend", span), 0), limit = js_f64(status, ctx_printf(k->c, "%s_limit", span), 0);
+
+	return limit > 0 ? ctx_printf(k->c, "$%.4f / $%.4f", spent, limit) : ctx_printf(k->c, "$%.4f / unlimited", spent);
+}
+
+static enum err
+cmd_budget(struct said *k)
+{
+	SCOPED_BUF b = BUF_INIT(65536);
+	struct jw w = JW_INIT(&b);
+	struct json_object *o;
+	enum err e = budget_write_status(k->c, k->c->cfg, &w);
+
+	if (e != ERR_OK)
+		return e;
+	if (b.failed || (o = json_stored(k->c, ctx_strndup(k->c, b.p, b.len))) == NULL)
+		return fail(k->c, ERR_NOMEM, "out of memory");
+	result(k, ctx_printf(k->c, "Hourly: %s  |  Daily: %s  |  Monthly: %s", span_text(k, o, "hourly"), span_text(k, o, "daily"),
+	    span_text(k, o, "monthly")));
+	return ERR_OK;
+}
+
+static enum err
+cmd_models(struct said *k)
+{
+	const struct model *all;
+	size_t n = catalog_models(&all), shown = 0;
+	struct buf b = BUF_INIT(32768);
+
+	for (size_t i = 0; i < n; i++)
+		if (auth_available(catalog_auth_status(k->c->cfg, all[i].provider)) && ++shown <= LINES_MAX)
+			buf_printf(&b, "\n%s — %s", all[i].id, all[i].provider);
+	if (shown > LINES_MAX)
+		buf_printf(&b, "\n… and %zu more", shown - LINES_MAX);
+	result(k, shown == 0 ? "No models are available: no provider has a key." : b.failed ? "There are too many models to list."
+	    : ctx_printf(k->c, "Available models: %zu%s", shown, ctx_strndup(k->c, b.p, b.len)));
+	buf_done(&b);
+	return ERR_OK;
+}
+
+static enum err
+cmd_providers(struct said *k)
+{
+	const struct provider *all;
+	size_t n = catalog_providers(&all);
+	struct buf b = BUF_INIT(32768);
+
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&b, "\n%s — %s", all[i].id, catalog_auth_status(k->c->cfg, all[i].id));
+	result(k, b.failed ? "There are too many providers to list." : ctx_printf(k->c, "Providers: %zu%s", n, ctx_strndup(k->c, b.p, b.len)));
+	buf_done(&b);
+	return ERR_OK;
+}
+
+static enum err
+cmd_think(struct said *k)
+{
+	int was = atomic_load(&k->s->think), to = was == THINK_ON ? THINK_NOT : THINK_ON;
+
+	if (k->args[0] != '\0' && strcmp(k->args, "on") != 0 && strcmp(k->args, "off") != 0)
+		return fail(k->c, ERR_BAD_REQUEST, "on or off is expected");
+	if (k->args[0] != '\0')
+		to = strcmp(k->args, "on") == 0 ? THINK_ON : THINK_NOT;
+	atomic_store(&k->s->think, to);
+	result(k, to == THINK_ON ? "Extended thinking: **on**" : "Extended thinking: **off**");
+	return ERR_OK;
+}
+
+/* Neither other nodes nor agents elsewhere can be joined yet. */
+static enum err
+cmd_peers(struct said *k)
+{
+	result(k, "No peers connected.");
+	return ERR_OK;
+}
+
+static enum err
+cmd_a2a(struct said *k)
+{
+	result(k, "No external A2A agents discovered.");
+	return ERR_OK;
+}
+
 /* twin: the row that does the same over HTTP; who may not call that one may not say this either. */
 static const struct command {
 	const char *name;
@@ -244,6 +313,12 @@ static const struct command {
 	{ "context", cmd_context, "Context", NULL },
 	{ "verbose", cmd_verbose, "Verbose", NULL },
 	{ "queue", cmd_queue, "Queue", NULL },
+	{ "budget", cmd_budget, "Budget", "GET /api/budget" },
+	{ "models", cmd_models, "Models", "GET /api/models" },
+	{ "providers", cmd_providers, "Providers", "GET /api/providers" },
+	{ "think", cmd_think, "Think", NULL },
+	{ "peers", cmd_peers, "Peers", NULL },
+	{ "a2a", cmd_a2a, "A2A", NULL },
 };
 
 /* The role that a row wants; one that is gone from the table lets nobody in but the owner. */

@@ -253,6 +253,7 @@ ws_turn(struct ws_session *s, struct ctx *c, struct json_object *frame, const ch
 		ws_error(s, NULL, "Message content is empty after sanitization", o.message_id);
 		return;
 	}
+	ask.think = (enum think)atomic_load(&s->think);
 	if (json_object_is_type(js_get(frame, "thinking"), json_type_boolean))
 		ask.think = js_bool(frame, "thinking", false) ? THINK_ON : THINK_NOT;
 	set_cancel(s, k);

@@ -162,7 +162,38 @@ subtest 'commands' => sub {
     $ws->turn('before the reset');
     is $cmd->('reset')->{message}, 'Session reset. Chat history cleared.', 'reset';
     is said($id), '', 'clears the history';
-    is $cmd->('model', 'openai/another')->{model}, 'another', 'a model may be chosen';
+    $api->patch("/api/agents/$id/config", { base_url => $up->url, api_key_env => 'LF_MOCK_KEY' }, 200);
+    is $cmd->('model', 'groq/another')->{model}, 'another', 'a model may be chosen';
+    unlike LF::slurp($api->home . "/workspaces/agents/agent-$n/agent.toml"), qr/base_url|api_key_env/, '  and what was for another provider goes';
+    like $cmd->('model', "a\x{1}b")->{content}, qr/^Model switch failed: model: .*control character/, '  but not by any name';
+    is $api->get("/api/agents/$id", 200)->{model}{provider}, 'groq', '  which changes nothing';
+    $ws->close;
+};
+
+subtest 'commands that tell and set' => sub {
+    my $id = agent();
+    my $ws = ready($id);
+    my $cmd = sub { my ($c, $args) = @_; $ws->say({ type => 'command', command => $c, defined $args ? (args => $args) : () }); return $ws->next };
+    my $dollars = qr{\$\d+\.\d{4} / unlimited};
+    like $cmd->('budget')->{message}, qr{^Hourly: $dollars  \|  Daily: $dollars  \|  Monthly: $dollars$}, 'the budget';
+    $api->put('/api/budget', { max_daily_usd => 2.5 }, 200);
+    like $cmd->('budget')->{message}, qr{Daily: \$\d+\.\d{4} / \$2\.5000  \|}, '  with its limits';
+    $api->put('/api/budget', { max_daily_usd => 0 }, 200);
+    like $cmd->('models')->{message}, qr/^Available models: \d+\n.* \x{2014} openai$/ms, 'models that may be used';
+    unlike $api->last->{content} . $cmd->('models')->{message}, qr/ \x{2014} anthropic$/m, '  and no others';
+    like $cmd->('providers')->{message}, qr/^openai \x{2014} configured$/m, 'providers';
+    like $cmd->('providers')->{message}, qr/^anthropic \x{2014} missing$/m, '  and how they stand';
+    is $cmd->($_->[0])->{message}, $_->[1], "$_->[0]: nothing yet" for [ peers => 'No peers connected.' ], [ a2a => 'No external A2A agents discovered.' ];
+    is $cmd->('think')->{message}, 'Extended thinking: **on**', 'thinking is switched on';
+    $ws->turn({ content => 'one' });
+    my $asked = sub { my $j = $up->chats->[-1]{json}; return $LF::JSON->encode([ map { $j->{$_} } qw(reasoning_effort reasoning thinking) ]) };
+    my $on = $asked->();
+    $ws->turn({ content => 'two', thinking => JSON::PP::false });
+    isnt $asked->(), $on, '  for turns that do not say it themselves';
+    is $cmd->('think')->{message}, 'Extended thinking: **off**', '  and off';
+    is $cmd->('think', 'maybe')->{content}, 'Think failed: on or off is expected', '  by no other word';
+    $ws->say('/think on');
+    is $ws->next->{message}, 'Extended thinking: **on**', '  also in a message';
     $ws->close;
 };
 

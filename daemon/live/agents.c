@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "daemon/live/agents.h"
+#include "daemon/model_choice.h"
 #include "daemon/spawn.h"
 #include "daemon/turn.h"
 #include "lib/agent/manifest.h"
@@ -213,19 +214,6 @@ patch_schedule(struct ctx *c, struct json_object *in, struct json_object *m)
 	return ERR_OK;
 }
 
-enum { NAME_BYTES = 256 };
-
-enum err
-model_name_ok(struct ctx *c, const char *what, const char *name)
-{
-	size_t n = name != NULL ? strlen(name) : 0;
-
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
-			return fail(c, ERR_BAD_REQUEST, "%s: the name holds a control character", what);
-	return n <= NAME_BYTES ? ERR_OK : fail(c, ERR_BAD_REQUEST, "%s: at most %d bytes are expected", what, NAME_BYTES);
-}
-
 /* A copy of the stored manifest with what the request changes; nothing is applied on refusal. */
 static enum err
 patch(struct ctx *c, const struct agent *a, struct json_object *in, struct json_object **ret)
@@ -336,42 +324,13 @@ struct reply
 agents_model_set(struct ctx *c, const struct request *rq)
 {
 	const struct model_request *in = rq->body_struct;
-	const struct model *known;
-	struct json_object *m = NULL, *mm;
-	const char *model = in->model, *provider = in->provider, *slash;
+	const char *model = in->model, *provider = in->provider;
 	struct agent a;
 	enum err e = request_agent(c, rq, &a);
 
 	if (e == ERR_OK && text_blank(model))
 		e = bad(c, "Missing 'model' field");
-	if (e == ERR_OK)
-		e = model_name_ok(c, "model", model);
-	if (e == ERR_OK)
-		e = model_name_ok(c, "provider", provider);
-	if (e != ERR_OK)
-		return reply_fail(c);
-	if (manifest_copy(c, &a, &m) != ERR_OK)
-		return reply_fail(c);
-	mm = js_obj(m, "model");
-	known = catalog_model(text_blank(provider) ? NULL : provider, model);
-	slash = strchr(model, '/');
-	if (text_blank(provider) && known != NULL && js_str(mm, "base_url") == NULL)
-		provider = known->provider;
-	else if (text_blank(provider) && slash != NULL &&
-	    catalog_provider_alias(ctx_strndup(c, model, (size_t)(slash - model))) != NULL)
-		provider = ctx_strndup(c, model, (size_t)(slash - model));
-	if (text_blank(provider))            /* a copy: what it points into is replaced below */
-		provider = ctx_strdup(c, js_str_or(mm, "provider", "default"));
-	if (slash != NULL && strncmp(model, provider, (size_t)(slash - model)) == 0 &&
-	    provider[slash - model] == '\0')
-		model = slash + 1;
-	if (strcmp(provider, js_str_or(mm, "provider", "default")) != 0) {
-		json_object_object_del(mm, "api_key_env");
-		json_object_object_del(mm, "base_url");
-	}
-	member_put(mm, "model", model);
-	member_put(mm, "provider", provider);
-	if (agent_update(c, &a, m) != ERR_OK)
+	if (e != ERR_OK || model_choose(c, &a, &model, &provider) != ERR_OK)
 		return reply_fail(c);
 	return reply_words(c, 200, "status", "ok", "model", model, "provider", provider, NULL);
 }

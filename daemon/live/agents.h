@@ -8,8 +8,6 @@ enum { SERVERS_MAX = 50 };
 
 bool text_blank(const char *);                  /* NULL too */
 const char *text_trimmed(struct ctx *, const char *);
-/* BAD_REQUEST unless it may be a model's or a provider's name; NULL is none. */
-enum err model_name_ok(struct ctx *, const char *what, const char *name) MUST_CHECK;
 void member_put(struct json_object *, const char *key, const char *text);
 /* A copy of the manifest that may be changed; it has a `model`. */
 enum err manifest_copy(struct ctx *, const struct agent *, struct json_object **ret) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "daemon/live/agents.h"
+#include "daemon/model_choice.h"
 #include "daemon/spawn.h"
 #include "daemon/turn.h"
 #include "lib/agent/manifest.h"
