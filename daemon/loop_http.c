@@ -107,6 +107,8 @@ fill_headers(struct headers *o, const struct heads *h)
 	o->x_real_ip = head(h, WSI_TOKEN_HTTP_X_REAL_IP, "x-real-ip:");
 	o->cf_connecting_ip = head(h, -1, "cf-connecting-ip:");
 	o->last_event_id = head(h, -1, "last-event-id:");
+	o->traceparent = head(h, -1, "traceparent:");
+	o->tracestate = o->traceparent != NULL ? head(h, -1, "tracestate:") : NULL;
 }
 
 /* The target of the request line, as far as the library kept it: for people with curl on control.sock. */

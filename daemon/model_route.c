@@ -11,6 +11,7 @@
 #include "daemon/rest.h"
 #include "daemon/turn.h"
 #include "lib/svc/caller.h"
+#include "lib/base/trace.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/config.h"
 #include "lib/svc/vault.h"
@@ -120,6 +121,23 @@ route_manners(struct ctx *c, bool is_default, struct json_object *mm, struct mod
 	r->extra = mm == NULL ? NULL : add_members(c, add_members(c, NULL, dflt), mm);
 	r->retries = number_of(c->cfg->provider_retries, r->provider, RETRIES, RETRIES_MAX);
 	r->timeout_ms = 1000 * number_of(c->cfg->provider_timeouts, r->provider, c->cfg->message_timeout_s, TIMEOUT_MAX_S);
+}
+
+const char *
+trace_from(struct ctx *c, const char *traceparent, const char *uuid)
+{
+	char *own = trace_ok(traceparent) ? NULL : ctx_alloc(c, TRACEPARENT + 1);
+
+	return own != NULL ? trace_of_uuid(uuid, own) : traceparent;
+}
+
+void
+calls_tell(struct ctx *c, struct llm_request *rq, const char *traceparent, const char *uuid)
+{
+	rq->discreet = !js_bool(js_obj(c->cfg->raw, "telemetry"), "emit_caller_trace_headers", true);
+	rq->traceparent = trace_from(c, traceparent, uuid);
+	if (rq->traceparent != traceparent)
+		rq->tracestate = NULL;          /* it is of a trace that was not understood */
 }
 
 /* --- settings of models ------------------------------------------------------------ */

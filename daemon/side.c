@@ -173,6 +173,7 @@ call(struct side *k, const struct question *q, struct llm_answer *a, bool *ret_c
 	*ret_call = e == ERR_OK;
 	if (e != ERR_OK)
 		return e;
+	calls_tell(k->c, &rq, NULL, k->c->rid);
 	habits_of_model(settings_of_model(k->c, r->provider, r->model), &rq);
 	job_db_release(k->c);
 	e = llm_call(&rq, &none, another && retries > RETRIES_BEFORE_NEXT ? RETRIES_BEFORE_NEXT : retries, a);

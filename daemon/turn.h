@@ -60,6 +60,7 @@ struct turn_ask {
 	double temperature; bool has_temperature;
 	struct json_object *extra;      /* sampling members for this turn, or NULL */
 	enum think think;
+	const char *traceparent, *tracestate;   /* of who asks (W3C); NULL: the turn begins a trace */
 	struct json_object *outer_tools;        /* tools that the request brought: {name, description, input_schema} */
 	struct json_object *outer_results;      /* object call id → text: takes a waiting turn up again */
 	const char *resume_turn;        /* with outer_results: the waiting turn's id */
@@ -131,6 +132,14 @@ enum err model_route(struct ctx *, const char *provider, const char *model, stru
 /* The same, with the key that this user may have of their own in the vault instead of c->who's; NULL, "": nobody's. */
 enum err model_route_for(struct ctx *, const char *user_id, const char *provider, const char *model, struct json_object *manifest_model,
     struct model_route *ret) MUST_CHECK;
+
+/* The trace that came, or one named like that UUID. */
+const char *trace_from(struct ctx *, const char *traceparent, const char *uuid);
+/*
+ * What a call tells of itself: a span of the trace that came (NULL: of one named like that UUID), and the ids that the
+ * request has; or nothing, if telemetry.emit_caller_trace_headers says so.
+ */
+void calls_tell(struct ctx *, struct llm_request *, const char *traceparent, const char *uuid);
 
 /* The settings of a model (/api/models/overrides); NULL: none. */
 struct json_object *settings_of_model(struct ctx *, const char *provider, const char *model);

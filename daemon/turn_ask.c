@@ -5,6 +5,7 @@
 
 #include "daemon/turn_state.h"
 #include "lib/agent/incoming.h"
+#include "lib/base/trace.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 
@@ -34,6 +35,8 @@ turn_ask_json(struct turn *t)
 			jw_json(w, "outer_tools", a->outer_tools);
 		if (a->extra != NULL)
 			jw_json(w, "extra", a->extra);
+		if (trace_ok(a->traceparent))
+			jw_str(w, "traceparent", a->traceparent);
 	}
 	jw_bool(w, "keep", t->keep);
 	jw_i64(w, "max_tokens", a->max_tokens);

@@ -53,7 +53,7 @@ ask_of(struct ctx *c, const struct turn_row *row, struct cancel *cancel)
 		.blocks = js_arr(in, "blocks"), .origin = row->origin, .channel = js_str(in, "channel"),
 		.ephemeral = !keep && has_text, .incognito = !has_text, .max_tokens = js_i64(in, "max_tokens", 0),
 		.has_temperature = js_get(in, "temperature") != NULL, .temperature = js_f64(in, "temperature", 0),
-		.extra = js_obj(in, "extra"), .think = think_known(js_i64(in, "think", THINK_AS_SET)), .outer_tools = js_arr(in, "outer_tools"),
+		.extra = js_obj(in, "extra"), .traceparent = js_str(in, "traceparent"), .think = think_known(js_i64(in, "think", THINK_AS_SET)), .outer_tools = js_arr(in, "outer_tools"),
 		.depth = (unsigned)js_i64(in, "depth", 0), .event_depth = (unsigned)js_i64(in, "event_depth", 0),
 		.parent_context = js_str(in, "parent_context"), .sender_id = js_str(in, "sender_id"), .sender_name = js_str(in, "sender_name"),
 		.lane = lane_known(js_i64(in, "lane", 0)), .cancel = cancel,

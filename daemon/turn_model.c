@@ -227,7 +227,8 @@ try_route(struct turn *t, const struct llm_sink *sink)
 		.timeout_ms = t->route.timeout_ms, .idle_ms = t->watched ? 1000 * t->c->cfg->stream_idle_s : 0,
 		.deadline_us = t->ask->deadline_us, .cancel = t->ask->cancel,
 		.hurry_ms = another ? HURRY_MS : 0, .other_key = t->route.pooled,
-		.agent_id = t->agent.id, .session_id = t->session_id, .settings = t->route.settings, .proxy = t->route.proxy,
+		.agent_id = t->agent.id, .session_id = t->session_id, .step_id = ctx_printf(t->c, "%s.%lld", t->id, (long long)t->step),
+		.tracestate = t->ask->tracestate, .settings = t->route.settings, .proxy = t->route.proxy,
 		.cache_strategy = t->route.cache_strategy, .cache_hour = t->route.cache_hour,
 	};
 	unsigned retries = another && t->route.retries > RETRIES_BEFORE_NEXT ? RETRIES_BEFORE_NEXT : t->route.retries;
@@ -235,6 +236,7 @@ try_route(struct turn *t, const struct llm_sink *sink)
 	enum err e;
 
 	turn_wishes(t, &rq);
+	calls_tell(t->c, &rq, t->ask->traceparent, t->id);
 	llm_answer_done(&t->answer);
 	speech_begin(&t->speech, let_out, t);
 	t->heard = 0;

@@ -31,6 +31,7 @@ check_PROGRAMS += t/base/multipart
 check_PROGRAMS += t/base/jw
 check_PROGRAMS += t/base/memory
 check_PROGRAMS += t/base/util
+check_PROGRAMS += t/base/trace
 check_PROGRAMS += t/handlers/read
 check_PROGRAMS += t/handlers/starve
 check_PROGRAMS += t/api/match

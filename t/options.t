@@ -149,6 +149,37 @@ subtest 'what the settings of a model say' => sub {
     $api->finish;
 };
 
+subtest 'who asks, and in which trace' => sub {
+    my ($trace, $span) = ('4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7');
+    my $ask = sub {
+        my ($path, $body, %h) = @_;
+        my $r = $api->raw('POST', $path, { headers => { 'Content-Type' => 'application/json', %h }, content => $LF::JSON->encode($body) });
+        is $r->{status}, 200, "$path is answered" or diag $r->{content};
+        return $first->chats->[-1]{headers};
+    };
+    my %came = (traceparent => "00-$trace-$span-01", tracestate => 'vendor=1');
+    $api = quiet(env => \%env);
+    my $id = agent();
+    my $h = $ask->("/api/agents/$id/message", { message => 'hello' }, %came);
+    like $h->{traceparent}, qr/^00-$trace-(?!$span)[0-9a-f]{16}-01$/, 'the call is a span of the trace that came';
+    is $h->{tracestate}, 'vendor=1', 'with its state';
+    is $h->{'x-librefang-agent-id'}, $id, 'the agent';
+    is $h->{'x-librefang-session-id'}, $api->get("/api/agents/$id", 200)->{session_id}, 'its session';
+    like $h->{'x-librefang-step-id'}, qr/^[0-9a-f-]{36}\.\d+$/, 'and the step of its turn are told';
+    $h = $ask->("/api/agents/$id/message", { message => 'hello' });
+    like $h->{traceparent}, qr/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/, 'without one it begins a trace';
+    is substr($h->{traceparent}, 3, 32), substr($h->{'x-librefang-step-id'}, 0, 36) =~ tr/-//dr, '  named like the turn';
+    $h = $ask->("/api/agents/$id/message", { message => 'hello' }, traceparent => '00-00000000000000000000000000000000-0000000000000000-01', tracestate => 'vendor=1');
+    ok $h->{traceparent} !~ /^00-0{32}/ && !defined $h->{tracestate}, 'one that is none is let go, with its state';
+    my $last = $ask->('/v1/chat/completions', { model => 'openai/m', messages => [ { role => 'user', content => 'hi' } ] }, %came);
+    like $last->{traceparent}, qr/^00-$trace-/, 'through the gateway too';
+    $api->finish;
+    $api = quiet(env => \%env, config => "[telemetry]\nemit_caller_trace_headers = false\n");
+    $h = $ask->('/api/agents/' . agent() . '/message', { message => 'hello' }, %came);
+    is_deeply [ grep {/^trace|^x-librefang/} keys %$h ], [], 'emit_caller_trace_headers = false: nothing is told';
+    $api->finish;
+};
+
 subtest 'where clouds keep their secrets nobody asks' => sub {
     $api = quiet(env => \%env, config => "[provider_urls]\ncloud = \"http://169.254.169.254/v1\"\nnamed = \"http://metadata.google.internal/v1\"\nsecond = \"" . $second->url . "\"\n");
     for my $p (qw(cloud named)) {

@@ -93,6 +93,7 @@ ask_from(struct ctx *c, const struct request *rq, struct turn_ask *ask, struct c
 		.channel = channel_of(c, in->channel_type), .sender_id = in->sender_id,
 		.sender_name = in->sender_id == NULL ? NULL : in->sender_name != NULL ? in->sender_name : in->sender_id,
 		.attachments = in->attachments, .ephemeral = in->ephemeral, .incognito = in->incognito, .cancel = k,
+		.traceparent = rq->h.traceparent, .tracestate = rq->h.tracestate,
 	};
 	if (strncmp(ask->text, btw, strlen(btw)) == 0) {
 		ask->text += strlen(btw);

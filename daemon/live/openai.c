@@ -64,6 +64,7 @@ agent_ask(struct ctx *c, const struct request *rq, struct agent *a, struct turn_
 		.max_tokens = in->max_completion_tokens > 0 ? in->max_completion_tokens : in->max_tokens,
 		.temperature = in->temperature, .has_temperature = in->has_temperature,
 		.extra = openai_extra(c, rq->json, false), .outer_tools = openai_tools(c, in->tools),
+		.traceparent = rq->h.traceparent, .tracestate = rq->h.tracestate,
 	};
 	ask->outer_results = openai_results(c, in->messages, &first);
 	if (ask->outer_results != NULL)
@@ -207,9 +208,10 @@ pass(struct ctx *c, const struct request *rq, struct model_route *r, bool anothe
 			.temperature = in->temperature, .has_temperature = in->has_temperature,
 			.timeout_ms = r->timeout_ms, .idle_ms = 1000 * c->cfg->stream_idle_s, .settings = r->settings, .proxy = r->proxy,
 			.cache_strategy = r->cache_strategy, .cache_hour = r->cache_hour,
-			.hurry_ms = another ? HURRY_MS : 0, .other_key = r->pooled,
+			.hurry_ms = another ? HURRY_MS : 0, .other_key = r->pooled, .tracestate = rq->h.tracestate,
 		};
 
+		calls_tell(c, &q, rq->h.traceparent, c->rid);
 		habits_of_model(settings_of_model(c, r->provider, r->model), &q);
 		llm_answer_done(a);
 		*a = (struct llm_answer){ .error = LLM_OK };

@@ -67,7 +67,7 @@ struct path_arg {
 struct headers {
 	const char *host, *origin, *authorization, *x_api_key, *content_type, *accept,
 	    *idempotency_key, *if_none_match, *accept_encoding, *ws_protocol, *fetch_site,
-	    *acr_method, *last_event_id, *x_filename, *range, *if_range,
+	    *acr_method, *last_event_id, *traceparent, *tracestate, *x_filename, *range, *if_range,
 	    *x_forwarded_for, *forwarded, *x_real_ip, *cf_connecting_ip;     /* peer_resolve() alone believes them */
 };
 

@@ -21,5 +21,6 @@ libbase_a_SOURCES = \
 	lib/base/path.c \
 	lib/base/secret.c \
 	lib/base/shm.c \
+	lib/base/trace.c \
 	lib/base/uhttp.c \
 	lib/base/zone.c

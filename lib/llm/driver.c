@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/trace.h"
 #include "lib/base/util.h"
 #include "lib/llm/errors.h"
 #include "lib/llm/pause.h"
@@ -19,6 +20,7 @@
 enum {
 	TRIES = 4,                      /* of one call, each healed of one thing */
 	HEAL_WAIT_MS = 100,
+	TRACESTATE_MAX = 512,
 };
 
 /* --- what goes out ------------------------------------------------------- */
@@ -88,8 +90,16 @@ enum err
 out_usual_headers(struct outgoing *o)
 {
 	const struct llm_request *rq = o->rq;
+	char trace[TRACEPARENT + 1];
 	enum err e = out_header(o, "Content-Type", "application/json");
 
+	if (e != ERR_OK || rq->discreet)
+		return e;
+	if (trace_child(rq->traceparent, trace) != NULL) {
+		e = out_header(o, "traceparent", trace);
+		if (e == ERR_OK && rq->tracestate != NULL && is_header_text(rq->tracestate) && strlen(rq->tracestate) <= TRACESTATE_MAX)
+			e = out_header(o, "tracestate", rq->tracestate);
+	}
 	if (e == ERR_OK)
 		e = id_header(o, "x-librefang-agent-id", rq->agent_id);
 	if (e == ERR_OK)

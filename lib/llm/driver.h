@@ -47,7 +47,7 @@ struct outgoing {
  * INVALID; NOMEM.
  */
 enum err out_header(struct outgoing *, const char *name, const char *value) MUST_CHECK;
-/* Content-Type, Accept, and the ids of agent, session and step. */
+/* Content-Type, the trace, and the ids of agent, session and step. */
 enum err out_usual_headers(struct outgoing *) MUST_CHECK;
 /* The same for a key: FORBIDDEN if no header may carry it. */
 enum err out_key(struct outgoing *, const char *name, const char *key) MUST_CHECK;

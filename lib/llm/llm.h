@@ -57,6 +57,8 @@ struct llm_request {
 	unsigned patience_s;                    /* a longer Retry-After is not waited for. 0: waited for, 300 s at most */
 	struct cancel *cancel;
 	const char *agent_id, *session_id, *step_id;    /* x-librefang-* headers; may be NULL */
+	const char *traceparent, *tracestate;   /* each call becomes a span of that trace; NULL: none */
+	bool discreet;                          /* no header tells of any of these */
 	struct json_object *tool_state;         /* offline driver: NULL */
 };
 
