@@ -111,12 +111,20 @@ sub _system {
         my ($s) = ask(POST => '/api/auth/link', qq({"token":"@{[ sprintf '%064x', $n++ ]}"}), Authorization => '');
         return ($s == 401 || $s == 429 ? () : "link: $s", expect(200, POST => '/api/auth/logout'), expect(200, POST => '/auth/logout'));
     } ],
+    'users' => [ 0.1, sub { return one_of('/api/users', map {"/api/users/ada$_"} '', '/policy', '/groups', '/provider-keys') } ],
+    'users changed' => [ 0.005, sub {
+        my $u = "/api/users/grown-$_[0]";
+        my $k = "$u/provider-keys/openai";
+        return (expect(201, POST => '/api/users', qq({"name":"grown-$_[0]","role":"user"})), expect(200, PUT => $u, qq({"name":"grown-$_[0]","role":"viewer"})), expect(200, POST => "$u/rotate-key"),
+            expect(200, PUT => "$u/policy", '{"tool_policy":{"denied_tools":["web_*"]}}'), expect(200, PUT => $k, qq({"api_key":"sk-@{[ $n++ ]}"})), expect(200, DELETE => $k),
+            expect(200, POST => '/api/users/import', '{"rows":[{"name":"cyd","role":"viewer"}],"dry_run":true}'), expect(204, DELETE => $u));
+    } ],
     'secrets' => [ 0.02, sub { my $s = "/api/vault/GROWTH_$_[0]"; return (expect(200, PUT => $s, qq({"value":"secret-@{[ $n++ ]}"})), expect(204, DELETE => $s)) } ],
     );
 }
 
 sub _agents { return (
-    'agents made and killed' => [ 0.1, sub {
+    'agents made and killed' => [ 0.05, sub {
         my ($id, @bad) = id_from(agent_id => POST => '/api/agents', $LF::JSON->encode({ manifest_toml => 'name = "short-' . $$ . '-' . $n++ . "\"\n" }));
         return @bad ? @bad : expect(200, DELETE => "/api/agents/$id?confirm=true");
     } ],
@@ -130,14 +138,14 @@ sub _agents { return (
         return (@bad, expect(200, POST => '/api/agents/bulk/stop', $these), expect(200, POST => '/api/agents/bulk/start', $these), expect(200, DELETE => '/api/agents/bulk', $these),
             expect(200, GET => '/api/agents/identities'), expect(200, POST => "/api/agents/identities/twin-$k/reset?confirm=true"));
     } ],
-    'settings of agents' => [ 0.1, sub {
+    'settings of agents' => [ 0.05, sub {
         my $a = "/api/agents/$agents[$_[0]]";
         my $k = $n++;
         return (expect(200, PATCH => "$a/config", qq({"description":"number $k","temperature":0.$k})), expect(200, PUT => "$a/tools", '{"tool_blocklist":["web_fetch"]}'),
             expect(200, PATCH => "$a/identity", qq({"emoji":"$k"})), expect(200, PUT => "$a/files/SOUL.md", qq({"content":"@{[ 'x' x ($k % 500) ]}"})), expect(200, GET => "$a/files/SOUL.md"),
             expect(200, POST => "$a/reload"));
     } ],
-    'more settings' => [ 0.04, sub {
+    'more settings' => [ 0.02, sub {
         my $a = "/api/agents/$agents[$_[0]]";
         my $k = $n++;
         return (expect(200, PATCH => $a, qq({"description":"number $k"})), expect(200, PUT => "$a/update", qq({"tags":["t$k"]})), expect(200, PUT => "$a/mode", qq({"mode":"@{[ ('assist', 'full')[ $k % 2 ] ]}"})),
@@ -229,7 +237,7 @@ sub _openai { return (
 ) }
 
 sub _uploads { return (
-    'uploads' => [ 0.1, sub {
+    'uploads' => [ 0.05, sub {
         my $up = "/api/agents/$agents[$_[0]]/upload";
         my ($id, @bad) = id_from(file_id => POST => $up, 'x' x (1 + $n++ * 997 % 400000), 'Content-Type' => 'text/plain', 'X-Filename' => "f$n.txt");
         return @bad ? @bad : (expect(200, GET => "/api/uploads/$id"), expect(206, GET => "/api/uploads/$id", undef, Range => 'bytes=0-0'), expect(400, POST => $up, 'x' x 100000, 'Content-Type' => 'text/html'),
@@ -241,7 +249,7 @@ sub _uploads { return (
         close $c;
         return;
     } ],
-    'pictures in messages' => [ 0.1, sub {
+    'pictures in messages' => [ 0.05, sub {
         my $a = "/api/agents/$agents[$_[0]]";
         my ($id, @bad) = id_from(file_id => POST => "$a/upload", "\x89PNG\r\n\x1a\n" . $n++ % 50, 'Content-Type' => 'image/png');
         return @bad ? @bad : (fresh($_[0]), expect(200, POST => "$a/message", qq({"message":"look","attachments":[{"file_id":"$id"}]})), expect(200, GET => "$a/session"));
@@ -259,9 +267,9 @@ sub _catalog { return (
     'providers' => [ 0.01, sub {
         my $p = '/api/providers/together';
         return (expect(200, PUT => "$p/url", qq({"base_url":"http://127.0.0.1:1/v@{[ $n++ ]}"})), expect(200, POST => "$p/key", qq({"key":"sk-$n"})), expect(200, PUT => "$p/discovery", '{"discover_models":false}'),
-            expect(204, DELETE => "$p/key"), expect(200, POST => "$p/enable"), expect(200, POST => '/api/providers/openai/test'), expect(200, GET => '/api/providers/ollama/detect'),
-            $n % 5 ? () : expect(200, POST => '/api/providers/openai/default', '{"model":"gpt-5"}'));
+            expect(204, DELETE => "$p/key"), expect(200, POST => "$p/enable"), expect(200, POST => '/api/providers/openai/test'), expect(200, GET => '/api/providers/ollama/detect'));
     } ],
+    'the default model' => [ 0.003, sub { return expect(200, POST => '/api/providers/openai/default', qq({"model":"@{[ ('gpt-5', 'gpt-5-mini')[ $n++ % 2 ] ]}"})) } ],
     'GitHub, and the catalog from elsewhere' => [ 0.02, sub { return (expect(502, POST => '/api/providers/github-copilot/oauth/start'), expect(404, GET => '/api/providers/github-copilot/oauth/poll/' . $n++), expect(200, POST => '/api/catalog/update')) } ],
 ) }
 
