@@ -90,6 +90,15 @@ dbpool_put(struct db *db)
 	db_close(db);
 }
 
+void
+dbpool_rest(void)
+{
+	pthread_mutex_lock(&pool.mu);
+	for (unsigned i = 0; i < pool.n_idle; i++)
+		db_rest(pool.idle[i]);
+	pthread_mutex_unlock(&pool.mu);
+}
+
 unsigned
 dbpool_open_count(void)
 {

@@ -15,6 +15,7 @@ struct db *dbpool_take(void);
 void dbpool_put(struct db *);                   /* NULL is fine */
 unsigned dbpool_open_count(void);
 /* Close the idle ones. Those still lent are closed when they come back. */
+void dbpool_rest(void);                 /* those that are idle give back their pages */
 void dbpool_done(void);
 
 /* For handlers: give c->db back before a long wait, take one again after it. Both may be said twice. */

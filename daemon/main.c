@@ -261,7 +261,12 @@ fold_wal(bool quiet)
 		remember_look();
 	}
 	db_checkpoint(self.db, quiet);
-	malloc_trim(256 * 1024);
+	if (quiet) {
+		db_rest(self.db);
+		db_writer_rest();
+		dbpool_rest();
+	}
+	malloc_trim(quiet ? 0 : 256 * 1024);
 }
 
 static int64_t

@@ -194,6 +194,24 @@ db_set_writer(struct db *db)
 	line_leave(&line);
 }
 
+void
+db_rest(struct db *db)
+{
+	if (db != NULL)
+		(void)sqlite3_db_release_memory(db->h);
+}
+
+void
+db_writer_rest(void)
+{
+	pthread_mutex_t *line = line_enter(RESTART_US, NULL);
+
+	if (line == NULL)
+		return;
+	db_rest(writer_db);
+	line_leave(&line);
+}
+
 /* Back to the caller's own connection. No statement of the writer's may be in use any more. */
 static void
 leave(struct tx *tx)

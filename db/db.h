@@ -44,6 +44,13 @@ enum err db_look(const char *path, bool whole, struct db_state *ret) MUST_CHECK;
  */
 int64_t db_change_mark(struct db *);
 
+/*
+ * Give back the pages that were kept for whoever asks next; for when nobody does. db_writer_rest: of the
+ * connection that db_set_writer() named; any thread, nothing if it is in use for long.
+ */
+void db_rest(struct db *);
+void db_writer_rest(void);
+
 /* A statement borrowed from the cache, reset when the scope ends. Never NULL. */
 struct stmt *db_prepare(struct db *, const char *sql);
 void db_stmt_done(struct stmt **);

@@ -24,7 +24,7 @@
 #include "fcgi/worker.h"
 #include "lib/base/util.h"
 
-enum { LISTEN_FD = 0, LOOK_EVERY = 64 };
+enum { LISTEN_FD = 0, LOOK_EVERY = 64, REST_MS = 5000 };
 
 static volatile sig_atomic_t stopping;
 
@@ -56,12 +56,12 @@ catch_signals(sigset_t *ret)
 	sigaction(SIGHUP, &ignore, NULL);
 }
 
-/* The next connection; -1 when it is time to go. */
+/* The next connection; -1 when it is time to go. Who has slept for a while gives back what is of use to the busy. */
 static int
-next_connection(int ep, const sigset_t *asleep)
+next_connection(struct worker *w, int ep, const sigset_t *asleep)
 {
 	static unsigned n;
-	bool let_run = false;
+	bool let_run = false, rests = false;
 
 	while (!stopping) {
 		struct epoll_event ev;
@@ -84,7 +84,10 @@ next_connection(int ep, const sigset_t *asleep)
 			(void)sched_yield();            /* it cannot fail */
 			continue;
 		}
-		(void)epoll_pwait(ep, &ev, 1, -1, asleep);      /* EINTR: look at the flag */
+		if (epoll_pwait(ep, &ev, 1, rests ? -1 : REST_MS, asleep) == 0) {      /* EINTR: look at the flag */
+			rests = true;
+			worker_rest(w);
+		}
 	}
 	return -1;
 }
@@ -154,7 +157,7 @@ fcgi_loop(struct worker *w)
 		return 1;
 	}
 	catch_signals(&asleep);
-	while ((fd = next_connection(ep, &asleep)) >= 0) {
+	while ((fd = next_connection(w, ep, &asleep)) >= 0) {
 		struct backend b = { .from = &rq, .read = stream_read, .write = stream_write };
 
 		rq.ipcFd = fd;

@@ -6,6 +6,7 @@
  * before the next request, so a worker's memory does not grow.
  */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,6 +96,16 @@ worker_init(struct worker *w)
 	routes_init();
 	w->ready = refresh(w);
 	return ERR_OK;
+}
+
+void
+worker_rest(struct worker *w)
+{
+	arena_reset(w->c.arena);
+	buf_done(&w->out);
+	buf_done(&w->body);
+	db_rest(w->c.db);
+	malloc_trim(0);
 }
 
 void

@@ -39,6 +39,9 @@ void worker_done(struct worker *);
 /* One request from reading to the log line. false: the client is gone. */
 bool worker_serve(struct worker *, struct backend *);
 
+/* Nobody asks: give back what was kept for the next request. */
+void worker_rest(struct worker *);
+
 /* What a backend's variables say, besides what goes straight into the request. */
 struct params {
 	const char *content_length, *rid, *script_name, *path_info, *query, *request_uri,
