@@ -16,6 +16,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/util.h"
+#include "lib/svc/config.h"
 
 enum { CHANGED_MAX = 4096 };
 
@@ -185,6 +186,7 @@ agents_restore(struct ctx *c)
 	const char *was = NULL;
 	enum err e = take_files(c);
 
+	workspaces_sweep(c->cfg->workspaces_dir);
 	job_db_release(c);
 	if (e == ERR_OK)
 		e = tx_begin(c, &tx);

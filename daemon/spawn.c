@@ -6,8 +6,10 @@
  */
 #include "daemon/spawn.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/dbpool.h"
 #include "daemon/events.h"
@@ -41,14 +43,69 @@ agents_changed(void)
 	events_look();
 }
 
+/* Does another agent than that one have this directory? all: also one that does not say so in its manifest. */
+static bool
+is_of_another(struct ctx *c, const char *id, bool all_agents, const char *dir)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id, manifest FROM agent"
+	    " WHERE id <> ? AND (? OR manifest LIKE '%\"workspace\":\"%')"));
+
+	bind_text(st, id);
+	bind_i64(st, all_agents);
+	while (db_step(st)) {
+		struct json_object *m = json_stored(c, col_text(c, st, "manifest"));
+		const char *other = m == NULL ? NULL : manifest_workspace(c, m, col_text(c, st, "id"));
+
+		if (other == NULL || strcmp(other, dir) == 0)
+			return true;
+	}
+	return db_end(st) != ERR_OK;
+}
+
+/* Places of agents are taken and left one at a time: an agent that ends takes no files of the next one of its name. */
+static pthread_mutex_t places = PTHREAD_MUTEX_INITIALIZER;
+
+/* The place that goes with its name may be that of an agent that had the name before: then it gets another. */
+static enum err
+own_place(struct ctx *c, const char *id, struct json_object *m, const char **dir, const char **toml)
+{
+	if (js_str(m, "workspace") != NULL || access(*dir, F_OK) != 0 || !is_of_another(c, id, false, *dir))
+		return ERR_OK;
+	set_text(m, "workspace", ctx_printf(c, "%s-%.8s", *dir, id));
+	*dir = manifest_workspace(c, m, id);
+	*toml = manifest_to_toml(c, m);
+	return *dir == NULL || *toml == NULL ? fail(c, ERR_NOMEM, "out of memory") : agent_store(c, id, *toml, m);
+}
+
 static enum err
 make_workspace(struct ctx *c, const char *id, struct json_object *m, const char *toml)
 {
 	const char *dir = manifest_workspace(c, m, id);
+	enum err e;
 
 	if (dir == NULL)
 		return fail_code(c, ERR_BAD_REQUEST, "invalid_manifest", "The workspace is not a path inside the home");
-	return workspace_make(c, dir, m, toml);
+	e = own_place(c, id, m, &dir, &toml);
+	return e == ERR_OK ? workspace_make(c, dir, m, toml) : e;
+}
+
+/* The row and its place. */
+static enum err
+settle(struct ctx *c, const struct agent_new *a, char ret_id[static 37])
+{
+	enum err e;
+	bool was;
+
+	pthread_mutex_lock(&places);
+	e = agent_insert(c, a, ret_id);
+	if (e == ERR_OK && (e = make_workspace(c, ret_id, a->manifest, a->manifest_toml)) != ERR_OK) {
+		struct fault f = c->fault;
+
+		ignore_err(agent_remove(c, ret_id, true, &was));        /* the first fault is the one to tell */
+		c->fault = f;
+	}
+	pthread_mutex_unlock(&places);
+	return e;
 }
 
 /* A child can do no more than its parent, and there are not more of them than may be. Who has no known parent is refused. */
@@ -84,7 +141,6 @@ agent_spawn(struct ctx *c, const struct spawn *s, char ret_id[static 37], const 
 	size_t n = s->toml_n;
 	struct json_object *m = NULL;
 	struct agent_new a;
-	bool was;
 	char child[37];
 	enum err e = ERR_OK;
 
@@ -107,19 +163,11 @@ agent_spawn(struct ctx *c, const struct spawn *s, char ret_id[static 37], const 
 	uuid4(child);
 	a = (struct agent_new){ .id = s->parent_id != NULL ? child : NULL, .depth = s->depth,
 		.name = js_str_or(m, "name", "unnamed"), .manifest_toml = toml, .manifest = m, .template_name = s->toml == NULL ? s->template_name : NULL, .parent_id = s->parent_id };
-	if ((e = agent_insert(c, &a, ret_id)) != ERR_OK)
+	if ((e = settle(c, &a, ret_id)) != ERR_OK)
 		return e;
 	*ret_name = a.name;
-	e = make_workspace(c, ret_id, m, toml);
-	if (e != ERR_OK) {
-		struct fault f = c->fault;
-
-		ignore_err(agent_remove(c, ret_id, true, &was));        /* the first fault is the one to tell */
-		c->fault = f;
-	} else {
-		agents_changed();
-	}
-	return e;
+	agents_changed();
+	return ERR_OK;
 }
 
 enum err
@@ -165,29 +213,29 @@ agent_replace(struct ctx *c, const struct agent *a, const char *toml, size_t n)
 	return agent_update(c, a, m);
 }
 
-/* Does another agent name this directory too? */
-static bool
-workspace_shared(struct ctx *c, struct json_object *own, const char *dir)
+/* The row goes, and whatever runs for it can write nothing any more; its files are set aside. */
+static enum err
+unsettle(struct ctx *c, const struct agent *a, bool purge, bool *ret_was, const char **ret_files)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id, manifest FROM agent"
-	    " WHERE ? OR manifest LIKE '%\"workspace\":\"%'"));
+	const char *dir = manifest_workspace(c, a->manifest, a->id);
+	enum err e;
 
-	bind_i64(st, js_str(own, "workspace") != NULL);
-	while (db_step(st)) {
-		struct json_object *m = json_stored(c, col_text(c, st, "manifest"));
-		const char *other = m == NULL ? NULL : manifest_workspace(c, m, col_text(c, st, "id"));
-
-		if (other == NULL || strcmp(other, dir) == 0)
-			return true;
+	*ret_files = NULL;
+	pthread_mutex_lock(&places);
+	e = agent_remove(c, a->id, purge, ret_was);
+	if (e == ERR_OK && *ret_was && dir != NULL && !is_of_another(c, a->id, js_str(a->manifest, "workspace") != NULL, dir)) {
+		if ((*ret_files = workspace_set_aside(c, dir, c->cfg->workspaces_dir)) == NULL)
+			workspace_remove(dir, c->cfg->workspaces_dir);
 	}
-	return db_end(st) != ERR_OK;
+	pthread_mutex_unlock(&places);
+	return e;
 }
 
 enum err
 agent_end(struct ctx *c, const char *id, bool purge, bool *ret_was)
 {
 	struct agent a;
-	const char *dir;
+	const char *files;
 	enum err e = agent_load(c, id, &a);
 
 	*ret_was = false;
@@ -195,9 +243,7 @@ agent_end(struct ctx *c, const char *id, bool purge, bool *ret_was)
 		return ERR_OK;
 	if (e != ERR_OK)
 		return e;
-	dir = manifest_workspace(c, a.manifest, id);
-	/* first the row: whatever runs for it can write nothing any more */
-	if ((e = agent_remove(c, id, purge, ret_was)) != ERR_OK)
+	if ((e = unsettle(c, &a, purge, ret_was, &files)) != ERR_OK)
 		return e;
 	agents_changed();
 	hub_closed(id);
@@ -206,8 +252,8 @@ agent_end(struct ctx *c, const char *id, bool purge, bool *ret_was)
 		(void)turns_wait_idle(id, STOP_WAIT_MS);        /* a tool that does not stop loses its directory */
 		job_db_acquire(c);
 	}
-	if (dir != NULL && !workspace_shared(c, a.manifest, dir))
-		workspace_remove(dir, c->cfg->workspaces_dir);
+	if (files != NULL)
+		workspace_remove(files, c->cfg->workspaces_dir);
 	return ERR_OK;
 }
 

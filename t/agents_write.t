@@ -3,9 +3,12 @@
 # cleared; and what is refused changes nothing.
 use strict;
 use warnings;
+use File::Temp ();
+use HTTP::Tiny;
 use JSON::PP ();
 use LF;
 use LF::Refuse;
+use POSIX ();
 use Test::More;
 
 my %keys = (vera => 'vera-viewer-key', ursula => 'ursula-user-key', alma => 'alma-admin-key');
@@ -195,6 +198,59 @@ subtest 'ended' => sub {
     $t->read_head;
     cmp_ok $t->status, '>=', 400, 'the answer is an error';
     cmp_ok Time::HiRes::time() - $since, '<', 2, 'at once';
+};
+
+subtest 'a place of its own' => sub {
+    my $old = spawn('renamed');
+    my $soul = sub { return $api->get("/api/agents/$_[0]/files/SOUL.md", 200)->{content} };
+    $api->put("/api/agents/$old/files/SOUL.md", { content => 'what is mine' }, 200);
+    $api->patch("/api/agents/$old", { name => 'renamed-since' }, 200);
+    my $new = spawn('renamed');
+    unlike $soul->($new), qr/what is mine/, 'who is given a name that another had does not get its files';
+    $api->put("/api/agents/$new/files/SOUL.md", { content => 'new' }, 200);
+    is $soul->($old), 'what is mine', '  nor writes into them';
+    like LF::slurp($api->home . '/workspaces/agents/renamed/agent.toml'), qr/^name = "renamed-since"$/m, '  and agent.toml is that of whose place it is';
+    $api->restart;
+    is $soul->($new), 'new', '  also after a restart';
+    $api->del("/api/agents/$new?confirm=true", 200);
+    is $soul->($old), 'what is mine', 'when it ends the files of the other stay';
+    $api->del("/api/agents/$old?confirm=true", 200);
+    is_deeply [ glob $api->home . '/workspaces/agents/renamed*' ], [], 'and go with that one';
+};
+
+subtest 'made and ended all at once' => sub {
+    my $dir = File::Temp->newdir('lf-race-XXXXXXXX', TMPDIR => 1);
+    my @pids = map {
+        my $w = $_;
+        my $pid = fork // die $!;
+        if (!$pid) {
+            open my $log, '>', "$dir/$w" or POSIX::_exit(1);
+            $log->autoflush(1);
+            my %h = (headers => { 'Content-Type' => 'application/json' });
+            $api->{http} = HTTP::Tiny->new(timeout => 30);
+            srand $w;
+            for (my $end = Time::HiRes::time() + 3; Time::HiRes::time() < $end;) {
+                my $r = $api->raw('POST', '/api/agents', { %h, content => $LF::JSON->encode({ manifest_toml => toml('wanted') }) });
+                print $log "POST $r->{status}\n";
+                my $id = $r->{json}{agent_id} // next;
+                my @calls = (([ PUT => "/api/agents/$id/files/SOUL.md", '{"content":"x"}' ], [ POST => "/api/agents/$id/session/reset" ], [ POST => "/api/agents/$id/sessions", '{}' ], [ POST => "/api/agents/$id/message", '{"message":"hi"}' ])[ rand 4 ],
+                    [ DELETE => '/api/agents/bulk', $LF::JSON->encode({ agent_ids => [$id] }) ]);
+                print $log "$_->[0] $_->[1] ", $api->raw($_->[0], $_->[1], { %h, content => $_->[2] })->{status}, "\n" for @calls;
+            }
+            POSIX::_exit(0);
+        }
+        $pid;
+    } 1 .. 6;
+    waitpid $_, 0 for @pids;
+    my @said = map { split /\n/, LF::slurp("$dir/$_") } 1 .. 6;
+    is join("\n", grep { / 5\d\d$/ } @said), '', 'is no fault of the server';
+    cmp_ok scalar(grep { $_ eq 'POST 201' } @said), '>', 6, 'and many were made';
+    my $id = spawn('wanted');
+    is scalar(grep { $_->{exists} } @{ $api->get("/api/agents/$id/files", 200)->{files} }), 8, 'the next one has all its files';
+    ok $api->wait_for(sub { !glob $api->home . '/workspaces/.ended*' }), 'and nothing is left of the others';
+    mkdir $api->home . '/workspaces/.ended-x' or die $!;
+    $api->restart;
+    ok $api->wait_for(sub { !glob $api->home . '/workspaces/.ended*' }), 'nor of one whose end was interrupted';
 };
 
 subtest 'sessions' => sub {

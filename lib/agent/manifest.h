@@ -51,6 +51,10 @@ enum err workspace_save_manifest(struct ctx *, const char *dir, const char *toml
  * followed, no file system left. Two agents may name the same `workspace`: ask that first.
  */
 void workspace_remove(const char *dir, const char *root);
+/* Give it another name in root, at once, so that a new one may take its place. NULL: there is none, or it cannot be. */
+const char *workspace_set_aside(struct ctx *, const char *dir, const char *root);
+/* Remove what was set aside and is still there: somebody died before. */
+void workspaces_sweep(const char *root);
 /* The identity files' names, in the API's order, NULL-ended. */
 extern const char *const workspace_identity_files[];
 

@@ -274,3 +274,31 @@ workspace_remove(const char *dir, const char *root)
 	if (top >= 0)
 		(void)unlinkat(parent, name, AT_REMOVEDIR);     /* stays when something in it resisted */
 }
+
+#define ASIDE ".ended-"
+
+const char *
+workspace_set_aside(struct ctx *c, const char *dir, const char *root)
+{
+	const char *name = NULL, *aside;
+	SCOPED_FD parent = open_parent(dir, root, &name);
+	char id[37];
+
+	uuid4(id);
+	aside = parent < 0 ? NULL : ctx_printf(c, "%s/" ASIDE "%s", root, id);
+	return aside != NULL && renameat(parent, name, AT_FDCWD, aside) == 0 ? aside : NULL;
+}
+
+void
+workspaces_sweep(const char *root)
+{
+	DIR *d = opendir(root);
+	char path[4096];
+
+	for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+		if (strncmp(e->d_name, ASIDE, strlen(ASIDE)) == 0 &&
+		    snprintf(path, sizeof(path), "%s/%s", root, e->d_name) < (int)sizeof(path))
+			workspace_remove(path, root);
+	if (d != NULL)
+		closedir(d);
+}

@@ -43,7 +43,7 @@ enum err
 session_create(struct ctx *c, const char *agent_id, const char *id, const char *label, char ret_id[static 37])
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO session (id, agent_id, label, created_ms, updated_ms)"
-	    " VALUES (?, ?, ?, ?, ?)"));
+	    " SELECT ?1, ?2, ?3, ?4, ?4 WHERE EXISTS (SELECT 1 FROM agent WHERE id = ?2)"));
 
 	if (id != NULL)
 		memmove(ret_id, id, 37);
@@ -53,8 +53,9 @@ session_create(struct ctx *c, const char *agent_id, const char *id, const char *
 	bind_text(st, agent_id);
 	bind_text(st, label);
 	bind_i64(st, c->now_ms);
-	bind_i64(st, c->now_ms);
-	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+	if (db_exec(st) != ERR_OK)
+		return fail_db(c, st);
+	return db_changes(st) > 0 ? ERR_OK : fail_code(c, ERR_NOT_FOUND, "agent_not_found", "Agent not found");
 }
 
 enum err

@@ -12,7 +12,7 @@ struct session {
 
 /* NOT_FOUND session_not_found. */
 enum err session_load(struct ctx *, const char *id, struct session *ret) MUST_CHECK;
-/* id NULL: a fresh one; its text to ret_id. The agent must exist (CONFLICT or DB otherwise). */
+/* id NULL: a fresh one; its text to ret_id. The agent must exist (NOT_FOUND agent_not_found otherwise). */
 enum err session_create(struct ctx *, const char *agent_id, const char *id, const char *label, char ret_id[static 37]) MUST_CHECK;
 /* Whom it was made for; inside the caller's transaction. */
 enum err session_set_peer(struct ctx *, const char *id, const char *peer_id) MUST_CHECK;
