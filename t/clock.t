@@ -160,6 +160,12 @@ subtest 'a budget of an hour, a day, a month' => sub {
         is $say->(), 200, '  a clock that goes back refuses nobody';
     }
     wall('+0');
+    my $spent = $poor->get('/api/budget', 200)->{hourly_spend};
+    ok $spent > 0, 'something is spent within the hour';
+    for my $by ('-5m', '-55m') { wall($by); is $poor->get('/api/budget', 200)->{hourly_spend}, $spent, "when the clock goes back by $by it still is" }
+    wall('-3h');
+    is $poor->get('/api/budget', 200)->{hourly_spend}, 0, 'but for longer than an hour nobody is held';
+    wall('+0');
     $poor->down;
 };
 

@@ -14,6 +14,9 @@ my $up = LF->mock(
         [ 'SLOWLY'    => { text => $half, chunks => 10, chunk_delay => 0.2 } ],
         [ 'FAIL-500'  => { status => 500 } ],
         [ 'NO-USAGE'  => { garbage => '{"id":"x","object":"chat.completion","created":1,"model":"mock-model","choices":[{"index":0,"message":{"role":"assistant","content":"twelve bytes"},"finish_reason":"stop"}]}' } ],
+        (map { my ($word, $n) = @$_; [ "ODD-$word" => { garbage => qq({"id":"x","object":"chat.completion","created":1,"model":"mock-model","choices":[{"index":0,"message":{"role":"assistant","content":"twelve bytes"},"finish_reason":"stop"}],"usage":{"prompt_tokens":$n}}) } ] }
+            [ HUGE => '9000000000000000000,"completion_tokens":5000000000' ], [ NEGATIVE => '-5,"completion_tokens":-7' ], [ TEXT => '"12","completion_tokens":[]' ],
+            [ ENDLESS => '1e300,"completion_tokens":1e18' ], [ NOTHING => '0,"completion_tokens":0' ], [ FRACTION => '12.0,"completion_tokens":3.0' ]),
         [ 'CACHED'    => { text => 'short', usage => { prompt_tokens => 1000, completion_tokens => 10, prompt_tokens_details => { cached_tokens => 400 } } } ],
         [ 'tool_read' => { text => 'read' } ],
         [ 'USE-TOOL'  => { tool_calls => [ { id => 'tool_read', name => 'file_list', arguments => { path => '.' } } ] } ],
@@ -24,6 +27,7 @@ my $api = LF->start(model => $up, env => { LF_LLM_RETRY_MS => 20, OPENAI_API_KEY
     config => qq([provider_urls]\nopenai = "@{[ $up->url ]}"\n\n[provider_max_retries]\nopenai = 0\n));
 my $id = $api->get('/api/agents', 200)->{items}[0]{id};
 
+sub anew { $api->post("/api/agents/$id/sessions", {}, 200) }
 sub say_it { my ($text, $status) = @_; return $api->post("/api/agents/$id/message", { message => $text }, $status // 200) }
 sub last_events { my ($n) = @_; return @{ $api->get("/api/agents/$id/events?limit=$n", 200)->{events} } }
 sub total { return $api->get('/api/usage/summary', 200) }
@@ -51,6 +55,19 @@ subtest 'a turn of two calls' => sub {
 
 subtest 'cached input' => sub {
     near(say_it('CACHED')->{cost_usd}, (600 * 1 + 400 * 0.1 + 10 * 3) / 1e6, 'costs a tenth');
+};
+
+subtest 'figures that cannot be' => sub {
+    for my $bad (qw(HUGE NEGATIVE TEXT ENDLESS NOTHING)) {
+        anew();
+        my $r = say_it("ODD-$bad");
+        is $r->{output_tokens}, 3, "$bad: the answer is measured instead";
+        ok $r->{input_tokens} > 10 && $r->{cost_usd} < 0.01, 'so is the question';
+        is((rows())[-1]{estimated}, 'true', 'and the row says so');
+    }
+    anew();
+    is say_it('ODD-FRACTION')->{input_tokens}, 12, 'a whole number with a point is one';
+    anew();
 };
 
 subtest 'a provider that names no figures' => sub {

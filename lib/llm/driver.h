@@ -127,7 +127,7 @@ void intake_args(struct intake *, struct part *, struct json_object *args);
 /* The call has all its arguments. Calls that nobody ended end with the answer. */
 void intake_call_end(struct intake *, struct part *);
 void intake_finish(struct intake *, const char *reason);        /* NULL and "" are none */
-/* A count of tokens, within reason. */
+/* A count of tokens; dflt when it is none, below 0, or more than LLM_TOKENS_MAX. */
 int64_t intake_count(struct json_object *, const char *key, int64_t dflt);
 /* It failed: false, for `return`. why: the provider's words, or ours; may be NULL. */
 bool intake_fail(struct intake *, enum llm_error, int status, const char *why);

@@ -348,7 +348,7 @@ take_answer(const struct embedder *em, struct batch *b, const struct llm_request
 	for (size_t i = 0; i < b->n && e == ERR_OK; i++)
 		e = take_vector(b, rq, a, i, em->vector(o, i, b->n));
 	tokens = em->tokens(o);
-	if (e == ERR_OK && tokens >= 0) {
+	if (e == ERR_OK && tokens >= 0 && tokens <= LLM_TOKENS_MAX) {
 		b->ans->tokens += tokens;
 		b->ans->usage_known = true;
 	}

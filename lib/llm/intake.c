@@ -48,9 +48,9 @@ is_error_value(struct json_object *e)
 int64_t
 intake_count(struct json_object *o, const char *key, int64_t dflt)
 {
-	int64_t n = js_i64(o, key, dflt);
+	double n = js_f64(o, key, -1);          /* some write 12.0 */
 
-	return n < 0 ? 0 : n > 1000000000000 ? 1000000000000 : n;
+	return n >= 0 && n <= LLM_TOKENS_MAX ? (int64_t)n : dflt;
 }
 
 void

@@ -151,10 +151,13 @@ attempt(const struct llm_request *rq, const struct llm_sink *sink, struct llm_an
 {
 	struct llm_request q = *rq;
 	int64_t left = left_ms(rq);
+	enum err e;
 
 	if (left < (q.timeout_ms != 0 ? q.timeout_ms : 300000))
 		q.timeout_ms = (unsigned)left;
-	return drive(&q, sink, ret);
+	e = drive(&q, sink, ret);
+	ret->usage_known &= ret->input_tokens + ret->output_tokens > 0;        /* nothing at all is no figure */
+	return e;
 }
 
 int64_t

@@ -13,6 +13,8 @@
 #include "lib/net/http.h"
 #include "lib/svc/conversation.h"
 
+enum { LLM_TOKENS_MAX = 100000000 };    /* more than that no call takes: a provider that says so is not believed */
+
 enum llm_stop { LLM_END_TURN, LLM_TOOL_USE, LLM_MAX_TOKENS, LLM_FILTERED };
 
 enum llm_error {                        /* classes shown to the user */

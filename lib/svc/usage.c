@@ -183,6 +183,25 @@ usage_window_end(enum budget_span w, int64_t now)
 	return w == BUDGET_DAY ? start + DAY_MS : usage_window_start(BUDGET_MONTH, start + 32 * (int64_t)DAY_MS);
 }
 
+/*
+ * How far to look: to now; and while the clock was set back, to what was spent before that, as far as a window goes. What a
+ * clock that ran a year ahead has left counts when it is due.
+ */
+static enum err
+look_until(struct ctx *c, enum budget_span w, int64_t now, int64_t *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT coalesce(max(start_ms), 0) AS ms FROM usage_sum WHERE span = ?"));
+	static const int64_t ahead[] = { HOUR_MINUTES * MINUTE_MS, DAY_MS, 31 * (int64_t)DAY_MS };
+	int64_t newest;
+
+	bind_text(st, w == BUDGET_HOUR ? "minute" : "day");
+	if (!db_step(st))
+		return fail_db(c, st);
+	newest = col_i64(st, "ms");
+	*ret = newest <= now ? now : newest < now + ahead[w] ? newest : now + ahead[w];
+	return ERR_OK;
+}
+
 /* Each row by its whole key: what others spent in the meantime is not looked at. */
 enum err
 usage_spent(struct ctx *c, enum usage_scope scope, const char *id, enum budget_span w, int64_t now, struct spent *ret)
@@ -192,10 +211,12 @@ usage_spent(struct ctx *c, enum usage_scope scope, const char *id, enum budget_s
 	    " SELECT CAST(coalesce(sum(u.cost_nanousd), 0) AS BIGINT) AS nanousd,"
 	    " CAST(coalesce(sum(u.input_tokens + u.output_tokens), 0) AS BIGINT) AS tokens"
 	    " FROM moment CROSS JOIN usage_sum u WHERE u.span = ?4 AND u.start_ms = moment.ms AND u.scope = ?5 AND u.id = ?6"));
-	int64_t step = w == BUDGET_HOUR ? MINUTE_MS : DAY_MS;
+	int64_t step = w == BUDGET_HOUR ? MINUTE_MS : DAY_MS, until = now;
 
+	if (look_until(c, w, now, &until) != ERR_OK)
+		return c->fault.err;
 	bind_i64(st, usage_window_start(w, now));
-	bind_i64(st, now - now % step);
+	bind_i64(st, until - until % step);
 	bind_i64(st, step);
 	bind_text(st, w == BUDGET_HOUR ? "minute" : "day");
 	bind_text(st, scope_words[scope]);

@@ -27,7 +27,8 @@ enum usage_scope { USAGE_ALL, USAGE_AGENT, USAGE_PROVIDER, USAGE_USER, USAGE_MOD
 
 /*
  * What was spent in the window that now_ms lies in: the UTC day or month, or the minute of now and the sixty before,
- * so that nothing of the last 60 minutes is missed. id: "" for USAGE_ALL.
+ * so that nothing of the last 60 minutes is missed. A clock that was set back frees nobody: what was spent before that still counts,
+ * up to one window ahead. id: "" for USAGE_ALL.
  */
 struct spent { int64_t nanousd, tokens; };
 enum err usage_spent(struct ctx *, enum usage_scope, const char *id, enum budget_span, int64_t now_ms, struct spent *ret) MUST_CHECK;

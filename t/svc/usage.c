@@ -119,13 +119,17 @@ sums_agree(struct ctx *c, int64_t now)
 		{ USAGE_ALL, "" }, { USAGE_AGENT, ADA }, { USAGE_AGENT, "gateway" }, { USAGE_PROVIDER, "openai" },
 		{ USAGE_PROVIDER, "nobody" }, { USAGE_USER, "u1" }, { USAGE_USER, "u2" },
 	};
-	int64_t bad = 0, looked = 0;
+	static const int64_t ahead[] = { H, DAY, 31 * DAY };
+	SCOPED_STMT last = db_prepare(c->db, SQL("SELECT max(ts_ms) AS n FROM usage_event"));
+	int64_t bad = 0, looked = 0, newest = one(c, last);
 
+	/* at: what a clock says that was set back; what was spent after it counts, one window far */
 	for (size_t i = 0; i < ARRAY_LEN(each); i++)
 		for (enum budget_span w = 0; w < BUDGET_SPANS; w++)
 			for (int k = 0; k < 40; k++) {
 				int64_t at = now - (w == BUDGET_HOUR ? (int64_t)(dice() % (H / 2)) : (int64_t)(dice() % (uint64_t)(40 * DAY)));
-				int64_t step = w == BUDGET_HOUR ? MIN : DAY, to = at - at % step + step - 1;
+				int64_t step = w == BUDGET_HOUR ? MIN : DAY, end = newest - newest % step;
+				int64_t until = end <= at ? at : end < at + ahead[w] ? end : at + ahead[w], to = until - until % step + step - 1;
 				struct spent s = { -1, -1 };
 
 				bad += usage_spent(c, each[i].scope, each[i].id, w, at, &s) != ERR_OK ||
