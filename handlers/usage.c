@@ -50,8 +50,18 @@ SHOWS(usage_models, models)
 SHOWS(usage_performance, performance)
 SHOWS(usage_days, usage_write_days)
 SHOWS(budget_show, status)
-SHOWS(budget_agents, budget_write_agents)
 SHOWS(budget_providers, budget_write_providers)
+
+struct reply
+budget_agents(struct ctx *c, const struct request *rq)
+{
+	const struct all_query *q = rq->query;
+	struct jw *w = reply_open(c);
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	return budget_write_agents(c, q->all, w) == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
+}
 
 struct reply
 budget_agent(struct ctx *c, const struct request *rq)

@@ -94,6 +94,12 @@ subtest 'an agent, in dollars' => sub {
     my $b = $api->get("/api/budget/agents/$a", 200);
     is $b->{daily}{pct}, 1, 'all of it is spent';
     is $b->{agent_id}, $a, 'its own';
+    my $idle = agent("[resources]\nmax_cost_per_day_usd = 2\n");
+    my $listed = sub { my ($q) = @_; return { map { $_->{agent_id} => $_->{daily_limit} } @{ $api->get("/api/budget/agents$q", 200)->{items} } } };
+    ok exists $listed->('')->{$a} && !exists $listed->('')->{$idle}, 'the list has those that cost something today';
+    is $listed->('?all=true')->{$idle}, 2, 'or all, if one likes';
+    ok exists $listed->('?all=true')->{$a}, 'those as well';
+    $api->get('/api/budget/agents?all=maybe', 400);
     is_deeply [ sort map { $_->{action} } grep { $_->{action} =~ /Budget|Config/ } @{ $api->get("/api/agents/$a/logs", 200)->{logs} } ], ['ConfigChange'], 'the change is in the audit log';
 };
 

@@ -38,6 +38,8 @@ extern const struct schema events_query;
 struct export_query { const char *format; };
 extern const struct schema export_query;
 
+struct all_query { bool all; };
+extern const struct schema all_query;
 struct limit_query { const char *limit; };                       /* any text: the handler takes what is no number as absent */
 extern const struct schema limit_query;
 

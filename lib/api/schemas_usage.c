@@ -14,6 +14,12 @@ static const struct field export_query_fields[] = {
 };
 const struct schema export_query = { .name = "ExportQuery", .fields = export_query_fields, .bytes = sizeof(struct export_query) };
 
+static const struct field all_query_fields[] = {
+	F_BOOL(struct all_query, all, .doc = "also those that cost nothing today, up to 1000"),
+	F_END
+};
+const struct schema all_query = { .name = "AllQuery", .fields = all_query_fields, .bytes = sizeof(struct all_query) };
+
 static const struct field limit_query_fields[] = {
 	F_STR(struct limit_query, limit, .doc = "1 to 1000; 25 when it is absent or no number"),
 	F_END

@@ -63,11 +63,8 @@ budget_write_status(struct ctx *c, const struct config *cfg, struct jw *w)
 /* --- agents ----------------------------------------------------------------------------------- */
 
 static enum err
-write_agents(struct ctx *c, const char *key, int64_t *n, struct jw *w)
+write_rows(struct ctx *c, struct stmt *st, const char *key, int64_t *n, struct jw *w)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT a.id AS id, a.name AS name, a.manifest AS manifest, u.cost_nanousd AS cost_nanousd"
-	    " FROM usage_sum u JOIN agent a ON a.id = u.id WHERE u.span = 'day' AND u.start_ms = ? AND u.scope = 'agent'"
-	    " AND u.cost_nanousd > 0 AND lower(a.author) = lower(coalesce(?, a.author)) ORDER BY u.cost_nanousd DESC, a.name"));
 	int64_t now = clock_ms();
 
 	bind_i64(st, now - now % DAY_MS);
@@ -91,10 +88,31 @@ write_agents(struct ctx *c, const char *key, int64_t *n, struct jw *w)
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
-enum err
-budget_write_agents(struct ctx *c, struct jw *w)
+static enum err
+write_spenders_of_today(struct ctx *c, const char *key, int64_t *n, struct jw *w)
 {
-	return usage_write_page(c, write_agents, w);
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT a.id AS id, a.name AS name, a.manifest AS manifest, u.cost_nanousd AS cost_nanousd"
+	    " FROM usage_sum u JOIN agent a ON a.id = u.id WHERE u.span = 'day' AND u.start_ms = ? AND u.scope = 'agent'"
+	    " AND u.cost_nanousd > 0 AND lower(a.author) = lower(coalesce(?, a.author)) ORDER BY u.cost_nanousd DESC, a.name"));
+
+	return write_rows(c, st, key, n, w);
+}
+
+static enum err
+write_all_agents(struct ctx *c, const char *key, int64_t *n, struct jw *w)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT a.id AS id, a.name AS name, a.manifest AS manifest,"
+	    " coalesce(u.cost_nanousd, 0) AS cost_nanousd FROM agent a LEFT JOIN usage_sum u"
+	    " ON u.span = 'day' AND u.start_ms = ? AND u.scope = 'agent' AND u.id = a.id"
+	    " WHERE lower(a.author) = lower(coalesce(?, a.author)) ORDER BY 4 DESC, a.name LIMIT 1000"));
+
+	return write_rows(c, st, key, n, w);
+}
+
+enum err
+budget_write_agents(struct ctx *c, bool all, struct jw *w)
+{
+	return usage_write_page(c, all ? write_all_agents : write_spenders_of_today, w);
 }
 
 enum err

@@ -7,7 +7,8 @@
 #include "lib/svc/budget.h"
 
 enum err budget_write_status(struct ctx *, const struct config *, struct jw *) MUST_CHECK;
-enum err budget_write_agents(struct ctx *, struct jw *) MUST_CHECK;
+/* Those that cost something today; all: the others too, up to 1,000. */
+enum err budget_write_agents(struct ctx *, bool all, struct jw *) MUST_CHECK;
 enum err budget_write_agent(struct ctx *, const struct agent *, struct jw *) MUST_CHECK;
 enum err budget_write_providers(struct ctx *, struct jw *) MUST_CHECK;
 enum err budget_write_users(struct ctx *, int64_t limit, struct jw *) MUST_CHECK;

@@ -14,6 +14,7 @@ await steps({
 		await line(page, 'OpenAI').waitFor();
 		check((await line(page, 'OpenAI').textContent()).includes('default'), 'the default provider is marked');
 		check((await page.textContent('.part')).includes('Offline (built in)'), 'those that can be used come first');
+		check(await page.locator('.part').nth(1).locator('strong').first().textContent() === 'Anthropic', 'of those to connect the usual ones');
 		await everyWay(page, 'providers');
 		await page.fill('[aria-label="Search providers"]', 'anthro');
 		await page.waitForFunction(() => document.querySelectorAll('.line').length === 1);

@@ -21,6 +21,9 @@ await steps({
 		check(await page.locator('.chart rect[height]:not([height="0"])').count() === 1, 'the day is drawn as a column');
 		check(/^Cost of the last seven days\. The most, \$/.test(await page.locator('.chart svg').getAttribute('aria-label')), 'which says in words what it shows');
 		await everyWay(page, 'usage');
+		await page.setViewportSize({ width: 390, height: 844 });
+		check(await page.locator('.chart').evaluate((c) => [...c.querySelectorAll('.scale')].every((t) => t.getBoundingClientRect().left >= c.getBoundingClientRect().left)), 'on a phone the scale can be read');
+		await page.setViewportSize({ width: 1280, height: 820 });
 		await page.click('.choices >> text=Calls');
 		await page.click('text=Show as a table');
 		check(await page.locator('.chart tbody tr').count() === 7, 'the same is there as a table');
@@ -52,6 +55,13 @@ await steps({
 		await page.locator('.settings >> text=Save').click();
 		check(await page.getByLabel('At most a day').evaluate((e) => !e.validity.valid), 'less than nothing is no limit');
 
+		for (const [table, who] of [['agents', 'assistant'], ['providers', 'offline'], ['users', 'ursula']]) {
+			check(await page.locator(`[aria-label="Table of budgets of ${table}"] [aria-label="Budget of ${who}"]`).isVisible(), `who has spent nothing yet is there too: ${who}`);
+		}
+		await page.setViewportSize({ width: 390, height: 844 });
+		const pencil = page.locator('[aria-label="Budget of spender"]'), box = await pencil.boundingBox();
+		check(box.x + box.width <= 390, 'on a phone its button is in sight', box);
+		await page.setViewportSize({ width: 1280, height: 820 });
 		await page.click('[aria-label="Budget of spender"]');
 		await page.waitForSelector('dialog');
 		await accessible(page, 'a budget');

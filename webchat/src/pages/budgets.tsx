@@ -1,11 +1,11 @@
 // What may be spent: by all, by an agent, at a provider. 0 is no limit.
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
-import * as agents from '../core/agents';
 import { del, get, put } from '../core/api';
 import { may } from '../core/auth';
 import { money, tokens } from '../ui/format';
 import { Act, Dialog, Field, Said, Section, Shown, useLoad, useWork, type Work } from '../ui/kit';
+import { usable } from './status';
 
 interface Budget {
 	hourly_spend: number; hourly_limit: number; daily_spend: number; daily_limit: number; monthly_spend: number; monthly_limit: number;
@@ -104,12 +104,13 @@ function Caps({ name, list, onClose, work, store, also }: { name: string; list: 
 	);
 }
 
-const Edit = ({ name, onClick }: { name: string; onClick: () => void }) => <td><Act icon="edit" name={`Budget of ${name}`} onClick={onClick} /></td>;
+const Acts = () => <th scope="col" class="acts"><span class="away">What to do</span></th>;
+const Edit = ({ name, onClick }: { name: string; onClick: () => void }) => <td class="acts"><Act icon="edit" name={`Budget of ${name}`} onClick={onClick} /></td>;
 
 interface Detail { hourly: { limit: number }; daily: { limit: number }; monthly: { limit: number }; tokens: { limit: number } }
 
 function Agents() {
-	const list = useLoad<{ items: OfAgent[] }>('/api/budget/agents');
+	const list = useLoad<{ items: OfAgent[] }>('/api/budget/agents?all=true');
 	const open = useWork(), work = useWork();
 	const [now, set] = useState<{ id: string; name: string; was: number[] } | null>(null);
 	const edit = (id: string, name: string) => void open.run(async () => {
@@ -119,25 +120,18 @@ function Agents() {
 	});
 	return (
 		<Section title="Each agent">
-			<Shown of={list} what="Budgets of agents">{({ items }) => {
-				const known = new Map(items.map((a) => [a.agent_id, a]));
-				const all = [...items.map((a) => ({ id: a.agent_id, name: a.name })), ...agents.agents.value.filter((a) => !known.has(a.id))];
-				return (
-					<div class="table" tabIndex={0} role="region" aria-label="Table of budgets of agents">
-						<table>
-							<thead><tr><th scope="col">Agent</th><th scope="col" class="to-right">Today</th><th scope="col" class="to-right">Hour</th><th scope="col" class="to-right">Day</th><th scope="col" class="to-right">Month</th><th scope="col" class="to-right">Tokens</th>{may('admin') && <th scope="col"><span class="away">What to do</span></th>}</tr></thead>
-							<tbody>{all.map((a) => {
-								const k = known.get(a.id);
-								return (
-									<tr key={a.id}><th scope="row">{a.name}</th><td class="to-right">{k ? money(k.daily_cost_usd) : '–'}</td><td class="to-right">{k ? limit(k.hourly_limit) : '–'}</td><td class="to-right">{k ? limit(k.daily_limit) : '–'}</td>
-										<td class="to-right">{k ? limit(k.monthly_limit) : '–'}</td><td class="to-right">{k?.max_llm_tokens_per_hour ? tokens(k.max_llm_tokens_per_hour) : '–'}</td>
-										{may('admin') && <Edit name={a.name} onClick={() => edit(a.id, a.name)} />}</tr>
-								);
-							})}</tbody>
-						</table>
-					</div>
-				);
-			}}</Shown>
+			<Shown of={list} what="Budgets of agents">{({ items }) => (!items.length ? <p class="soft">There is none.</p> : (
+				<div class="table" tabIndex={0} role="region" aria-label="Table of budgets of agents">
+					<table>
+						<thead><tr><th scope="col">Agent</th><th scope="col" class="to-right">Today</th><th scope="col" class="to-right">Hour</th><th scope="col" class="to-right">Day</th><th scope="col" class="to-right">Month</th><th scope="col" class="to-right">Tokens</th>{may('admin') && <Acts />}</tr></thead>
+						<tbody>{items.map((a) => (
+							<tr key={a.agent_id}><th scope="row">{a.name}</th><td class="to-right">{a.daily_cost_usd > 0 ? money(a.daily_cost_usd) : '–'}</td><td class="to-right">{limit(a.hourly_limit)}</td><td class="to-right">{limit(a.daily_limit)}</td>
+								<td class="to-right">{limit(a.monthly_limit)}</td><td class="to-right">{a.max_llm_tokens_per_hour ? tokens(a.max_llm_tokens_per_hour) : 'no limit'}</td>
+								{may('admin') && <Edit name={a.name} onClick={() => edit(a.agent_id, a.name)} />}</tr>
+						))}</tbody>
+					</table>
+				</div>
+			))}</Shown>
 			<Said work={open} />
 			{now && <Caps key={now.id} name={now.name} list={caps([...KEYS, 'max_llm_tokens_per_hour'], now.was)} work={work} onClose={() => set(null)} store={async (body) => {
 				await put(`/api/budget/agents/${now.id}`, body);
@@ -147,17 +141,25 @@ function Agents() {
 	);
 }
 
+const NONE = {
+	cap_hourly_usd: 0, cap_daily_usd: 0, cap_monthly_usd: 0, cap_tokens_per_hour: 0, spend_hourly_usd: 0, spend_daily_usd: 0, spend_monthly_usd: 0,
+	is_exhausted: false, exhaustion_reason: null,
+};
+
 function AtProviders() {
 	const list = useLoad<{ providers: OfProvider[] }>('/api/budget/providers');
+	const known = useLoad<{ providers: { id: string; auth_status: string; suppressed?: boolean }[] }>('/api/providers');
 	const work = useWork();
 	const [now, set] = useState<OfProvider | null>(null);
+	// those that could be used, before they cost anything
+	const idle = (had: OfProvider[]): OfProvider[] => (known.data?.providers ?? []).filter((p) => usable(p.auth_status) && !p.suppressed && !had.some((h) => h.provider === p.id)).map((p) => ({ ...NONE, provider: p.id }));
 	return (
 		<Section title="Each provider">
-			<Shown of={list} what="Budgets of providers">{({ providers }) => (!providers.length ? <p class="soft">None is used yet.</p> : (
+			<Shown of={list} what="Budgets of providers">{({ providers }) => (!providers.length && !idle(providers).length ? <p class="soft">None can be used yet.</p> : (
 				<div class="table" tabIndex={0} role="region" aria-label="Table of budgets of providers">
 					<table>
-						<thead><tr><th scope="col">Provider</th>{WINDOWS.map((w) => <th key={w} scope="col" class="to-right">{NAMES[w]}</th>)}{may('admin') && <th scope="col"><span class="away">What to do</span></th>}</tr></thead>
-						<tbody>{providers.map((p) => (
+						<thead><tr><th scope="col">Provider</th>{WINDOWS.map((w) => <th key={w} scope="col" class="to-right">{NAMES[w]}</th>)}{may('admin') && <Acts />}</tr></thead>
+						<tbody>{[...providers, ...idle(providers)].map((p) => (
 							<tr key={p.provider}><th scope="row">{p.provider} {p.is_exhausted && <span class="badge is-bad">{(p.exhaustion_reason ?? 'exhausted').replace(/_/g, ' ')}</span>}</th>
 								{WINDOWS.map((w) => <td key={w} class="to-right">{money(p[`spend_${w}_usd`])} <span class="soft small">of {limit(p[`cap_${w}_usd`])}</span></td>)}
 								{may('admin') && <Edit name={p.provider} onClick={() => { work.clear(); set(p); }} />}</tr>
@@ -166,7 +168,7 @@ function AtProviders() {
 				</div>
 			))}</Shown>
 			{now && <Caps key={now.provider} name={now.provider} list={caps([...KEYS, 'max_tokens_per_hour'], [now.cap_hourly_usd, now.cap_daily_usd, now.cap_monthly_usd, now.cap_tokens_per_hour])} work={work} onClose={() => set(null)} store={async (body) => {
-				await put(`/api/budget/providers/${now.provider}`, body);
+				await put(`/api/budget/providers/${encodeURIComponent(now.provider)}`, body);
 				await list.again();
 			}} />}
 		</Section>
@@ -177,25 +179,27 @@ const ROOT = '00000000-0000-0000-0000-72006f0074a0';     // whoever has the api_
 
 function Users() {
 	const list = useLoad<{ users: OfUser[] }>('/api/budget/users?limit=1000');
+	const known = useLoad<{ name: string }[]>('/api/users');
 	const work = useWork();
 	const [now, set] = useState<OfUser | null>(null);
 	const limits = now?.limits ?? { max_hourly_usd: 0, max_daily_usd: 0, max_monthly_usd: 0, alert_threshold: 0.8 };
+	const idle = (had: OfUser[]): OfUser[] => (known.data ?? []).filter((k) => !had.some((h) => h.name === k.name)).map((k) => ({ user_id: k.name, name: k.name, hourly_cost_usd: 0, daily_cost_usd: 0, monthly_cost_usd: 0, limits: null }));
 	const nameOf = (u: OfUser) => u.name ?? (u.user_id === ROOT ? 'the owner' : u.user_id);
 	const drop = () => void work.run(async () => {
-		await del(`/api/budget/users/${now!.user_id}`);
+		await del(`/api/budget/users/${encodeURIComponent(now!.user_id)}`);
 		await list.again();
 		set(null);
 	});
 	return (
 		<Section title="Each user">
-			<Shown of={list} what="Budgets of users">{({ users }) => (!users.length ? <p class="soft">Nobody yet.</p> : (
+			<Shown of={list} what="Budgets of users">{({ users }) => (!users.length && !idle(users).length ? <p class="soft">Nobody yet.</p> : (
 				<div class="table" tabIndex={0} role="region" aria-label="Table of budgets of users">
 					<table>
-						<thead><tr><th scope="col">User</th>{WINDOWS.map((w) => <th key={w} scope="col" class="to-right">{NAMES[w]}</th>)}<th scope="col"><span class="away">What to do</span></th></tr></thead>
-						<tbody>{users.map((u) => (
+						<thead><tr><th scope="col">User</th>{WINDOWS.map((w) => <th key={w} scope="col" class="to-right">{NAMES[w]}</th>)}<Acts /></tr></thead>
+						<tbody>{[...users, ...idle(users)].map((u) => (
 							<tr key={u.user_id}><th scope="row">{nameOf(u)}</th>
 								{WINDOWS.map((w) => <td key={w} class="to-right">{money(u[`${w}_cost_usd`])} <span class="soft small">of {limit(u.limits?.[`max_${w}_usd`] ?? 0)}</span></td>)}
-								{u.name ? <Edit name={u.name} onClick={() => { work.clear(); set(u); }} /> : <td />}</tr>
+								{u.name ? <Edit name={u.name} onClick={() => { work.clear(); set(u); }} /> : <td class="acts" />}</tr>
 						))}</tbody>
 					</table>
 				</div>
@@ -204,7 +208,7 @@ function Users() {
 				...caps(['max_hourly_usd', 'max_daily_usd', 'max_monthly_usd'], [limits.max_hourly_usd, limits.max_daily_usd, limits.max_monthly_usd]),
 				{ key: 'alert_threshold', name: 'Warn at this part of a limit', value: limits.alert_threshold, max: 1 },
 			]} also={now.limits && <button type="button" class="plain" disabled={work.busy} onClick={drop}>No budget</button>} store={async (body) => {
-				await put(`/api/budget/users/${now.user_id}`, body);
+				await put(`/api/budget/users/${encodeURIComponent(now.user_id)}`, body);
 				await list.again();
 			}} />}
 		</Section>

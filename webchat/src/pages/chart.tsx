@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 
 export interface Day { date: string; value: number; more: string[] }
 
-const W = 720, H = 220, LEFT = 76, BOTTOM = 30, TOP = 18;
+const W = 720, H = 220, BOTTOM = 30, TOP = 18, LETTER = 12.2;     // a letter of the scale, at most: where the drawing is small
 
 // A round number that nothing exceeds: 1, 2 or 5 and zeros.
 function ceiling(n: number): number {
@@ -16,7 +16,8 @@ const weekday = (date: string) => new Date(`${date}T00:00:00Z`).toLocaleDateStri
 
 export function Columns({ name, days, heads, say }: { name: string; days: Day[]; heads: string[]; say: (n: number) => string }) {
 	const [asTable, set] = useState(false);
-	const top = ceiling(Math.max(...days.map((d) => d.value))), slot = (W - LEFT) / days.length, width = Math.min(slot * 0.6, 56);
+	const top = ceiling(Math.max(...days.map((d) => d.value))), left = 14 + LETTER * Math.max(...[0, 0.5, 1].map((f) => say(top * f).length));
+	const slot = (W - left) / days.length, width = Math.min(slot * 0.6, 56);
 	const y = (v: number) => TOP + (H - TOP - BOTTOM) * (1 - v / top);
 	const most = days.reduce((a, b) => (b.value > a.value ? b : a), days[0]!);
 	return (
@@ -31,12 +32,12 @@ export function Columns({ name, days, heads, say }: { name: string; days: Day[];
 			) : (
 				<svg viewBox={`0 0 ${W} ${H}`} role="img" aria-label={`${name}. The most, ${say(most.value)}, on ${weekday(most.date)}.`}>
 					{[0, 0.5, 1].map((f) => (
-						<g key={f}><line class="grid" x1={LEFT} x2={W} y1={y(top * f)} y2={y(top * f)} /><text class="scale" x={LEFT - 8} y={y(top * f) + 4} text-anchor="end">{say(top * f)}</text></g>
+						<g key={f}><line class="grid" x1={left} x2={W} y1={y(top * f)} y2={y(top * f)} /><text class="scale" x={left - 8} y={y(top * f) + 4} text-anchor="end">{say(top * f)}</text></g>
 					))}
 					{days.map((d, i) => (
 						<g key={d.date}>
-							<rect class="column-of" x={LEFT + slot * i + (slot - width) / 2} y={y(d.value)} width={width} height={Math.max(y(0) - y(d.value), d.value > 0 ? 2 : 0)} rx="4"><title>{`${weekday(d.date)}: ${say(d.value)}`}</title></rect>
-							<text class="scale" x={LEFT + slot * (i + 0.5)} y={H - 8} text-anchor="middle">{weekday(d.date)}</text>
+							<rect class="column-of" x={left + slot * i + (slot - width) / 2} y={y(d.value)} width={width} height={Math.max(y(0) - y(d.value), d.value > 0 ? 2 : 0)} rx="4"><title>{`${weekday(d.date)}: ${say(d.value)}`}</title></rect>
+							<text class="scale" x={left + slot * (i + 0.5)} y={H - 8} text-anchor="middle">{weekday(d.date)}</text>
 						</g>
 					))}
 				</svg>

@@ -1,17 +1,17 @@
 // Who gives us models: which of them can be used, and how to connect one: choose it, paste its key, test it.
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import * as agents from '../core/agents';
 import { del, post, put } from '../core/api';
 import { may } from '../core/auth';
 import { count, sentence } from '../ui/format';
 import { Icon } from '../ui/icons';
-import { Dialog, Field, Search, Section, Shown, useLoad, useWork } from '../ui/kit';
+import { Dialog, Field, Search, Section, Shown, useFollow, useLoad, useWork } from '../ui/kit';
 import { Copilot } from './copilot';
 import { usable, WORDS } from './status';
 
 interface Provider {
 	id: string; display_name: string; auth_status: string; model_count: number; key_required: boolean; key_present: boolean;
-	base_url: string; suppressed?: boolean; is_coding_agent?: boolean; latency_ms?: number; error_message?: string;
+	base_url: string; suppressed?: boolean; is_coding_agent?: boolean; latency_ms?: number; error_message?: string; is_local?: boolean; reachable?: boolean;
 }
 interface Tested { status: string; latency_ms?: number; error?: string; note?: string; discovered_models?: number }
 
@@ -79,7 +79,7 @@ function Connect({ p, isDefault, onClose, again }: { p: Provider; isDefault: boo
 }
 
 function Line({ p, isDefault, ask }: { p: Provider; isDefault: boolean; ask: () => void }) {
-	const [word, look] = WORDS[p.auth_status] ?? [p.auth_status, ''], connected = usable(p.auth_status);
+	const [word, look] = WORDS[p.is_local && p.auth_status === 'missing' ? 'local_offline' : p.auth_status] ?? [p.auth_status, ''], connected = usable(p.auth_status);
 	return (
 		<li class="line">
 			<div class="line-what">
@@ -91,8 +91,16 @@ function Line({ p, isDefault, ask }: { p: Provider; isDefault: boolean; ask: () 
 	);
 }
 
+// Where most keys come from stands first.
+const USUAL = ['anthropic', 'openai', 'gemini', 'openrouter', 'groq', 'deepseek', 'mistral', 'together', 'fireworks', 'xai', 'perplexity', 'cohere', 'azure-openai'];
+const rank = (p: Provider) => (USUAL.indexOf(p.id) + 1) || USUAL.length + 1;
+// Whether a server runs on this machine is looked at within a minute, when somebody asks for the list.
+const isUnseen = (p: Provider) => !!p.is_local && usable(p.auth_status) && p.reachable === undefined;
+
 export function Providers() {
 	const list = useLoad<{ providers: Provider[] }>('/api/providers');
+	const looks = useRef(0);
+	useFollow(list, (d) => looks.current++ < 25 && d.providers.some(isUnseen));
 	const status = useLoad<{ default_provider: string; default_model: string }>('/api/status');
 	const [query, setQuery] = useState('');
 	const [asked, ask] = useState('');              // here, for its line moves to another list
@@ -102,7 +110,7 @@ export function Providers() {
 		<Shown of={list} what="Providers">{({ providers }) => {
 			const shown = providers.filter((p) => !q || `${p.id} ${p.display_name}`.toLowerCase().includes(q));
 			const groups: [string, Provider[]][] = [
-				['Ready to use', shown.filter((p) => usable(p.auth_status) && !p.suppressed)], ['To connect', shown.filter((p) => !usable(p.auth_status) || p.suppressed)],
+				['Ready to use', shown.filter((p) => usable(p.auth_status) && !p.suppressed)], ['To connect', shown.filter((p) => !usable(p.auth_status) || p.suppressed).sort((a, b) => rank(a) - rank(b))],
 			];
 			return (
 				<>
