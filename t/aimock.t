@@ -19,9 +19,6 @@ my @WAYS = qw(message stream socket v1 v1-stream gateway gateway-stream);
 
 # --- what the provider is to say --------------------------------------------------
 
-sub says { my ($word, $response, %more) = @_; return { match => { userMessage => $word }, response => $response, %more } }
-sub refusal { my ($word, $status, $message, %more) = @_; return says($word, { error => { message => $message, %more }, status => $status }) }
-
 # Questions that had no answer come again with the next one, so what is asked then comes first.
 my @fixtures = (
     says('hello', { content => 'Hello from aimock.', usage => { prompt_tokens => 11, completion_tokens => 5 } }),
@@ -29,27 +26,22 @@ my @fixtures = (
     says('CUT-HERE', { content => $HALF }, chunkSize => 6, latency => 15, truncateAfterChunks => 4),
     says('CUT-CALL', { toolCalls => [ { name => 'memory_store', arguments => { key => 'cut', value => $HALF } } ] }, chunkSize => 8, truncateAfterChunks => 3),
     says('HANG-UP', { content => $HALF }, chunkSize => 6, latency => 40, disconnectAfterMs => 150),
-    says('NO-ANSWER', { content => 'x' }, chaos => { disconnectRate => 1 }),
-    says('NOT-JSON', { content => 'x' }, chaos => { malformedRate => 1 }),
-    says('FAIL-500', { content => 'x' }, chaos => { dropRate => 1 }),
+    broken(),
     refusal('FAIL-503', 503, 'The engine is currently overloaded', type => 'server_error'),
     refusal('BAD-KEY', 401, "Incorrect API key provided: $SECRET", code => 'invalid_api_key'),
     refusal('NO-MODEL', 404, 'The model `m` does not exist', code => 'model_not_found'),
     refusal('TOO-LONG', 400, "This model's maximum context length is 8192 tokens", code => 'context_length_exceeded'),
     refusal('NO-MONEY', 429, 'You exceeded your current quota, please check your plan and billing details', type => 'insufficient_quota', code => 'insufficient_quota'),
-    { match => { userMessage => 'ALWAYS-429' }, response => { error => { message => 'Rate limit reached', type => 'rate_limit_error' }, status => 429, retryAfter => 0 } },
+    refusal('ALWAYS-429', 429, 'Rate limit reached', type => 'rate_limit_error', retryAfter => 0),
     (map { ({ match => { userMessage => "WAIT-$_.", sequenceIndex => 0 }, response => { error => { message => 'Rate limit reached', type => 'rate_limit_error' }, status => 429, retryAfter => 1 } },
         says("WAIT-$_.", { content => 'after the wait' })) } @WAYS),
     says('SLOW-FIRST', { content => 'late, but here' }, streamingProfile => { ttft => 250, tps => 200 }),
     says('BLANK', { content => '' }),
     says('WIDE-WORDS', { content => "\x{4f60}\x{597d} caf\x{e9} \0 \"quoted\" \\ \n\ttab" }, chunkSize => 1),
     says('SMILE', { content => "so \x{1f600}" }, chunkSize => 50),
-    { match => { userMessage => 'PARALLEL', hasToolResult => JSON::PP::false }, response => { content => 'Both at once.', toolCalls => [
-        { id => 'call_a', name => 'memory_store', arguments => { key => 'colour', value => 'blue' } },
-        { id => 'call_b', name => 'memory_store', arguments => { key => 'size', value => 'small' } } ] } },
+    two_calls('PARALLEL', 'Both at once.', [ 'call_a', 'memory_store', { key => 'colour', value => 'blue' } ], [ 'call_b', 'memory_store', { key => 'size', value => 'small' } ]),
     { match => { userMessage => 'PARALLEL', toolCallId => 'call_b' }, response => { content => 'Both are kept.' } },
-    { match => { userMessage => 'WEATHER', hasToolResult => JSON::PP::false }, response => { toolCalls => [
-        { id => 'call_w1', name => 'get_weather', arguments => { city => 'Bern' } }, { id => 'call_w2', name => 'get_weather', arguments => { city => 'Rome' } } ] } },
+    two_calls('WEATHER', undef, [ 'call_w1', 'get_weather', { city => 'Bern' } ], [ 'call_w2', 'get_weather', { city => 'Rome' } ]),
     { match => { userMessage => 'WEATHER', toolCallId => 'call_w2' }, response => { content => 'Sun in both.' } },
     { match => { userMessage => 'ENDLESS' }, response => { toolCalls => [ { name => 'no_such_tool', arguments => { again => 1 } } ] } },
 );

@@ -19,24 +19,16 @@ my $HALF = 'These words were cut in the middle of what they wanted to say';
 my $SAY = "Hello \x{4f60}\x{597d} from aimock \x{1f600}.";
 my $PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
-sub says { my ($word, $response, %more) = @_; return { match => { userMessage => $word }, response => $response, %more } }
-sub refusal { my ($word, $status, $message, %more) = @_; return says($word, { error => { message => $message, %more }, status => $status, retryAfter => 0 }) }
-
 my @fixtures = (
     says('hello', { content => $SAY, usage => { prompt_tokens => 11, completion_tokens => 5, input_tokens => 11, output_tokens => 5 } }, chunkSize => 3),
     says('CUT-HERE', { content => $HALF }, chunkSize => 6, latency => 10, truncateAfterChunks => 5),
-    says('NO-ANSWER', { content => 'x' }, chaos => { disconnectRate => 1 }),
-    says('NOT-JSON', { content => 'x' }, chaos => { malformedRate => 1 }),
-    says('FAIL-500', { content => 'x' }, chaos => { dropRate => 1 }),
-    refusal('BAD-KEY', 401, "invalid x-api-key: $SECRET", type => 'authentication_error'),
-    refusal('ALWAYS-429', 429, 'Rate limit reached', type => 'rate_limit_error'),
-    refusal('FAIL-503', 503, 'Overloaded', type => 'overloaded_error'),
-    { match => { userMessage => 'PARALLEL', hasToolResult => JSON::PP::false }, response => { toolCalls => [
-        { id => 'call_a', name => 'memory_store', arguments => { key => 'colour', value => 'blue' } },
-        { id => 'call_b', name => 'memory_store', arguments => { key => 'size', value => 'small' } } ] }, chunkSize => 4 },
+    broken(),
+    refusal('BAD-KEY', 401, "invalid x-api-key: $SECRET", type => 'authentication_error', retryAfter => 0),
+    refusal('ALWAYS-429', 429, 'Rate limit reached', type => 'rate_limit_error', retryAfter => 0),
+    refusal('FAIL-503', 503, 'Overloaded', type => 'overloaded_error', retryAfter => 0),
+    { %{ two_calls('PARALLEL', undef, [ 'call_a', 'memory_store', { key => 'colour', value => 'blue' } ], [ 'call_b', 'memory_store', { key => 'size', value => 'small' } ]) }, chunkSize => 4 },
     { match => { userMessage => 'PARALLEL', hasToolResult => JSON::PP::true }, response => { content => 'Both are kept.' } },
-    { match => { userMessage => 'WEATHER', hasToolResult => JSON::PP::false }, response => { toolCalls => [
-        { id => 'call_w1', name => 'get_weather', arguments => { city => 'Bern' } }, { id => 'call_w2', name => 'get_weather', arguments => { city => 'Rome' } } ] } },
+    two_calls('WEATHER', undef, [ 'call_w1', 'get_weather', { city => 'Bern' } ], [ 'call_w2', 'get_weather', { city => 'Rome' } ]),
     { match => { userMessage => 'WEATHER', hasToolResult => JSON::PP::true }, response => { content => 'Sun in both.' } },
     says('PICTURE', { content => 'A pixel.' }),
     { match => { inputText => 'one', endpoint => 'embedding' }, response => { embedding => [ 0.25, -0.5, 1 ] } },

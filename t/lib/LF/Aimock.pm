@@ -4,15 +4,22 @@ package LF::Aimock;
 #   LF::Aimock::needed();                               # skips the whole test where it or node is missing
 #   my $up = LF::Aimock->start(\@fixtures);             # ends with the test
 #   ... $up->url ... $up->key (what it wants, and nobody else may see)
+# What it is to say: says('a word of the question', RESPONSE, more of the fixture), refusal('word', status, 'sentence', more of
+# the error; retryAfter), and what several tests want: broken() (NO-ANSWER, NOT-JSON, FAIL-500), two_calls('word', sentence
+# before the calls or undef, [ id, name, arguments ], [ ... ]).
 #   $up->forget; my @asked = $up->asked;                # {path, body, headers …} since then
 use strict;
 use warnings;
 use File::Temp ();
 use HTTP::Tiny;
 use IPC::Open3 ();
+use JSON::PP ();
 use LF;
 use POSIX ();
 use Test::More ();
+use Exporter 'import';
+
+our @EXPORT = qw(says refusal broken two_calls);
 
 my $KEY = 'sk-aimock-7f3a91c2d4e5b6';
 
@@ -29,6 +36,23 @@ sub needed {
     Test::More::plan(skip_all => 'aimock is not installed (npm ci in t/npm)') if !-f program();
     Test::More::plan(skip_all => 'there is no node of version 20.15 or newer') if !node();
     return;
+}
+
+sub says { my ($word, $response, %more) = @_; return { match => { userMessage => $word }, response => $response, %more } }
+
+sub refusal {
+    my ($word, $status, $message, %error) = @_;
+    my %wait = exists $error{retryAfter} ? (retryAfter => delete $error{retryAfter}) : ();
+    return { match => { userMessage => $word }, response => { error => { message => $message, %error }, status => $status, %wait } };
+}
+
+sub broken { return map { says($_->[0], { content => 'x' }, chaos => { $_->[1] => 1 }) } [ 'NO-ANSWER', 'disconnectRate' ], [ 'NOT-JSON', 'malformedRate' ], [ 'FAIL-500', 'dropRate' ] }
+
+# Asked for once, before there is a result.
+sub two_calls {
+    my ($word, $text, @calls) = @_;
+    return { match => { userMessage => $word, hasToolResult => JSON::PP::false() }, response => { defined $text ? (content => $text) : (),
+        toolCalls => [ map { my %c; @c{qw(id name arguments)} = @$_; \%c } @calls ] } };
 }
 
 sub start {
