@@ -72,6 +72,11 @@ meter_bound(const struct config *cfg, struct budget_call *b, const char *provide
 		t.output = price_max_output(cfg, provider, model);
 	t.cache_write = t.input;                /* the dearest way to read it */
 	b->nanousd = price_of(cfg, provider, model, &t);
+	t.cache_write = 0;              /* unless all of it are pictures, and these cost more */
+	t.image_input = t.input;
+	t.image_output = t.output;
+	if (b->nanousd < price_of(cfg, provider, model, &t))
+		b->nanousd = price_of(cfg, provider, model, &t);
 	b->tokens = t.input + t.output;
 }
 
@@ -105,7 +110,8 @@ meter_call(const struct config *cfg, struct usage *u, enum err e, const struct l
 
 	u->status = e == ERR_OK ? USAGE_OK : e == ERR_CANCELLED || a->error == LLM_CANCELLED ? USAGE_CANCELLED : USAGE_FAILED;
 	u->tokens = (struct call_tokens){ .input = a->input_tokens, .output = a->output_tokens,
-		.cache_read = a->cache_read_tokens, .cache_write = a->cache_write_tokens };
+		.cache_read = a->cache_read_tokens, .cache_write = a->cache_write_tokens,
+		.image_input = a->image_input_tokens, .image_output = a->image_output_tokens };
 	u->estimated = !a->usage_known && (e == ERR_OK || heard > 0 || a->any_output);
 	if (u->estimated) {
 		if (u->tokens.input == 0)

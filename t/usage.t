@@ -18,6 +18,8 @@ my $up = LF->mock(
             [ HUGE => '9000000000000000000,"completion_tokens":5000000000' ], [ NEGATIVE => '-5,"completion_tokens":-7' ], [ TEXT => '"12","completion_tokens":[]' ],
             [ ENDLESS => '1e300,"completion_tokens":1e18' ], [ NOTHING => '0,"completion_tokens":0' ], [ FRACTION => '12.0,"completion_tokens":3.0' ]),
         [ 'CACHED'    => { text => 'short', usage => { prompt_tokens => 1000, completion_tokens => 10, prompt_tokens_details => { cached_tokens => 400 } } } ],
+        [ 'PICTURES'  => { text => 'seen', usage => { prompt_tokens => 1000, completion_tokens => 500, prompt_tokens_details => { image_tokens => 600 },
+            completion_tokens_details => { image_tokens => 400 } } } ],
         [ 'tool_read' => { text => 'read' } ],
         [ 'USE-TOOL'  => { tool_calls => [ { id => 'tool_read', name => 'file_list', arguments => { path => '.' } } ] } ],
     ],
@@ -149,6 +151,14 @@ subtest 'after a restart' => sub {
     my $t = total();
     $api->restart;
     is_deeply total(), $t, 'the sums are what they were';
+};
+
+subtest 'pictures' => sub {
+    $api->post('/api/models/custom', { id => 'painter', provider => 'openai', input_cost_per_m => 1, output_cost_per_m => 3, image_input_cost_per_m => 8, image_output_cost_per_m => 30,
+        context_window => 8000, max_output_tokens => 1000 }, 201);
+    my $agent = $api->post('/api/agents', { manifest_toml => qq(name = "painter"\n[model]\nprovider = "openai"\nmodel = "painter"\nmax_tokens = 500\n) }, 201)->{agent_id};
+    my $r = $api->post("/api/agents/$agent/message", { message => 'PICTURES' }, 200);
+    near($r->{cost_usd}, (400 * 1 + 600 * 8 + 100 * 3 + 400 * 30) / 1e6, 'cost what the catalog says of them, in and out');
 };
 
 $api->finish;

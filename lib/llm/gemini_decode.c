@@ -13,6 +13,21 @@ const struct stop_word gemini_stops[] = {
 	{ "LANGUAGE", LLM_FILTERED }, { NULL, 0 },
 };
 
+/* [{"modality":"IMAGE","tokenCount":258}, …] */
+static int64_t
+pictures(struct json_object *details)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0, n = details != NULL ? json_object_array_length(details) : 0; i < n && i < 16; i++) {
+		struct json_object *o = json_object_array_get_idx(details, i);
+
+		if (strcmp(js_str_or(o, "modality", ""), "IMAGE") == 0)
+			sum += intake_count(o, "tokenCount", 0);
+	}
+	return sum;
+}
+
 static void
 take_usage(struct intake *d, struct json_object *u)
 {
@@ -23,6 +38,8 @@ take_usage(struct intake *d, struct json_object *u)
 	a->input_tokens = intake_count(u, "promptTokenCount", a->input_tokens);
 	a->output_tokens = intake_count(u, "candidatesTokenCount", 0) + intake_count(u, "thoughtsTokenCount", 0);
 	a->cache_read_tokens = intake_count(u, "cachedContentTokenCount", 0);
+	a->image_input_tokens = pictures(js_arr(u, "promptTokensDetails"));
+	a->image_output_tokens = pictures(js_arr(u, "candidatesTokensDetails"));
 	a->usage_known = true;
 }
 

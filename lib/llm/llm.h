@@ -79,7 +79,8 @@ struct llm_sink {
 struct llm_answer {
 	enum llm_stop stop;
 	struct json_object *content;            /* array of ContentBlock: text, thinking, tool_use; caller puts */
-	int64_t input_tokens, output_tokens, cache_read_tokens, cache_write_tokens;
+	int64_t input_tokens, output_tokens, cache_read_tokens, cache_write_tokens;     /* input: all of it; output: thinking too */
+	int64_t image_input_tokens, image_output_tokens;        /* of these, what were pictures; 0: the provider does not say */
 	bool usage_known;                       /* the provider sent numbers */
 	/* on failure */
 	enum llm_error error;

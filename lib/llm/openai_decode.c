@@ -74,13 +74,20 @@ static void
 take_usage(struct intake *d, struct json_object *u)
 {
 	struct llm_answer *a = d->ans;
+	struct json_object *in = js_obj(u, "prompt_tokens_details"), *out = js_obj(u, "completion_tokens_details");
+	int64_t thought;
 
 	if (!json_object_is_type(u, json_type_object))
 		return;
 	a->input_tokens = intake_count(u, "prompt_tokens", a->input_tokens);
 	a->output_tokens = intake_count(u, "completion_tokens", a->output_tokens);
-	a->cache_read_tokens = intake_count(js_obj(u, "prompt_tokens_details"), "cached_tokens",
-	    intake_count(u, "prompt_cache_hit_tokens", a->cache_read_tokens));
+	a->cache_read_tokens = intake_count(in, "cached_tokens", intake_count(u, "prompt_cache_hit_tokens", a->cache_read_tokens));
+	a->cache_write_tokens = intake_count(in, "cache_write_tokens", a->cache_write_tokens);
+	a->image_input_tokens = intake_count(in, "image_tokens", a->image_input_tokens);
+	a->image_output_tokens = intake_count(out, "image_tokens", a->image_output_tokens);
+	thought = intake_count(out, "reasoning_tokens", 0);
+	if (thought > 0 && intake_count(u, "total_tokens", 0) == a->input_tokens + a->output_tokens + thought)
+		a->output_tokens += thought;    /* some count it apart */
 	a->usage_known = true;
 }
 

@@ -374,6 +374,8 @@ take_usage(struct intake *d, struct json_object *u)
 	a->input_tokens = intake_count(u, "input_tokens", 0);
 	a->output_tokens = intake_count(u, "output_tokens", 0);
 	a->cache_read_tokens = intake_count(js_obj(u, "input_tokens_details"), "cached_tokens", 0);
+	a->image_input_tokens = intake_count(js_obj(u, "input_tokens_details"), "image_tokens", 0);
+	a->image_output_tokens = intake_count(js_obj(u, "output_tokens_details"), "image_tokens", 0);
 	a->usage_known = true;
 }
 
