@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <gnutls/x509.h>
+
 #include "lib/base/json.h"
 #include "lib/base/util.h"
 #include "lib/llm/llm.h"
@@ -13,7 +15,9 @@
 
 static struct httpd srv;
 static const char *const formats[] = { "openai", "anthropic", "gemini", "ollama", "cohere", "bedrock_converse", "azure_openai", "openai_responses",
-	"chatgpt_responses" };
+	"chatgpt_responses", "copilot", "vertex_ai" };
+/* The key: canary, or a service account with a key of its own; and where tokens come from. */
+static char account[8192], token_url[128];
 
 /* Our whole head comes back as what the provider has to say. */
 static bool
@@ -38,6 +42,10 @@ serve(int fd, const struct seen *rq, void *arg)
 	int status = atoi(how);
 
 	(void)arg;
+	if (strcmp(how, "token") == 0) {        /* for Copilot and for Vertex; it is none of the calls that are counted */
+		atomic_fetch_sub(&srv.requests, 1);
+		return httpd_answer(fd, 200, "", "{\"token\":\"tid=canary-token-77\",\"expires_at\":9999999999,\"access_token\":\"canary-token-77\",\"expires_in\":3600}");
+	}
 	if (status >= 400)
 		return echo(fd, status, rq);
 	if (strncmp(how, "wait/", 5) == 0)
@@ -77,15 +85,48 @@ judge(const char *format, const struct trouble *f, bool stream)
 	enum err e;
 
 	snprintf(base, sizeof(base), "http://127.0.0.1:%u/%s", srv.port, f->how);
+	if (strcmp(format, "copilot") == 0)
+		rq.settings = json_tokener_parse(token_url);
+	else if (strcmp(format, "vertex_ai") == 0)
+		rq.api_key = account;
 	atomic_store(&srv.requests, 0);
 	e = llm_call(&rq, NULL, 2, &a);
 	asked = atomic_load(&srv.requests);
 	if (strcmp(f->how, "reset") == 0 && asked == f->asked + 1)      /* a line that was kept was dead: it is no attempt */
 		asked--;
+	if (strcmp(format, "copilot") == 0 && f->e == LLM_AUTH && atoi(f->how) == 401 && asked == 2)    /* with a token fetched anew */
+		asked--;
 	ok(e == ERR_UPSTREAM && a.error == f->e && asked == f->asked && a.content == NULL && !a.any_output && a.why[0] != '\0' &&
 	    utf8_ok(a.why, strlen(a.why)) && strstr(a.why, "canary") == NULL, "%s%s, %s: %s, asked %u times (%s, %u, %s)", format, stream ? " streamed" : "", f->how,
 	    llm_error_code(f->e), f->asked, llm_error_code(a.error), asked, a.why);
 	llm_answer_done(&a);
+	json_object_put(rq.settings);
+}
+
+static void
+make_account(void)
+{
+	SCOPED_BUF b = BUF_INIT(sizeof(account));
+	struct jw w = JW_INIT(&b);
+	gnutls_x509_privkey_t k;
+	gnutls_datum_t pem;
+	char url[100];
+
+	gnutls_x509_privkey_init(&k);
+	gnutls_x509_privkey_generate(k, GNUTLS_PK_RSA, 2048, 0);
+	gnutls_x509_privkey_export2_pkcs8(k, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/token", srv.port);
+	jw_object(&w, NULL);
+	jw_str(&w, "type", "service_account");
+	jw_str(&w, "project_id", "proj-1");
+	jw_str(&w, "client_email", "a@b");
+	jw_strn(&w, "private_key", (const char *)pem.data, pem.size);
+	jw_str(&w, "token_uri", url);
+	jw_end(&w);
+	snprintf(account, sizeof(account), "%s", b.p);
+	snprintf(token_url, sizeof(token_url), "{\"token_url\":\"%s\"}", url);
+	gnutls_free(pem.data);
+	gnutls_x509_privkey_deinit(k);
 }
 
 int
@@ -96,6 +137,7 @@ main(void)
 	unsetenv("AWS_BEARER_TOKEN_BEDROCK");
 	unsetenv("AWS_ACCESS_KEY_ID");
 	httpd_start(&srv, serve, NULL);
+	make_account();
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
 		for (size_t k = 0; k < ARRAY_LEN(faults); k++)
 			for (int stream = 0; stream < 2; stream++)
