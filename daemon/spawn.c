@@ -170,27 +170,80 @@ agent_spawn(struct ctx *c, const struct spawn *s, char ret_id[static 37], const 
 	return ERR_OK;
 }
 
-enum err
-agent_update(struct ctx *c, const struct agent *a, struct json_object *m)
+/* What differs between was and is becomes so in to. */
+static void
+carry_over(struct json_object *to, struct json_object *was, struct json_object *is)
 {
-	const char *toml, *dir = manifest_workspace(c, a->manifest, a->id);
-	enum err e;
+	json_object_object_foreach(is, key, v) {
+		struct json_object *old = js_get(was, key), *here = js_get(to, key);
 
-	if (strcmp(js_str_or(m, "name", ""), a->name) != 0 && dir != NULL)
-		set_text(m, "workspace", dir);          /* the files stay where they are */
-	toml = manifest_to_toml(c, m);
-	if (toml == NULL)
+		if (json_object_equal(v, old))
+			continue;
+		if (json_object_is_type(v, json_type_object) && json_object_is_type(old, json_type_object) &&
+		    json_object_is_type(here, json_type_object))
+			carry_over(here, old, v);
+		else
+			json_object_object_add(to, key, json_object_get(v));
+	}
+	json_object_object_foreach(was, gone, unused) {
+		(void)unused;
+		if (!json_object_object_get_ex(is, gone, NULL))
+			json_object_object_del(to, gone);
+	}
+}
+
+/* Somebody may have changed the agent since it was looked at: nobody's change is lost for another's. */
+static enum err
+on_what_is_there(struct ctx *c, const struct agent *saw, struct json_object **m)
+{
+	struct json_object *o = NULL;
+	struct agent now;
+	enum err e = agent_load(c, saw->id, &now);
+
+	if (e != ERR_OK || json_object_equal(now.manifest, saw->manifest))
+		return e;
+	if (json_object_deep_copy(now.manifest, &o, NULL) != 0 || json_keep(c, o) == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	e = manifest_parse(c, toml, strlen(toml), &m);
+	carry_over(o, saw->manifest, *m);
+	*m = o;
+	return ERR_OK;
+}
+
+/* With the places: the file is that of the row, and of no agent that came after it. */
+static enum err
+store(struct ctx *c, const struct agent *a, struct json_object *m)
+{
+	const char *toml = NULL, *dir;
+	enum err e = on_what_is_there(c, a, &m);
+
+	if (e == ERR_OK && (toml = manifest_to_toml(c, m)) == NULL)
+		e = fail(c, ERR_NOMEM, "out of memory");
+	if (e == ERR_OK)
+		e = manifest_parse(c, toml, strlen(toml), &m);
 	if (e == ERR_OK)
 		e = agent_store(c, a->id, toml, m);
 	if (e != ERR_OK)
 		return e;
-	agents_changed();
 	dir = manifest_workspace(c, m, a->id);
 	if (dir == NULL || workspace_save_manifest(c, dir, toml) != ERR_OK)
 		log_line(LOG_WARN, "rid=%s agent=%s what=\"agent.toml could not be written\"", c->rid, a->id);
 	return ERR_OK;
+}
+
+enum err
+agent_update(struct ctx *c, const struct agent *a, struct json_object *m)
+{
+	const char *dir = manifest_workspace(c, a->manifest, a->id);
+	enum err e;
+
+	if (strcmp(js_str_or(m, "name", ""), a->name) != 0 && dir != NULL)
+		set_text(m, "workspace", dir);          /* the files stay where they are */
+	pthread_mutex_lock(&places);
+	e = store(c, a, m);
+	pthread_mutex_unlock(&places);
+	if (e == ERR_OK)
+		agents_changed();
+	return e;
 }
 
 enum err

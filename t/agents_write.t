@@ -139,6 +139,24 @@ subtest 'changed' => sub {
     $api->patch("/api/agents/$nobody", { name => 'x' }, 404);
 };
 
+subtest 'changed by several at once' => sub {
+    my $id = spawn('changed-at-once');
+    my @lost;
+    for my $i (1 .. 15) {
+        my @s = map { $api->later("/api/agents/$id$_->[0]", $_->[2], method => $_->[1], headers => { Accept => '*/*' }) }
+            [ '/config', 'PATCH', { temperature => $i / 10 } ], [ '/tools', 'PUT', { tool_blocklist => ["b$i"] } ], [ '', 'PATCH', { description => "d$i" } ], [ '/config', 'PATCH', { max_tokens => $i } ],
+            [ '/identity', 'PATCH', { emoji => "e$i" } ], [ '/identity', 'PATCH', { color => "#$i" } ];
+        for (@s) { $_->read_head; push @lost, "status @{[ $_->status ]}" if $_->status != 200; $_->rest }
+        my $a = show($id);
+        my $is = join ' ', @{ $a->{model} }{qw(temperature max_tokens)}, $a->{description}, @{ $a->{identity} }{qw(emoji color)}, @{ $api->get("/api/agents/$id/tools", 200)->{tool_blocklist} };
+        push @lost, $is if $is ne join ' ', $i / 10, $i, "d$i", "e$i", "#$i", "b$i";
+    }
+    is "@lost", '', 'nothing of it is lost';
+    my $toml = LF::slurp($api->home . '/workspaces/agents/changed-at-once/agent.toml');
+    like $toml, qr/^description = "d15"$/m, 'agent.toml has it too';
+    like $toml, qr/^max_tokens = 15$/m, '  all of it';
+};
+
 subtest 'its mode' => sub {
     my $id = spawn();
     my $p = "/api/agents/$id/mode";

@@ -3,6 +3,7 @@
  * it. Each request is checked whole before anything changes.
  */
 #include <fnmatch.h>
+#include <pthread.h>
 #include <string.h>
 #include <strings.h>
 
@@ -78,26 +79,43 @@ identity_sent(const struct identity_request *in)
 }
 
 static enum err
-identity_store(struct ctx *c, const struct agent *a, const struct identity_request *in)
+identity_merge(struct ctx *c, const char *id, const struct identity_request *in)
 {
 	const struct { const char *key, *v; } parts[] = {
 		{ "emoji", in->emoji }, { "avatar_url", in->avatar_url }, { "color", in->color },
 		{ "archetype", in->archetype }, { "vibe", in->vibe }, { "greeting_style", in->greeting_style },
 	};
 	struct json_object *o = NULL;
+	struct agent a;
+	enum err e = agent_load(c, id, &a);
 
-	if (!identity_sent(in))
-		return ERR_OK;
-	if (!json_object_is_type(a->identity, json_type_object))
+	if (e != ERR_OK)
+		return e;
+	if (!json_object_is_type(a.identity, json_type_object))
 		o = json_object_new_object();
-	else if (json_object_deep_copy(a->identity, &o, NULL) != 0)
+	else if (json_object_deep_copy(a.identity, &o, NULL) != 0)
 		o = NULL;
 	if (json_keep(c, o) == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		if (parts[i].v != NULL)
 			member_put(o, parts[i].key, parts[i].v);
-	return agent_set_identity(c, a->id, o);
+	return agent_set_identity(c, id, o);
+}
+
+/* One at a time: nobody's change is lost for another's. */
+static enum err
+identity_store(struct ctx *c, const struct agent *a, const struct identity_request *in)
+{
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+	enum err e = ERR_OK;
+
+	if (!identity_sent(in))
+		return e;
+	pthread_mutex_lock(&one);
+	e = identity_merge(c, a->id, in);
+	pthread_mutex_unlock(&one);
+	return e;
 }
 
 struct reply
