@@ -433,7 +433,9 @@ turn_take_up(struct ctx *c, const struct turn_row *row, const struct turn_ask *a
 			e = begin_queued(t);
 	} else if (e == ERR_OK) {
 		t->retell = ask->resume_turn == NULL;
-		e = resume(t);
+		e = t->retell ? turn_spent_before(t, row->started_ms) : ERR_OK;
+		if (e == ERR_OK)
+			e = resume(t);
 	}
 	if (e == ERR_OK)
 		e = turn_loop(t);

@@ -129,6 +129,23 @@ write_bill(void *arg)
 	return turn_settle(arg, false);
 }
 
+enum err
+turn_spent_before(struct turn *t, int64_t started_ms)
+{
+	SCOPED_STMT st = db_prepare(t->c->db, SQL("SELECT coalesce(sum(input_tokens), 0) AS i, coalesce(sum(output_tokens), 0) AS o,"
+	    " coalesce(sum(cost_nanousd), 0) AS cost FROM usage_event WHERE agent_id = ? AND ts_ms >= ? AND turn_id = ?"));
+
+	bind_text(st, t->agent.id);
+	bind_i64(st, started_ms);
+	bind_text(st, t->id);
+	if (!db_step(st))
+		return fail_db(t->c, st);
+	t->out->input_tokens = col_i64(st, "i");
+	t->out->output_tokens = col_i64(st, "o");
+	t->cost_nanousd = col_i64(st, "cost");
+	return ERR_OK;
+}
+
 /* The turn waits for its caller; each part of it is a line of the ledger. */
 enum err
 turn_bill_part(struct turn *t)

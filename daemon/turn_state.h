@@ -188,6 +188,8 @@ enum err turn_finish(struct turn *) MUST_CHECK;
 enum err turn_touch(struct turn *) MUST_CHECK;
 /* The row of a turn that failed or was cancelled; what was spent is billed. Returns why. */
 enum err turn_give_up(struct turn *, enum err why) MUST_CHECK;
+/* What a turn that goes on after a crash has spent before, by the ledger. */
+enum err turn_spent_before(struct turn *, int64_t started_ms) MUST_CHECK;
 /* A turn that waits for its caller: what it spent until now. */
 enum err turn_bill_part(struct turn *) MUST_CHECK;
 

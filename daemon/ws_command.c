@@ -153,7 +153,7 @@ session_tokens(struct said *k, int64_t *in, int64_t *out)
 	    " ELSE length(content) END), 0) / 4 AS i, coalesce(sum(CASE role WHEN 'assistant' THEN length(content)"
 	    " ELSE 0 END), 0) / 4 AS o FROM message WHERE session_id = ?"));
 
-	bind_text(st, k->s->pinned[0] != '\0' ? k->s->pinned : k->a.session_id);
+	bind_text(st, k->a.session_id);
 	if (!db_step(st))
 		return fail_db(k->c, st);
 	*in = col_i64(st, "i");
@@ -364,6 +364,8 @@ ws_command(struct ws_session *s, struct ctx *c, const char *command, const char 
 			continue;
 		if ((e = may(&k, &commands[i])) == ERR_OK)
 			e = agent_load(c, s->agent_id, &k.a);
+		if (e == ERR_OK && s->pinned[0] != '\0')
+			k.a.session_id = s->pinned;     /* what is said here is about the conversation that is shown here */
 		if (e == ERR_OK)
 			e = commands[i].run(&k);
 		if (e != ERR_OK) {

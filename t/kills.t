@@ -174,6 +174,9 @@ sub stream_faults {
             $ends++;
             push @faults, "a second end: $line" if defined $told->{$turn};
             $told->{$turn} = $event eq 'done' ? $text : '(failed)';
+            my $took = $event eq 'done' ? "$j->{usage}{input_tokens} $j->{usage}{output_tokens}" : '24 14';
+            # what the first question took is in the ledger when its tools are done: not before, if the daemon was killed
+            push @faults, "not what two questions to the model take: $line" if $took ne '24 14' && $took ne '12 7';
             next;
         }
         $place //= $at >> 32 << 32;

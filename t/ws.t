@@ -254,6 +254,11 @@ subtest 'pinned to a session' => sub {
     is $f[-1]{session_id}, undef, 'the session is not told again';
     is scalar @{ $api->get("/api/agents/$id/session?session_id=$first", 200)->{messages} }, 2, 'the turn landed there';
     is scalar @{ $api->get("/api/agents/$id/session?session_id=$second", 200)->{messages} }, 0, 'not in the current one';
+    $api->post("/api/agents/$id/message", { message => "number $_", session_id => $first }, 200) for 1 .. 6;
+    $ws->say('/compact');
+    like +($ws->until('compaction:complete'))[-1]{message}, qr/^Compacted [1-9]/, 'what is compacted is the one that is shown';
+    ok defined $api->get("/api/agents/$id/session?session_id=$first", 200)->{compacted_summary}, '  that one';
+    is $api->get("/api/agents/$id/session?session_id=$second", 200)->{compacted_summary}, undef, '  and not the current one';
     $ws->close;
 };
 
