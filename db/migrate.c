@@ -31,6 +31,7 @@ EMBED(migration_0015, "db/migrations/0015_task_board.sql");
 EMBED(migration_0016, "db/migrations/0016_memory.sql");
 EMBED(migration_0017, "db/migrations/0017_titles.sql");
 EMBED(migration_0018, "db/migrations/0018_pins.sql");
+EMBED(migration_0019, "db/migrations/0019_usage_agent.sql");
 
 static const struct {
 	const char *name;
@@ -54,6 +55,7 @@ static const struct {
 	{ "0016_memory", migration_0016 },
 	{ "0017_titles", migration_0017 },
 	{ "0018_pins", migration_0018 },
+	{ "0019_usage_agent", migration_0019 },
 };
 
 int
