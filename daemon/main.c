@@ -265,8 +265,8 @@ fold_wal(bool quiet)
 		db_rest(self.db);
 		db_writer_rest();
 		dbpool_rest();
+		malloc_trim(0);
 	}
-	malloc_trim(quiet ? 0 : 256 * 1024);
 }
 
 static int64_t

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -213,16 +212,6 @@ job_from_line(struct worker *w)
 	return true;
 }
 
-/*
- * A job that is woken takes the processor from nobody: neither from the loop, which has the next request for another, nor from
- * whoever just woke it and is about to wake more. The kernel shares out the time as ever.
- */
-static void
-be_patient(void)
-{
-	(void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });   /* refused: a little slower */
-}
-
 static void *
 worker_main(void *arg)
 {
@@ -231,7 +220,6 @@ worker_main(void *arg)
 
 	me = w;
 	pthread_setname_np(pthread_self(), "lf-job");
-	be_patient();
 	pthread_mutex_lock(&pool.mu);
 	do {
 		void (*fn)(void *) = w->fn;

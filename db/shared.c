@@ -119,8 +119,11 @@ lead(struct part *me)
 	enum err all = ERR_OK;
 
 	me->next = NULL;
-	if ((me->e = tx_begin_since(me->c, &tx, me->since_us)) != ERR_OK || (me->e = me->work(me->arg)) != ERR_OK)
+	if ((me->e = tx_begin_since(me->c, &tx, me->since_us)) != ERR_OK || (me->e = me->work(me->arg)) != ERR_OK) {
+		tx_end(&tx);
+		pass_on();
 		return;
+	}
 	for (unsigned n = 1; all == ERR_OK && n < TOGETHER_MAX && (p = next_part()) != NULL; n++) {
 		p->next = NULL;
 		last->next = p;
@@ -131,6 +134,7 @@ lead(struct part *me)
 	if (all == ERR_OK)
 		all = tx_commit(me->c, &tx);
 	tx_end(&tx);
+	pass_on();
 	tell(me, me, all);
 }
 
@@ -155,7 +159,6 @@ tx_shared(struct ctx *c, enum err (*work)(void *), void *arg)
 	if (me.leads) {
 		(void)sched_yield();    /* whoever is about to come has a moment for it; nobody else runs: no wait */
 		lead(&me);
-		pass_on();
 	}
 	sem_destroy(&me.told);
 	return me.e;
