@@ -8,7 +8,7 @@ use LF::WS;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $up = LF->mock(when => [ [ 'SLOW-ONE' => { text => 'one two three four five', chunks => 5, delay => 1, chunk_delay => 0.05 } ], [ 'NEVER-EVER' => { hang => 1 } ], [ 'BROKEN' => { status => 400, body => {} } ] ],
+my $up = LF->mock(when => [ [ 'call_note' => { text => 'noted', delay => 1.2 } ], [ 'NOTE-IT' => { text => 'I note it. ', tool_calls => [ { id => 'call_note', name => 'memory_store', arguments => { key => 'k', value => 'v' } } ] } ], [ 'SLOW-ONE' => { text => 'one two three four five', chunks => 5, delay => 1, chunk_delay => 0.05 } ], [ 'NEVER-EVER' => { hang => 1 } ], [ 'BROKEN' => { status => 400, body => {} } ] ],
     default => { text => 'fine' });
 my $api = LF->start(model => $up);
 my $nobody = '00000000-0000-4000-8000-000000000000';
@@ -112,6 +112,21 @@ subtest 'what a crash interrupted is said anew' => sub {
     my $next = read_on($id, $s, $later[-1]{id});
     $api->post("/api/agents/$id/message", { message => 'again' }, 200);
     is text(all($next)), 'one two three four five', 'then comes the next one';
+};
+
+subtest 'what was said before a crash' => sub {
+    my ($id, $s) = spawn();
+    my $n = @{ $up->chats };
+    my $run = $api->later("/api/agents/$id/message/stream", { message => 'NOTE-IT' });
+    $up->wait_chats($n + 2);                        # the tool has run, the model is asked again
+    kill 'KILL', $api->processes->{librefangd}[0];
+    my $w;
+    $api->wait_for(sub { $w = read_on($id, $s, '0'); ($w->status // 0) == 200 }, 5);
+    my @e = all($w);
+    is join(' ', map { $_->{json}{phase} // $_->{event} } grep { $_->{event} ne 'chunk' } @e), 'streaming tool_use tool_result thinking done', 'is told to who comes after it';
+    is text(@e), 'I note it. noted', '  every word';
+    is_deeply $e[-1]{json}{usage}, { input_tokens => 24, output_tokens => 14 }, '  with what all of it took';
+    is scalar(grep { $_->{role} eq 'Assistant' } @{ $api->get("/api/agents/$id/session", 200)->{messages} }), 2, '  as it is in the session';
 };
 
 subtest 'what is no id of an event here' => sub {
