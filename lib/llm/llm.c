@@ -146,11 +146,31 @@ left_ms(const struct llm_request *rq)
 	return rq->deadline_us == 0 ? INT64_MAX : us < 1000 ? 1 : us / 1000;
 }
 
+/* The catalog's "cerebras/llama" is "llama" to Cerebras. OpenRouter's models have their makers' names, and its own has its ("openrouter/auto"). */
+static const char *
+name_there(const struct llm_request *rq, char *space, size_t cap)
+{
+	const char *m = rq->model, *p = rq->provider;
+	size_t n = p != NULL ? strlen(p) : 0;
+
+	if (m == NULL || n == 0)
+		return m;
+	if (strncmp(m, p, n) == 0 && m[n] == '/' && m[n + 1] != '\0')
+		m += n + 1;
+	if (strcmp(p, "openrouter") != 0 || strchr(m, '/') != NULL)
+		return m;
+	snprintf(space, cap, "openrouter/%s", m);
+	return space;
+}
+
 static enum err
 attempt(const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *ret)
 {
 	struct llm_request q = *rq;
 	int64_t left = left_ms(rq);
+	char name[512];
+
+	q.model = name_there(rq, name, sizeof(name));
 	enum err e;
 
 	if (left < (q.timeout_ms != 0 ? q.timeout_ms : 300000))
