@@ -26,7 +26,7 @@
 #include "lib/svc/catalog_data.h"
 #include "lib/svc/catalog_edit.h"
 
-enum { LOCAL_MS = 2000, REMOTE_MS = 8000, CONNECT_MS = 3000, ANSWER_MAX = 16 << 20, LIVE_MAX = 2000, EVERY_MS = 60000 };
+enum { LOCAL_MS = 2000, REMOTE_MS = 8000, CONNECT_MS = 3000, ANSWER_MAX = 16 << 20, LIVE_MAX = 2000, EVERY_MS = 60000, LIST_MS = 900000 };
 
 /* --- whom ----------------------------------------------------------------------- */
 
@@ -67,6 +67,12 @@ probe_whom(struct ctx *c, const char *id, struct probe *ret)
 
 /* --- how -------------------------------------------------------------------------- */
 
+static bool
+is_router(const char *id)
+{
+	return strcmp(id, "openrouter") == 0;
+}
+
 /* The base without slashes at its end. */
 static const char *
 based(struct ctx *c, const struct probe *p, const char *rest)
@@ -100,7 +106,7 @@ probe_url(struct ctx *c, const struct probe *p)
 
 	if (strcmp(p->format, "ollama") == 0)
 		return tags_url(c, p);
-	if (strcmp(p->id, "openrouter") == 0)
+	if (is_router(p->id) && !p->lists)      /* everybody gets its list, so that a key is tried on this */
 		return based(c, p, "/key");
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
 		if (strcmp(paths[i].format, p->format) == 0)
@@ -163,6 +169,46 @@ is_near(const char *url)
 
 /* --- what it said ------------------------------------------------------------------- */
 
+/* Dollars a token, as text; false: it has no price of its own (OpenRouter's "auto" says -1). */
+static bool
+price_in(struct json_object *prices, const char *key, double *ret)
+{
+	const char *s = js_str(prices, key);
+	char *end;
+
+	*ret = s != NULL ? strtod(s, &end) * 1e6 : -1;
+	return s != NULL && end != s && *ret >= 0 && *ret < 1e9;
+}
+
+static bool
+lists(struct json_object *list, const char *word)
+{
+	for (size_t i = 0, n = list != NULL ? json_object_array_length(list) : 0; i < n; i++)
+		if (strcmp(json_object_get_string(json_object_array_get_idx(list, i)), word) == 0)
+			return true;
+	return false;
+}
+
+/* OpenRouter tells prices, limits and abilities with its models. */
+static void
+write_priced(struct jw *w, struct json_object *o)
+{
+	struct json_object *can = js_arr(o, "supported_parameters"), *prices = js_obj(o, "pricing");
+	double in, out;
+
+	if (!price_in(prices, "prompt", &in) || !price_in(prices, "completion", &out))
+		return;
+	jw_f64(w, "input_cost_per_m", in);
+	jw_f64(w, "output_cost_per_m", out);
+	if (js_str(o, "name") != NULL && strlen(js_str(o, "name")) <= CATALOG_NAME_MAX / 2)
+		jw_str(w, "display_name", js_str(o, "name"));
+	jw_i64(w, "context_window", js_i64(o, "context_length", 0));
+	jw_i64(w, "max_output_tokens", js_i64(js_obj(o, "top_provider"), "max_completion_tokens", 0));
+	jw_bool(w, "supports_tools", lists(can, "tools"));
+	jw_bool(w, "supports_thinking", lists(can, "reasoning"));
+	jw_bool(w, "supports_vision", lists(js_arr(js_obj(o, "architecture"), "input_modalities"), "image"));
+}
+
 /* What of a list's row is told on; details of Ollama stand one deeper. */
 static void
 write_found(struct jw *w, struct json_object *o, const char *name)
@@ -181,6 +227,7 @@ write_found(struct jw *w, struct json_object *o, const char *name)
 		jw_i64(w, "size", js_i64(o, "size", 0));
 	if (js_arr(o, "capabilities") != NULL)
 		jw_json(w, "capabilities", js_arr(o, "capabilities"));
+	write_priced(w, o);
 	jw_end(w);
 }
 
@@ -342,7 +389,16 @@ is_news(const struct probe *p, const struct probed *r, bool wanted)
 	if (st->tested_ms == 0 || st->reachable != (r->error == LLM_OK))
 		return true;
 	return p->discovers && r->live != NULL &&
-	    (st->live == NULL || strcmp(json_object_to_json_string_ext(st->live, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE), r->live) != 0);
+	    (is_router(p->id) || st->live == NULL || strcmp(json_object_to_json_string_ext(st->live, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE), r->live) != 0);
+}
+
+/* Its long list is good for a quarter of an hour. */
+static bool
+is_fresh(const struct ctx *c, const struct provider *p)
+{
+	const struct provider_state *st = catalog_state(p->id);
+
+	return is_router(p->id) && st->live != NULL && st->live_ms <= c->now_ms && st->live_ms > c->now_ms - LIST_MS;
 }
 
 static void
@@ -357,8 +413,9 @@ probe_all(struct ctx *c, bool wanted)
 		if (!catalog_discovers(&all[i]) || catalog_state(all[i].id)->suppressed || !catalog_listed(c->cfg, &all[i]) ||
 		    (all[i].key_required && !auth_available(catalog_auth_status(c->cfg, all[i].id))))
 			continue;
-		if (probe_whom(c, all[i].id, &p) != ERR_OK || p.base_url == NULL)
+		if (is_fresh(c, &all[i]) || probe_whom(c, all[i].id, &p) != ERR_OK || p.base_url == NULL)
 			continue;
+		p.lists = true;
 		if (p.proxy == NULL && http_nobody_near(p.base_url))
 			r = (struct probed){ .error = LLM_UPSTREAM, .why = "cannot connect" };
 		else

@@ -12,6 +12,7 @@
 struct probe {
 	const char *id, *format, *base_url, *proxy, *key;       /* key "": none */
 	bool local, cli, key_required, discovers;
+	bool lists;                     /* its models are wanted, where that is another question than whether the key is good */
 };
 
 struct probed {

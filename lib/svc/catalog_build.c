@@ -219,18 +219,38 @@ same_model(const char *a, const char *live)
 	return n == k && strncasecmp(a, live, n) == 0;
 }
 
-static bool
+/* What the provider told of it; NULL: it has it no more. */
+static const struct json_object *
 in_live(const struct json_object *live, const char *provider, const char *id)
 {
 	size_t k = strlen(provider);
 
 	for (size_t i = 0; i < json_object_array_length(live); i++) {
-		const char *name = js_str_or(json_object_array_get_idx(live, i), "name", "");
+		const struct json_object *o = json_object_array_get_idx(live, i);
+		const char *name = js_str_or(o, "name", "");
 
 		if (same_model(id, name) || (strncmp(id, provider, k) == 0 && id[k] == '/' && same_model(id + k + 1, name)))
-			return true;
+			return o;
 	}
-	return false;
+	return NULL;
+}
+
+/* Prices and limits that are told are those of today. */
+static void
+take_told(struct model *m, const struct json_object *o)
+{
+	if (js_get(o, "input_cost_per_m") == NULL)
+		return;
+	m->pricing_known = true;
+	m->input_cost_per_m = js_f64(o, "input_cost_per_m", 0);
+	m->output_cost_per_m = js_f64(o, "output_cost_per_m", 0);
+	if (js_i64(o, "context_window", 0) > 0)
+		m->context_window = js_i64(o, "context_window", 0);
+	if (js_i64(o, "max_output_tokens", 0) > 0)
+		m->max_output_tokens = js_i64(o, "max_output_tokens", 0);
+	m->raw_tools = js_bool(o, "supports_tools", m->raw_tools);
+	m->raw_thinking = js_bool(o, "supports_thinking", m->raw_thinking);
+	m->raw_vision = js_bool(o, "supports_vision", m->raw_vision);
 }
 
 /* Of a provider that told what it has, the rest is not there. */
@@ -253,10 +273,13 @@ load_models(struct build *b)
 		struct json_object *o = json_object_array_get_idx(b->models, i);
 		const char *provider = js_str_or(o, "provider", "");
 		const struct provider_state *st = told(b->s, provider);
+		const struct json_object *row = st != NULL ? in_live(st->live, provider, js_str_or(o, "id", "")) : NULL;
 
-		if (st != NULL && !in_live(st->live, provider, js_str_or(o, "id", "")))
+		if (st != NULL && row == NULL)
 			continue;
 		read_model(b, o, &b->s->models[b->s->n_models]);
+		if (row != NULL)
+			take_told(&b->s->models[b->s->n_models], row);
 		place(b, provider);
 	}
 }
@@ -289,9 +312,15 @@ has_word(struct json_object *list, const char *word)
 static bool
 known(const struct catalog_set *s, const char *provider, const char *name)
 {
-	for (size_t i = 0; i < s->n_models; i++)
-		if (strcmp(s->models[i].provider, provider) == 0 && same_model(s->models[i].id, name))
+	size_t k = strlen(provider);
+
+	for (size_t i = 0; i < s->n_models; i++) {
+		const char *id = s->models[i].id;
+
+		if (strcmp(s->models[i].provider, provider) == 0 && (same_model(id, name) ||
+		    (strncmp(id, provider, k) == 0 && id[k] == '/' && same_model(id + k + 1, name))))
 			return true;
+	}
 	return false;
 }
 
@@ -312,6 +341,13 @@ add_found(struct build *b, const char *provider, const struct json_object *o)
 		.raw_vision = !embeds && (has_word(js_arr(o, "families"), "clip") || has_word(js_arr(o, "capabilities"), "vision")),
 		.found = true,
 	};
+	if (strcmp(provider, "openrouter") == 0)
+		m->pricing_known = false;       /* until it tells one: nothing there is on this machine */
+	if (js_get(o, "input_cost_per_m") != NULL) {
+		m->display_name = build_keep(b, js_str_or(o, "display_name", name));
+		m->tier = "balanced";
+		take_told(m, o);
+	}
 	if (!b->full)
 		place(b, provider);
 }

@@ -306,7 +306,8 @@ catalog_discovers(const struct provider *p)
 {
 	const struct provider_state *st = catalog_state(p->id);
 
-	return st->discover >= 0 ? st->discover != 0 : p->local && strcmp(p->api_format, "offline") != 0;
+	return st->discover >= 0 ? st->discover != 0
+	    : (p->local && strcmp(p->api_format, "offline") != 0) || strcmp(p->id, "openrouter") == 0;
 }
 
 /* What the newest test or probe found. */

@@ -8,7 +8,7 @@ package LF::Mock;
 #
 # The script: when => [ [ 'words in the request' => ANSWER ], ... ] (words, or a qr//) is looked at first, then
 # answers one after the other, then default ({ text => 'Hello from the mock.' }).
-# port: a fixed one. tags: names of models, as Ollama tells them. An ANSWER:
+# models: rows of its list instead of the usual one. port: a fixed one. tags: names of models, as Ollama tells them. An ANSWER:
 #   text, tool_calls => [ { name, arguments (hash or text), id } ], reasoning
 #   finish => 'length', usage => { prompt_tokens, completion_tokens }, model
 #   chunks => N             in how many parts a streamed text comes (5)
@@ -179,7 +179,7 @@ sub one {
     $rq->{sequence} = 1 if !$a && $rq->{path} =~ m{/chat(?:/completions)?$};
     my $n = $self->note($rq);
     if ($rq->{path} =~ m{/models$}) {
-        return reply($c, 200, { object => 'list', data => [ { id => 'mock-model', object => 'model', owned_by => 'mock' } ] });
+        return reply($c, 200, { object => 'list', data => $self->{script}{models} // [ { id => 'mock-model', object => 'model', owned_by => 'mock' } ] });
     }
     if ($rq->{path} eq '/login/device/code') {  # as GitHub does
         return reply($c, 200, { device_code => 'dev-1', user_code => 'ABCD-1234', verification_uri => 'https://example.invalid/device', expires_in => 900, interval => 5 });
