@@ -13,7 +13,9 @@
 #include "daemon/turn_state.h"
 #include "lib/agent/prompt.h"
 #include "lib/base/util.h"
+#include "lib/svc/caller.h"
 #include "lib/svc/config.h"
+#include "lib/svc/user.h"
 
 enum { PATIENCE_MS = 1000, QUESTION_MAX = 4000, VISIBLE = 60, SECTION_MAX = 8000 };
 
@@ -154,12 +156,19 @@ recall(struct turn *t)
 	report(t, v, n);
 }
 
+/* An entry in [[users]] may shut somebody out from memories. */
+static bool
+may_not_read(struct turn *t)
+{
+	return t->payer != NULL && strcmp(t->payer_id, CALLER_ROOT_ID) != 0 && user_memory_denies(t->c, t->payer, MEMORY_READ, "proactive") != NULL;
+}
+
 void
 turn_recall(struct turn *t)
 {
 	struct fault f = t->c->fault;
 
-	if (!t->has_memories || t->history.n == 0)
+	if (!t->has_memories || t->history.n == 0 || may_not_read(t))
 		return;
 	job_db_acquire(t->c);
 	recall(t);

@@ -32,6 +32,7 @@ EMBED(migration_0016, "db/migrations/0016_memory.sql");
 EMBED(migration_0017, "db/migrations/0017_titles.sql");
 EMBED(migration_0018, "db/migrations/0018_pins.sql");
 EMBED(migration_0019, "db/migrations/0019_usage_agent.sql");
+EMBED(migration_0020, "db/migrations/0020_memory_category.sql");
 
 static const struct {
 	const char *name;
@@ -56,6 +57,7 @@ static const struct {
 	{ "0017_titles", migration_0017 },
 	{ "0018_pins", migration_0018 },
 	{ "0019_usage_agent", migration_0019 },
+	{ "0020_memory_category", migration_0020 },
 };
 
 int

@@ -5,6 +5,7 @@ libhandlers_a_SOURCES = \
 	handlers/agents.c \
 	handlers/cached.c \
 	handlers/auth.c \
+	handlers/memories.c \
 	handlers/memory.c \
 	handlers/models.c \
 	handlers/openai.c \

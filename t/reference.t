@@ -26,7 +26,7 @@ sub shell {
     my ($line, %more) = @_;
     my $file = $api->{dir} . '/line.sh';
     open my $fh, '>', $file or die "$file: $!";
-    print $fh "set -e\n", ($head =~ s/^(BASE|LOGIN|POLL|SESSION|UPLOAD)=.*\n//mgr), "curl() { command curl -sS -w '\\n%{http_code}' \"\$@\"; }\n$line\n";
+    print $fh "set -e\n", ($head =~ s/^(BASE|LOGIN|MEMORY|POLL|SESSION|UPLOAD)=.*\n//mgr), "curl() { command curl -sS -w '\\n%{http_code}' \"\$@\"; }\n$line\n";
     close $fh or die "$file: $!";
     local %ENV = (%env, %more);
     local $?;
@@ -47,6 +47,10 @@ for my $row (sort { ($a =~ /shutdown/) <=> ($b =~ /shutdown/) || $a cmp $b } key
     if ($row =~ m{/templates/\{name\}}) { $api->put('/api/templates/coder', { description => 'changed' }, 200) }
     if ($row =~ m{/files/}) { $api->put("/api/agents/$agent/files/SOUL.md", { content => 'x' }, 200) }
     if ($row =~ m{kv/\{key\}}) { $api->put("/api/memory/agents/$agent/kv/colour", { value => 'red' }, 200) }
+    if ($row =~ m{/api/memory/(?:items|bulk)}) {
+        $api->post("/api/memory/agents/$agent/import", [ { content => "memory $n of many", level => 'user', category => '', confidence => 1, created_at => '', updated_at => undef, metadata => {} } ], 200);
+        $more{MEMORY} = $api->get("/api/memory/agents/$agent", 200)->{memories}[0]{id};
+    }
     if ($row =~ m{/poll/}) { $more{POLL} = $api->post('/api/providers/github-copilot/oauth/start', undef, 200)->{poll_id} }
     if ($row =~ m{providers/\{name\}/test}) { $api->post('/api/providers/openai/key', { key => 'x' }, 200) }
     if ($row =~ m{/users/\{}) { $api->raw('POST', '/api/users', { headers => { 'Content-Type' => 'application/json' }, content => '{"name":"ada"}' }) }

@@ -78,6 +78,6 @@ policy_denies(struct ctx *c, const char *user, const char *channel, const char *
 	if (refuses(c, rule, "allowed_tools", "denied_tools", tool, fits_pattern))
 		return ctx_printf(c, "User %s may not use the tool '%s' from %s.", u->name, tool, channel);
 	if (strcmp(tool, "memory_store") == 0)
-		return user_memory_denies(c, u->name, MEMORY_WRITE, agent_id);
-	return strncmp(tool, "memory_", 7) == 0 ? user_memory_denies(c, u->name, MEMORY_READ, agent_id) : NULL;
+		return user_memory_denies(c, u->name, MEMORY_WRITE, ctx_printf(c, "kv:%s", agent_id));
+	return strncmp(tool, "memory_", 7) == 0 ? user_memory_denies(c, u->name, MEMORY_READ, ctx_printf(c, "kv:%s", agent_id)) : NULL;
 }

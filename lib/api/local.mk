@@ -14,6 +14,7 @@ libapi_a_SOURCES = \
 	lib/api/schemas_catalog.c \
 	lib/api/schemas_providers.c \
 	lib/api/schemas_logs.c \
+	lib/api/schemas_memory.c \
 	lib/api/schemas_sessions.c \
 	lib/api/schemas_settings.c \
 	lib/api/schemas_system.c \

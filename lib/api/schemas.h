@@ -214,6 +214,13 @@ extern const struct schema budget_request, agent_budget_request, provider_budget
 /* Any JSON: agent_patch is parsed into request.json, kv_value stays bytes. */
 extern const struct schema agent_patch, kv_value, session_model_request, session_import_request, memory_import_request;
 
+struct memories_query { const char *category, *level; int64_t offset, limit; };
+struct memory_search_query { const char *q, *level, *agent_id; int64_t limit; };
+struct memory_count_query { const char *level; };
+struct memory_text { const char *content; };
+struct memory_ids { struct json_object *ids; };
+extern const struct schema memories_query, memory_search_query, memory_count_query, memory_text, memory_ids, memories_import_request;
+
 /* --- replies -------------------------------------------------------------------- */
 
 extern const struct schema status_only, status_message, nothing;
@@ -232,6 +239,8 @@ extern const struct schema session_page, session_raw, session_labelled, session_
     session_imported, session_stopped, sessions_cleaned, memory_export, memory_imported;
 extern const struct schema login_session, login_ended, who_asks;
 extern const struct schema kv_all, kv_pair, kv_stored;
+extern const struct schema memories_page, memories_found, memory_stats, memory_cleaned, memory_decayed, memories_deleted, memory_updated,
+    memory_versions, memory_count, memory_groups_found, memory_merged, memories_exported, memories_imported;
 extern const struct schema model_list, model_detail, alias_list, provider_list, provider_detail;
 extern const struct schema alias_made, custom_made, model_settings, catalog_state_reply, catalog_updated;
 extern const struct schema ollama_detected, copilot_begun, copilot_polled, provider_saved, provider_tested, provider_moved,

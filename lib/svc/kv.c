@@ -18,7 +18,7 @@ by_entry(struct ctx *c, const char *agent_id, enum memory_right right)
 	const char *no = NULL;
 
 	if (w != NULL && strcmp(w->user_id, CALLER_ROOT_ID) != 0)
-		no = user_memory_denies(c, w->name, right, agent_id);
+		no = user_memory_denies(c, w->name, right, ctx_printf(c, "kv:%s", agent_id));
 	return no == NULL ? ERR_OK : fail_code(c, ERR_FORBIDDEN, "capability_denied", "%s", no);
 }
 

@@ -33,7 +33,9 @@ libsvc_a_SOURCES = \
 	lib/svc/login_link.c \
 	lib/svc/kv.c \
 	lib/svc/memory.c \
+	lib/svc/memory_edit.c \
 	lib/svc/memory_episode.c \
+	lib/svc/memory_show.c \
 	lib/svc/memory_vector.c \
 	lib/svc/memory_words.c \
 	lib/svc/metrics.c \

@@ -90,7 +90,7 @@ static enum err
 add_row(struct ctx *c, const struct memory *m, const char *id)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO memory (id, agent_id, content, source, scope, confidence, metadata,"
-	    " peer_id, chat, session_id, key, created_ms, accessed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?12, ?12)"));
+	    " peer_id, chat, session_id, key, created_ms, accessed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
 
 	bind_text(st, id);
 	bind_text(st, m->agent_id);
@@ -104,6 +104,7 @@ add_row(struct ctx *c, const struct memory *m, const char *id)
 	bind_text(st, m->session_id);
 	bind_text(st, m->key);
 	bind_i64(st, m->created_ms);
+	bind_i64(st, c->now_ms);
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 

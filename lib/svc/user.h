@@ -39,5 +39,5 @@ enum err user_policy_check(struct ctx *, const char *member, struct json_object 
  * An agent's memory is the namespace kv:<agent id>; a pattern may end in *. Removing is writing, and exporting reading, with a flag besides.
  */
 enum memory_right { MEMORY_READ, MEMORY_WRITE, MEMORY_REMOVE, MEMORY_EXPORT };
-const char *user_memory_denies(struct ctx *, const char *user, enum memory_right, const char *agent_id);
+const char *user_memory_denies(struct ctx *, const char *user, enum memory_right, const char *space);
 #endif

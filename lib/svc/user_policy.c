@@ -230,18 +230,17 @@ user_policy_check(struct ctx *c, const char *member, struct json_object *in, str
 /* --- memory -------------------------------------------------------------------------------------- */
 
 const char *
-user_memory_denies(struct ctx *c, const char *user, enum memory_right right, const char *agent_id)
+user_memory_denies(struct ctx *c, const char *user, enum memory_right right, const char *space)
 {
 	static const char *const what[] = { "read", "change", "remove from", "export" };
 	const struct config_user *u = user != NULL ? user_find(c->cfg, user) : NULL;
 	struct json_object *o = u != NULL ? js_obj(user_entry(c->cfg, u), "memory_access") : NULL;
 	bool writes = right == MEMORY_WRITE || right == MEMORY_REMOVE;
 	struct json_object *list = js_arr(o, writes ? "writable_namespaces" : "readable_namespaces");
-	const char *name = ctx_printf(c, "kv:%s", agent_id);
 
 	if (o == NULL)
 		return NULL;
-	if (name != NULL && list != NULL && is_covered(list, name) && (right != MEMORY_REMOVE || js_bool(o, "delete_allowed", false)) &&
+	if (space != NULL && list != NULL && is_covered(list, space) && (right != MEMORY_REMOVE || js_bool(o, "delete_allowed", false)) &&
 	    (right != MEMORY_EXPORT || js_bool(o, "export_allowed", false)))
 		return NULL;
 	return ctx_printf(c, "User %s may not %s this memory", u->name, what[right]);

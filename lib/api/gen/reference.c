@@ -83,6 +83,7 @@ gen_reference(struct buf *out)
 	    "AGENT=$(librefang agent list | head -n 1 | cut -f 4)\n"
 	    "LINK=$(librefang login | sed -n 's/.*#link=//p')       # works once\n"
 	    "LOGIN=                                                 # the session that /api/auth/link gives\n"
+	    "MEMORY=                                                # an id from /api/memory\n"
 	    "PERSON=ada                                             # a name in [[users]] of config.toml\n"
 	    "POLL=                                                  # a poll_id from /api/providers/github-copilot/oauth/start\n"
 	    "SECRET=...                                             # what nobody may read\n"
