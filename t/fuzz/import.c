@@ -1,7 +1,7 @@
 /*
  * Fuzz: sessions brought in. What is taken can be shown, exported, given away and made fit for a model; what
  * is not leaves nothing.
- * sources: lib/base/*.c db/*.c lib/svc/conversation.c lib/svc/history.c lib/svc/session_export.c lib/svc/session_show.c lib/svc/session_summary.c lib/svc/kv.c lib/svc/picture_keep.c lib/svc/upload.c lib/svc/upload_name.c lib/svc/redact.c lib/agent/repair.c lib/agent/repair_look.c lib/agent/repair_merge.c lib/agent/tokens.c lib/agent/message.c lib/agent/clean.c lib/agent/pictures.c
+ * sources: lib/base/*.c db/*.c lib/svc/conversation.c lib/svc/history.c lib/svc/session_export.c lib/svc/session_show.c lib/svc/session_summary.c lib/svc/kv.c lib/svc/memory.c lib/svc/memory_words.c lib/svc/user.c lib/svc/user_policy.c lib/svc/picture_keep.c lib/svc/upload.c lib/svc/upload_name.c lib/svc/redact.c lib/agent/repair.c lib/agent/repair_look.c lib/agent/repair_merge.c lib/agent/tokens.c lib/agent/message.c lib/agent/clean.c lib/agent/pictures.c
  * libs: sqlite3
  */
 #include <stdio.h>
