@@ -160,6 +160,9 @@ subtest 'a new name keeps what is theirs' => sub {
     $api->put('/api/users/old-name', { name => 'new-name', api_key_hash => '$sha256$' . Digest::SHA::sha256_hex($key) }, 200);
     $api->call(GET => "/api/agents/$id", undef, 200, { bearer($key) });
     is_deeply $api->get('/api/users/new-name/provider-keys', 200)->{providers}, ['openai'], 'agents and keys of providers follow';
+    $api->put('/api/users/new-name', { name => 'New-Name', api_key_hash => '$sha256$' . Digest::SHA::sha256_hex($key) }, 200);
+    is_deeply $api->get('/api/users/new-name/provider-keys', 200)->{providers}, ['openai'], 'in another letter case, too';
+    $api->call(GET => "/api/agents/$id", undef, 200, { bearer($key) });
     $api->post('/api/users', { name => 'old-name' }, 201);
     is_deeply $api->get('/api/users/old-name/provider-keys', 200)->{providers}, [], 'who takes the old name has nothing of it';
     $api->call(GET => "/api/agents/$id", undef, 404, { bearer(key_of('old-name')) });

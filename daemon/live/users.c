@@ -254,7 +254,7 @@ users_replace(struct ctx *c, const struct request *rq)
 	e = user_changes(c, u, in, true, ch, &n);
 	if (e == ERR_OK)
 		e = config_take(c, ch, n);
-	if (e == ERR_OK && strcasecmp(old, in->name) != 0)
+	if (e == ERR_OK && strcmp(old, in->name) != 0)      /* another letter case is another id, too */
 		e = rename_follow(c, old, in->name);
 	if (e != ERR_OK)
 		return reply_fail_user(c);
