@@ -132,7 +132,7 @@ limits(struct ctx *c, struct metered *m, const struct agent *a)
 	struct conf *k = conf_hold();
 	const struct config *cfg = k != NULL ? conf_of(k) : c->cfg;
 
-	*b = (struct budget_call){ .hold = m->id, .epoch = turns_epoch() };
+	*b = (struct budget_call){ .hold = m->id, .epoch = turns_epoch(), .generation = cfg->generation };
 	b->limit[BUDGET_ALL] = budget_of_all(cfg);
 	if (a != NULL)
 		b->limit[BUDGET_AGENT] = budget_of_agent(cfg, a->id, a->name, a->manifest);
@@ -175,8 +175,11 @@ static enum err
 write_call(void *arg)
 {
 	const struct line *l = arg;
+	struct conf *k = conf_hold();
 	enum err e = usage_insert(l->c, &l->m->usage);
 
+	budget_again(&l->m->budget, conf_of(k));
+	conf_drop(k);
 	return e == ERR_OK ? budget_settle(l->c, &l->m->budget) : e;
 }
 

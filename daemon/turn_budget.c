@@ -66,6 +66,7 @@ limits(struct turn *t)
 
 	turn_pace(t, manifest);
 	b->hold = t->id;
+	b->generation = cfg->generation;
 	b->epoch = t->epoch;
 	b->limit[BUDGET_ALL] = budget_of_all(cfg);
 	b->limit[BUDGET_AGENT] = budget_of_agent(cfg, t->agent.id, t->agent.name, manifest);
@@ -157,12 +158,18 @@ share_tools(struct turn *t)
 enum err
 turn_settle(struct turn *t, bool goes_on)
 {
+	struct conf *k;
 	enum err e = ERR_OK;
 
 	share_tools(t);
 	for (size_t i = 0; e == ERR_OK && i < t->n_owed; i++)
 		e = usage_insert(t->c, &t->owed[i]);
-	return e != ERR_OK || goes_on ? e : budget_settle(t->c, &t->budget);
+	if (e != ERR_OK || goes_on)
+		return e;
+	k = conf_hold();
+	budget_again(&t->budget, conf_of(k));
+	conf_drop(k);
+	return budget_settle(t->c, &t->budget);
 }
 
 void

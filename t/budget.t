@@ -100,7 +100,7 @@ subtest 'an agent, in dollars' => sub {
     is $listed->('?all=true')->{$idle}, 2, 'or all, if one likes';
     ok exists $listed->('?all=true')->{$a}, 'those as well';
     $api->get('/api/budget/agents?all=maybe', 400);
-    is_deeply [ sort map { $_->{action} } grep { $_->{action} =~ /Budget|Config/ } @{ $api->get("/api/agents/$a/logs", 200)->{logs} } ], ['ConfigChange'], 'the change is in the audit log';
+    is_deeply [ sort map { $_->{action} } grep { $_->{action} =~ /Budget|Config/ } @{ $api->get("/api/agents/$a/logs", 200)->{logs} } ], [qw(BudgetExceeded ConfigChange)], 'the change is in the audit log, and that all is spent by it';
 };
 
 subtest 'what runs by itself' => sub {
@@ -152,6 +152,24 @@ subtest 'a user' => sub {
     $api->del('/api/budget/users/zoe', 204);
     $api->del('/api/budget/users/zoe', 204);
     is $api->get('/api/budget/users/zoe', 200)->{enforced}, JSON::PP::false(), 'taken away again';
+};
+
+subtest 'limits that are set below what is spent, or while a call is under way' => sub {
+    my $alerts = sub { return { map { ("$_->{kind} $_->{scope} $_->{window}" => $_->{limit}) } @{ $api->get('/api/budget', 200)->{alerts} } } };
+    limit(max_monthly_usd => $CALL);
+    is $alerts->()->{'exceeded global monthly'}, $CALL, 'is told when it is set';
+    limit();
+    $api->put('/api/budget/providers/openai', { max_cost_per_day_usd => $CALL }, 200);
+    is $alerts->()->{'exceeded provider daily'}, $CALL, 'a provider, too';
+    $api->put('/api/budget/providers/openai', { max_cost_per_day_usd => 0 }, 200);
+    my $a = agent();
+    my $s = $api->later("/api/agents/$a/message", { message => 'SLOW-TURN' });
+    ok $up->wait_chats(1 + @{ $up->chats }, 10), 'a call is under way';
+    limit(max_hourly_usd => $api->get('/api/budget', 200)->{hourly_spend} + $CALL / 2);
+    $s->read_head;
+    is $s->status, 200, 'is not cut off';
+    ok exists $alerts->()->{'exceeded global hourly'}, 'and told of when it ends' or diag explain $alerts->();
+    limit();
 };
 
 subtest 'two hundred at once' => sub {

@@ -6,11 +6,14 @@
 #include <string.h>
 
 #include "daemon/config_write.h"
+#include "daemon/dbpool.h"
 #include "daemon/live/agents.h"
 #include "daemon/spawn.h"
+#include "db/db.h"
 #include "lib/api/api.h"
 #include "lib/base/util.h"
 #include "lib/svc/budget_show.h"
+#include "lib/svc/caller.h"
 #include "lib/toml/toml.h"
 
 struct reply budget_set(struct ctx *, const struct request *);
@@ -45,6 +48,28 @@ add(struct ctx *c, struct changes *ch, const struct request *rq, const char *key
 	return true;
 }
 
+/* A limit that is set below what is spent is reached there and then. It holds, whether that could be noted or not. */
+static void
+note_now(struct ctx *c, enum budget_scope s, struct budget_limit l)
+{
+	struct budget_call b = { .any = true };
+	SCOPED_TX tx = { 0 };
+	enum err e;
+
+	b.limit[s] = l;
+	job_db_release(c);
+	e = tx_begin(c, &tx);
+	if (e == ERR_OK)
+		e = budget_note(c, &b, clock_ms());
+	if (e == ERR_OK)
+		e = tx_commit(c, &tx);
+	tx_end(&tx);
+	if (e != ERR_OK)
+		log_line(LOG_WARN, "rid=%s err=%s what=\"a limit that is reached was not noted\"", c->rid, err_code(e));
+	c->fault = (struct fault){ 0 };
+	job_db_acquire(c);
+}
+
 /* --- everybody ----------------------------------------------------------------------------- */
 
 struct reply
@@ -67,8 +92,10 @@ budget_set(struct ctx *c, const struct request *rq)
 		if (!add(c, &ch, rq, each[i].key, each[i].member) && each[i].older != NULL)
 			(void)add(c, &ch, rq, each[i].key, each[i].older);
 	e = config_take(c, ch.v, ch.n);
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
+		note_now(c, BUDGET_ALL, budget_of_all(c->cfg));
 		e = budget_write_status(c, c->cfg, w);
+	}
 	return e == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
 }
 
@@ -123,6 +150,7 @@ budget_agent_set(struct ctx *c, const struct request *rq)
 	if (agent_update(c, &a, m) != ERR_OK)
 		return reply_fail(c);
 	config_note(c, a.id, "budget");
+	note_now(c, BUDGET_AGENT, budget_of_agent(c->cfg, a.id, a.name, m));
 	write_resources(r, w);
 	return reply_json(c, 200, w);
 }
@@ -187,8 +215,10 @@ budget_provider_set(struct ctx *c, const struct request *rq)
 	}
 	if (e == ERR_OK)
 		e = config_take(c, ch.v, ch.n);
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
+		note_now(c, BUDGET_PROVIDER, budget_of_provider(c->cfg, name->value));
 		write_provider(c->cfg, name->value, w);
+	}
 	return e == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
 }
 
@@ -206,6 +236,7 @@ budget_user_set(struct ctx *c, const struct request *rq)
 {
 	static const char *const members[] = { "max_hourly_usd", "max_daily_usd", "max_monthly_usd", "alert_threshold" };
 	const struct config_user *u = NULL;
+	char id[37];
 	struct changes ch = { .n = 0 };
 	struct jw *w = reply_open(c);
 	enum err e = user_of(c, rq, &u);
@@ -218,8 +249,11 @@ budget_user_set(struct ctx *c, const struct request *rq)
 	}
 	if (e == ERR_OK)
 		e = config_take(c, ch.v, ch.n);
-	if (e == ERR_OK)
+	if (e == ERR_OK) {
+		caller_id_of(u->name, id);
+		note_now(c, BUDGET_USER, budget_of_user(c->cfg, id, u->name));
 		budget_write_user_limits(c->cfg, u->name, w);
+	}
 	return e == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
 }
 

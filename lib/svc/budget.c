@@ -74,7 +74,7 @@ named(const struct budget_named *v, size_t n, const char *id, const char *name, 
 {
 	for (size_t i = 0; name != NULL && i < n; i++)
 		if (strcasecmp(v[i].name, name) == 0)
-			return (struct budget_limit){ .id = id, .name = v[i].name, .caps = v[i].caps,
+			return (struct budget_limit){ .id = id, .name = name, .caps = v[i].caps,      /* nothing of the configuration's own */
 				.alert_threshold = v[i].alert_threshold };
 	return (struct budget_limit){ .id = id, .name = name, .alert_threshold = alert };
 }
@@ -100,6 +100,22 @@ budget_look(struct budget_call *b)
 	for (size_t s = 0; s < BUDGET_SCOPES; s++)
 		for (size_t w = 0; b->limit[s].id != NULL && w < BUDGET_SPANS; w++)
 			b->any |= (b->limit[s].caps.nanousd[w] | b->limit[s].caps.tokens[w]) > 0;
+}
+
+void
+budget_again(struct budget_call *b, const struct config *cfg)
+{
+	struct budget_limit *provider = &b->limit[BUDGET_PROVIDER], *user = &b->limit[BUDGET_USER];
+
+	if (b->generation == cfg->generation)
+		return;
+	b->generation = cfg->generation;
+	b->limit[BUDGET_ALL] = budget_of_all(cfg);
+	if (provider->id != NULL)
+		*provider = budget_of_provider(cfg, provider->id);
+	if (user->id != NULL)
+		*user = budget_of_user(cfg, user->id, user->name);
+	budget_look(b);
 }
 
 /* --- the sentence ------------------------------------------------------------------------- */

@@ -26,6 +26,7 @@ struct budget_call {
 	const char *hold;               /* id of what is put aside */
 	int64_t epoch;                  /* of the process (turns_epoch()) */
 	struct budget_limit limit[BUDGET_SCOPES];
+	uint32_t generation;            /* of the configuration that the limits are of */
 	bool any;                       /* is there a cap at all? */
 	int64_t nanousd, tokens;        /* the call costs and takes at most */
 	bool held;                      /* budget_hold() put it aside */
@@ -40,6 +41,8 @@ struct budget_limit budget_of_user(const struct config *, const char *id, const 
 struct budget_limit budget_of_all(const struct config *);
 /* Set any from the limits. */
 void budget_look(struct budget_call *);
+/* The limits of everybody, provider and user as they are now, when the configuration is another one: before budget_settle(). */
+void budget_again(struct budget_call *, const struct config *);
 
 /*
  * Put b->nanousd and b->tokens aside; in place of what b->hold had aside. Nothing at all when there is no cap. In the caller's
