@@ -178,7 +178,10 @@ job_new(void)
 	return NULL;
 }
 
-/* A job with everything that is known before the body. method NULL: from the library. NULL: no memory. */
+/*
+ * A job with everything that is known before the body. method NULL: from the library. NULL: no memory; memory_short: there
+ * was none for all of it, and it may only be refused.
+ */
 struct job *
 job_from(struct conn *k, const char *method, const char *text, size_t n)
 {
@@ -189,6 +192,7 @@ job_from(struct conn *k, const char *method, const char *text, size_t n)
 
 	if (j == NULL)
 		return NULL;
+	memory_short = false;
 	h.a = j->arena;
 	j->rq.method = method != NULL ? method : method_of(k->src.wsi, &uri);
 	j->rq.control = k->control;
@@ -391,7 +395,10 @@ http_begin(struct conn *k)
 	k->draining = false;
 	if (j == NULL)
 		return -1;
-	if (n < 0 || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) {
+	if (memory_short) {
+		j->live->last = true;
+		refuse(k, j, ERR_NOMEM, 0, "out of memory");
+	} else if (n < 0 || lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) {
 		j->live->last = true;
 		refuse(k, j, ERR_BAD_REQUEST, n < 0 ? 400 : 411, "A request's body needs one Content-Length");
 	} else if (j->rq.target == NULL) {
@@ -455,7 +462,7 @@ http_unknown_method(struct conn *k, const char *text, size_t n)
 	if (j == NULL)
 		return -1;
 	k->raw = true;
-	if (m == 0 || m == n || text[m] != ' ' || j->rq.target == NULL) {
+	if (memory_short || m == 0 || m == n || text[m] != ' ' || j->rq.target == NULL) {
 		refuse(k, j, ERR_BAD_REQUEST, 0, "Not a request");
 		return 0;
 	}

@@ -167,7 +167,7 @@ static enum err
 admit(struct conn *k, struct job *j, struct ctx *c, const char *protocol)
 {
 	struct ws_session *s = NULL;
-	enum err e = well_formed(k, j, c, protocol);
+	enum err e = memory_short ? fail(c, ERR_NOMEM, "out of memory") : well_formed(k, j, c, protocol);
 
 	if (e != ERR_OK)
 		return e;

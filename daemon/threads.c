@@ -227,6 +227,7 @@ worker_main(void *arg)
 
 		pthread_mutex_unlock(&pool.mu);
 		catalog_enter();
+		memory_short = false;
 		fn(what);
 		catalog_leave();
 		pthread_mutex_lock(&pool.mu);

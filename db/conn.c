@@ -276,7 +276,7 @@ tx_begin_since(struct ctx *c, struct tx *tx, int64_t waited_since_us)
 enum err
 tx_commit(struct ctx *c, struct tx *tx)
 {
-	enum err e = run(c, SQL("COMMIT"));
+	enum err e = memory_short ? fail(c, ERR_NOMEM, "out of memory") : run(c, SQL("COMMIT"));
 
 	if (e == ERR_OK)
 		leave(tx);

@@ -146,6 +146,8 @@ may_write(struct stmt *st)
 bool
 db_step(struct stmt *st)
 {
+	if (st->writes && memory_short)
+		st->rc = SQLITE_NOMEM;
 	if (st->s == NULL || (st->rc != SQLITE_OK && st->rc != SQLITE_ROW) || !may_write(st))
 		return false;
 	st->rc = sqlite3_step(st->s);

@@ -137,7 +137,7 @@ openai_tools(struct ctx *c, struct json_object *tools)
 		json_object_object_add(o, "name", json_object_get(js_get(f, "name")));
 		json_object_object_add(o, "description", json_object_new_string(js_str_or(f, "description", "")));
 		json_object_object_add(o, "input_schema", schema != NULL ? json_object_get(schema)
-		    : json_tokener_parse("{\"type\":\"object\",\"properties\":{}}"));
+		    : json_parse("{\"type\":\"object\",\"properties\":{}}", strlen("{\"type\":\"object\",\"properties\":{}}")));
 		json_object_array_add(all, o);
 	}
 	return all;

@@ -200,7 +200,7 @@ prompt_system(struct ctx *c, const struct agent *a, const char *workspace, unsig
 	prompt_injections(c, a, "system", &b);
 	buf_ch(&b, '\n');
 	if (b.failed)
-		return fail(c, ERR_TOO_LARGE, "the system prompt is larger than %d bytes", PROMPT_MAX);
+		return fail(c, b.full ? ERR_TOO_LARGE : ERR_NOMEM, "the system prompt is larger than %d bytes", PROMPT_MAX);
 	buf_add(out, b.p, b.len);
-	return out->failed ? fail(c, ERR_TOO_LARGE, "the system prompt is too large") : ERR_OK;
+	return out->failed ? fail(c, out->full ? ERR_TOO_LARGE : ERR_NOMEM, "the system prompt is too large") : ERR_OK;
 }

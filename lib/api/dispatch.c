@@ -213,6 +213,10 @@ routed(struct ctx *c, struct request *rq, enum runs mine)
 	if (read_query(c, rq) != ERR_OK || (r->body != NULL && read_body(c, rq) != ERR_OK))
 		return failed(c, rq);
 	out = run_handler(c, rq);
+	if (memory_short && out.status < 400 && !out.streamed && !out.stays) {
+		ignore_err(fail(c, ERR_NOMEM, "out of memory"));        /* something may be missing in it */
+		return failed(c, rq);
+	}
 	return out.status >= 400 && !out.streamed && out.err != ERR_OK ? shaped(c, rq, out) : out;
 }
 
@@ -273,6 +277,7 @@ dispatch(struct ctx *c, struct request *rq, enum runs mine)
 	struct match m;
 	struct reply r;
 
+	memory_short = false;
 	find_row(c, rq, &m);
 	if (preflight(rq))
 		return (struct reply){ .status = 200 };

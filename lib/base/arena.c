@@ -37,6 +37,8 @@ block_new(size_t cap)
 
 	if (b != NULL)
 		*b = (struct block){ .cap = cap };
+	else
+		memory_short = true;
 	return b;
 }
 

@@ -82,6 +82,13 @@ enum err fail(struct ctx *, enum err, const char *fmt, ...) PRINTF(3, 4);
 enum err fail_code(struct ctx *, enum err, const char *code, const char *fmt, ...)
     PRINTF(4, 5);
 
+/*
+ * Memory was asked for on this thread and not had, and nobody has said so yet. Arenas, buffers and json.h set it; fail() takes it back, and
+ * whatever else it was to say becomes NOMEM: what could not be looked up is not "not there". While it is set nothing is
+ * written to the store, and no answer but an error goes out, so that nothing is made of half of a thing.
+ */
+extern __thread bool memory_short;
+
 /* Arena shorthands on the job's arena; abort-free: NULL only when out of memory. */
 void *ctx_alloc(struct ctx *, size_t bytes);               /* zeroed */
 char *ctx_strdup(struct ctx *, const char *);              /* NULL stays NULL */

@@ -9,6 +9,8 @@
 
 #include "lib/base/arena.h"
 
+__thread bool memory_short;
+
 static const struct {
 	int http;
 	const char *code;
@@ -41,8 +43,13 @@ scoped_fd_close(int *fd)
 static enum err
 vfail(struct ctx *c, enum err e, const char *code, const char *fmt, va_list ap)
 {
-	char *msg = arena_vprintf(c->arena, fmt, ap);
+	char *msg = memory_short ? NULL : arena_vprintf(c->arena, fmt, ap);
 
+	if (memory_short) {
+		e = ERR_NOMEM;
+		code = NULL;
+	}
+	memory_short = false;
 	c->fault = (struct fault){
 		.err = e,
 		.code = code,
@@ -57,7 +64,7 @@ fail(struct ctx *c, enum err e, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vfail(c, e, NULL, fmt, ap);
+	e = vfail(c, e, NULL, fmt, ap);
 	va_end(ap);
 	return e;
 }
@@ -68,7 +75,7 @@ fail_code(struct ctx *c, enum err e, const char *code, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vfail(c, e, code, fmt, ap);
+	e = vfail(c, e, code, fmt, ap);
 	va_end(ap);
 	return e;
 }

@@ -13,6 +13,64 @@
 
 enum { JSON_DEPTH_MAX = 32 };
 
+/*
+ * json-c leaves out what it has no memory for, and null takes its place. So making a thing, and putting one into another,
+ * notes it in memory_short (base.h).
+ */
+static inline struct json_object *
+json_made(struct json_object *o)
+{
+	if (o == NULL)
+		memory_short = true;
+	return o;
+}
+
+static inline int
+json_joined(int rc)
+{
+	if (rc != 0)
+		memory_short = true;
+	return rc;
+}
+
+/* Into nothing: v goes with it. */
+static inline int
+json_member_add(struct json_object *o, const char *key, struct json_object *v)
+{
+	if (o != NULL)
+		return json_joined(json_object_object_add(o, key, v));
+	json_object_put(v);
+	return json_joined(-1);
+}
+
+static inline int
+json_element_add(struct json_object *o, struct json_object *v)
+{
+	if (o != NULL)
+		return json_joined(json_object_array_add(o, v));
+	json_object_put(v);
+	return json_joined(-1);
+}
+
+#define json_object_new_object() json_made(json_object_new_object())
+#define json_object_new_array() json_made(json_object_new_array())
+#define json_object_new_string(s) json_made(json_object_new_string(s))
+#define json_object_new_string_len(s, n) json_made(json_object_new_string_len(s, n))
+#define json_object_new_boolean(b) json_made(json_object_new_boolean(b))
+#define json_object_new_int(n) json_made(json_object_new_int(n))
+#define json_object_new_int64(n) json_made(json_object_new_int64(n))
+#define json_object_new_uint64(n) json_made(json_object_new_uint64(n))
+#define json_object_new_double(n) json_made(json_object_new_double(n))
+#define json_object_object_add(o, key, v) json_member_add(o, key, v)
+#define json_object_array_add(o, v) json_element_add(o, v)
+#define json_object_deep_copy(from, to, fn) json_joined(json_object_deep_copy(from, to, fn))
+#define json_object_to_json_string_ext(o, how) json_written(o, how)
+
+/* Is all that the text says in what was made of it, or the other way? false: memory_short is set. */
+bool json_whole(struct json_object *, const char *text, size_t n);
+/* The text of an object, which keeps it; never NULL: where memory ends it is "null", and noted. */
+const char *json_written(struct json_object *, int how);
+
 struct json_fault {
 	const char *why;        /* static text */
 	size_t at;              /* byte offset */
@@ -32,6 +90,13 @@ size_t utf8_cut(const char *s, size_t n, size_t max);
  * BAD_REQUEST "Malformed JSON: ..." or VALIDATION "JSON nesting depth exceeds maximum of 32".
  */
 enum err json_read(struct ctx *, const char *text, size_t n, struct json_object **ret) MUST_CHECK;
+/*
+ * What text holds, for text that the gate let through, or that we wrote; safe with any bytes. *ret is the caller's to put, NULL for
+ * null. ret_used: more may follow the value, which ends there; NULL: nothing may. false: no JSON, or memory_short.
+ */
+bool json_build(const char *text, size_t n, struct json_object **ret, size_t *ret_used) MUST_CHECK;
+/* For text that is known to be JSON: parse only; the caller puts it. NULL if it is broken, or null, or memory_short. */
+struct json_object *json_parse(const char *text, size_t n);
 /* For text that we wrote ourselves (from the store): parse only; NULL if it is broken. */
 struct json_object *json_stored(struct ctx *, const char *text);
 /*

@@ -5,7 +5,6 @@
  * names, of which json-c keeps the last.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,77 +27,75 @@ json_keep(struct ctx *c, struct json_object *o)
 	return o;
 }
 
-/* --- tokeners: four kilobytes each, so a few are shared among all threads ---------------- */
+/* --- is all there? ------------------------------------------------------------------------ */
 
-enum { TOKENERS_KEPT = 8 };
+struct tally { size_t members, escaped, nulls; };
 
-static struct {
-	pthread_mutex_t mu;
-	struct json_tokener *all[TOKENERS_KEPT];
-	unsigned n;
-} tokeners = { .mu = PTHREAD_MUTEX_INITIALIZER };
-
-static struct json_tokener *
-tokener_take(void)
+/* What a text has. escaped: members whose names are written with escapes, of which two may be the same. */
+static struct tally
+written(const char *p, size_t n)
 {
-	struct json_tokener *t = NULL;
+	const char *end = p + n;
+	struct tally t = { 0 };
+	bool escaped = false;
 
-	pthread_mutex_lock(&tokeners.mu);
-	if (tokeners.n > 0)
-		t = tokeners.all[--tokeners.n];
-	pthread_mutex_unlock(&tokeners.mu);
-	if (t == NULL)
-		return json_tokener_new_ex(JSON_DEPTH_MAX + 100);
-	json_tokener_reset(t);
+	for (; p < end; p++) {
+		if (*p == '"') {
+			escaped = false;        /* the last string before a colon is a name */
+			for (p++; p < end && *p != '"'; p++)
+				if (*p == '\\') {
+					escaped = true;
+					p++;
+				}
+		} else if (*p == ':') {
+			t.members++;
+			t.escaped += escaped;
+		} else if (*p == 'n') {
+			t.nulls++;
+		}
+	}
 	return t;
 }
 
 static void
-tokener_give(struct json_tokener *t)
+count(struct json_object *o, struct tally *t)
 {
-	pthread_mutex_lock(&tokeners.mu);
-	if (tokeners.n < TOKENERS_KEPT) {
-		tokeners.all[tokeners.n++] = t;
-		t = NULL;
+	if (o == NULL) {
+		t->nulls++;
+	} else if (json_object_is_type(o, json_type_object)) {
+		t->members += (size_t)json_object_object_length(o);
+		json_object_object_foreach(o, key, v) {
+			(void)key;
+			count(v, t);
+		}
+	} else if (json_object_is_type(o, json_type_array)) {
+		for (size_t i = 0, n = json_object_array_length(o); i < n; i++)
+			count(json_object_array_get_idx(o, i), t);
 	}
-	pthread_mutex_unlock(&tokeners.mu);
-	if (t != NULL)
-		json_tokener_free(t);
 }
 
-/*
- * Where memory ends the parser just stops, with what it has and without an error: so it is looked at whether it
- * came to the end of the text, which is known to be JSON.
- */
-static struct json_object *
-parse(const char *text, size_t n, bool *good)
+bool
+json_whole(struct json_object *o, const char *text, size_t n)
 {
-	static const char blank[] = " \t\r\n";
-	struct json_tokener *t = n > INT32_MAX ? NULL : tokener_take();
-	struct json_object *o;
-	size_t at = 0;
+	struct tally want = written(text, n), have = { 0 };
 
-	*good = false;
-	if (t == NULL)
-		return NULL;
-	while (n > 0 && strchr(blank, text[n - 1]) != NULL)
-		n--;
-	while (at < n && strchr(blank, text[at]) != NULL)
-		at++;
-	o = json_tokener_parse_ex(t, text, (int)n);
-	*good = json_tokener_get_error(t) == json_tokener_success && json_tokener_get_parse_end(t) >= n;
-	if (json_tokener_get_error(t) == json_tokener_continue) {
-		o = json_tokener_parse_ex(t, " ", 1);   /* a bare number ends here */
-		*good = json_tokener_get_error(t) == json_tokener_success;
-	}
-	if (o == NULL && at < n && text[at] != 'n')
-		*good = false;
-	if (!*good && o != NULL) {
-		json_object_put(o);
-		o = NULL;
-	}
-	tokener_give(t);
-	return o;
+	count(o, &have);
+	if (have.nulls <= want.nulls && have.members <= want.members && have.members + want.escaped >= want.members)
+		return true;
+	memory_short = true;
+	return false;
+}
+
+const char *
+json_written(struct json_object *o, int how)
+{
+	size_t n = 0;
+	const char *s = json_object_to_json_string_length(o, how, &n);
+
+	if (s != NULL && json_whole(o, s, n))
+		return s;
+	memory_short = true;
+	return "null";
 }
 
 /*
@@ -153,7 +150,6 @@ json_read(struct ctx *c, const char *text, size_t n, struct json_object **ret)
 {
 	struct json_fault f;
 	struct json_object *o;
-	bool good;
 
 	if (json_check(text, n, JSON_DEPTH_MAX, &f) != ERR_OK) {
 		if (f.too_deep)
@@ -163,8 +159,7 @@ json_read(struct ctx *c, const char *text, size_t n, struct json_object **ret)
 	}
 	if (f.wide && (text = widened(c, text, &n)) == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	o = parse(text, n, &good);
-	if (!good)
+	if (!json_build(text, n, &o, NULL))
 		return fail(c, ERR_NOMEM, "out of memory");
 	if (o != NULL && json_keep(c, o) == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
@@ -173,20 +168,23 @@ json_read(struct ctx *c, const char *text, size_t n, struct json_object **ret)
 }
 
 struct json_object *
+json_parse(const char *text, size_t n)
+{
+	struct json_object *o;
+
+	return json_build(text, n, &o, NULL) ? o : NULL;
+}
+
+struct json_object *
 json_stored(struct ctx *c, const char *text)
 {
-	bool good;
-
-	if (text == NULL)
-		return NULL;
-	return json_keep(c, parse(text, strlen(text), &good));
+	return text == NULL ? NULL : json_keep(c, json_parse(text, strlen(text)));
 }
 
 const char *
 json_text(struct ctx *c, const char *json, size_t n, size_t *ret_n)
 {
 	struct json_object *o;
-	bool good;
 
 	*ret_n = 0;
 	if (n < 2 || json[0] != '"' || json[n - 1] != '"')
@@ -195,7 +193,7 @@ json_text(struct ctx *c, const char *json, size_t n, size_t *ret_n)
 		*ret_n = n - 2;
 		return ctx_strndup(c, json + 1, n - 2);
 	}
-	o = json_keep(c, parse(json, n, &good));
+	o = json_keep(c, json_parse(json, n));
 	if (!json_object_is_type(o, json_type_string))
 		return NULL;
 	*ret_n = (size_t)json_object_get_string_len(o);

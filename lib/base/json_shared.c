@@ -75,7 +75,7 @@ make(const char *text, size_t n)
 
 	if (d == NULL)
 		return NULL;
-	*d = (struct shared){ .o = json_tokener_parse(text), .refs = 2, .n = n };
+	*d = (struct shared){ .o = json_parse(text, n), .refs = 2, .n = n };
 	memcpy(d->text, text, n + 1);
 	if (d->o != NULL)
 		return d;

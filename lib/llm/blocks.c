@@ -174,7 +174,7 @@ add_message_text(const struct message *m, struct buf *out)
 		blocks_join(m->blocks, "text", "text", out);
 		return;
 	}
-	o = json_tokener_parse(m->text);
+	o = json_parse(m->text, strlen(m->text));
 	if (json_object_is_type(o, json_type_string))
 		buf_add(out, json_object_get_string(o), (size_t)json_object_get_string_len(o));
 	json_object_put(o);

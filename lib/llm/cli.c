@@ -73,7 +73,7 @@ add_block(struct buf *b, struct json_object *o)
 static void
 add_message(struct buf *b, const struct message *m)
 {
-	struct json_object *text = m->text != NULL ? json_tokener_parse(m->text) : NULL;
+	struct json_object *text = m->text != NULL ? json_parse(m->text, strlen(m->text)) : NULL;
 
 	tag(b, m->role == BY_ASSISTANT ? "Assistant" : "User");
 	if (text != NULL)

@@ -332,7 +332,7 @@ take_vector(struct batch *b, const struct llm_request *rq, struct llm_answer *a,
 static enum err
 take_answer(const struct embedder *em, struct batch *b, const struct llm_request *rq, struct llm_answer *a, const struct buf *body)
 {
-	struct json_object *o = body->len > 0 && json_check(body->p, body->len, JSON_DEPTH_MAX, NULL) == ERR_OK ? json_tokener_parse(body->p) : NULL;
+	struct json_object *o = body->len > 0 && json_check(body->p, body->len, JSON_DEPTH_MAX, NULL) == ERR_OK ? json_parse(body->p, body->len) : NULL;
 	enum err e = ERR_OK;
 	int64_t tokens;
 

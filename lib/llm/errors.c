@@ -332,7 +332,7 @@ llm_blame_body(struct llm_answer *a, const struct llm_request *rq, int status, c
 	struct json_object *o = NULL, *top, *error;
 
 	if (n > 0 && json_check(body, n, JSON_DEPTH_MAX, NULL) == ERR_OK)
-		o = json_tokener_parse(body);
+		o = json_parse(body, n);
 	top = json_object_is_type(o, json_type_array) ? json_object_array_get_idx(o, 0) : o;
 	error = js_get(top, "error");
 	if (json_object_is_type(error, json_type_string) || json_object_is_type(error, json_type_object))

@@ -67,17 +67,22 @@ parse(struct intake *d, const char *p, size_t n, size_t *used)
 {
 	struct json_object *o;
 
-	json_tokener_reset(d->tok);
 	*used = 0;
-	if (n > INT32_MAX)
+	if (json_build(p, n, &o, used))
+		return o;
+	if (n > INT32_MAX || memory_short)
 		return NULL;
+	json_tokener_reset(d->tok);     /* it reads what is nearly JSON, too */
 	o = json_tokener_parse_ex(d->tok, p, (int)n);
 	if (json_tokener_get_error(d->tok) != json_tokener_success) {
 		json_object_put(o);
 		return NULL;
 	}
 	*used = json_tokener_get_parse_end(d->tok);
-	return o;
+	if (json_whole(o, p, *used))
+		return o;
+	json_object_put(o);
+	return NULL;
 }
 
 static bool

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
+#include "lib/base/json.h"
 
 #include "lib/base/util.h"
 #include "lib/llm/driver.h"

@@ -8,7 +8,7 @@
  */
 #ifndef LF_LLM_H
 #define LF_LLM_H
-#include <json-c/json.h>
+#include "lib/base/json.h"
 #include "lib/base/base.h"
 #include "lib/net/http.h"
 #include "lib/svc/conversation.h"

@@ -200,12 +200,8 @@ run(struct wish *w, struct span s)
 		return;
 	}
 	if (json.n > 0) {
-		struct json_tokener *t = NULL;
-
-		if (json_check(json.p, json.n, JSON_DEPTH_MAX, NULL) == ERR_OK && (t = json_tokener_new()) != NULL)
-			in = json_tokener_parse_ex(t, json.p, (int)json.n);
-		if (t != NULL)
-			json_tokener_free(t);
+		if (json_check(json.p, json.n, JSON_DEPTH_MAX, NULL) == ERR_OK)
+			in = json_parse(json.p, json.n);
 		if (!json_object_is_type(in, json_type_object)) {
 			json_object_put(in);
 			w->wrong = "What follows the tool's name must be a JSON object.";

@@ -77,7 +77,7 @@ oa_rescue(struct intake *d, int status, const char *body)
 	if (status != 400 || strstr(body, "tool_use_failed") == NULL || d->n_parts < 2 ||
 	    json_check(body, strlen(body), JSON_DEPTH_MAX, NULL) != ERR_OK)
 		return e;
-	o = json_tokener_parse(body);
+	o = json_parse(body, strlen(body));
 	text = js_get(js_obj(o, "error"), "failed_generation");
 	if (json_object_is_type(text, json_type_string) && json_object_get_string_len(text) > 0) {
 		if (find_calls(d, json_object_get_string(text)) == 0)

@@ -203,16 +203,16 @@ think_end(struct think *k, struct text_out *text, struct text_out *thinking)
 static struct json_object *
 first_value(const char *p, size_t n, bool *good)
 {
-	struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH_MAX);
+	struct json_tokener *t;
 	struct json_object *o;
 
-	*good = false;
-	if (t == NULL)
-		return NULL;
+	*good = json_build(p, n, &o, NULL);
+	if (*good || memory_short || (t = json_tokener_new_ex(JSON_DEPTH_MAX)) == NULL)
+		return o;
 	o = json_tokener_parse_ex(t, p, (int)n);
 	if (json_tokener_get_error(t) == json_tokener_continue)
 		o = json_tokener_parse_ex(t, " ", 1);   /* a bare number ends here */
-	*good = json_tokener_get_error(t) == json_tokener_success;
+	*good = json_tokener_get_error(t) == json_tokener_success && json_whole(o, p, json_tokener_get_parse_end(t) < n ? json_tokener_get_parse_end(t) : n);
 	json_tokener_free(t);
 	return o;
 }

@@ -4,7 +4,7 @@
  */
 #ifndef LF_LLM_TEXT_H
 #define LF_LLM_TEXT_H
-#include <json-c/json.h>
+#include "lib/base/json.h"
 
 #include "lib/base/buf.h"
 

@@ -112,7 +112,7 @@ token_fetch(const struct llm_request *rq, const struct http_call *call, struct l
 		return e;
 	}
 	o = h.status / 100 == 2 && h.body.len > 0 && json_check(h.body.p, h.body.len, JSON_DEPTH_MAX, NULL) == ERR_OK
-	    ? json_tokener_parse(h.body.p) : NULL;
+	    ? json_parse(h.body.p, h.body.len) : NULL;
 	if (h.status == 400 || h.status == 401 || h.status == 403 || h.status == 404)
 		llm_blame(a, rq, LLM_AUTH, (int)h.status, NULL);        /* the credential, whatever their word for it */
 	else if (h.status / 100 != 2)

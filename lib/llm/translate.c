@@ -213,7 +213,7 @@ tools_of(struct json_object *raw)
 		if (js_str(f, "description") != NULL)
 			json_object_object_add(o, "description", json_object_get(js_get(f, "description")));
 		json_object_object_add(o, "input_schema", js_obj(f, "parameters") != NULL
-		    ? json_object_get(js_obj(f, "parameters")) : json_tokener_parse("{\"type\":\"object\",\"properties\":{}}"));
+		    ? json_object_get(js_obj(f, "parameters")) : json_parse("{\"type\":\"object\",\"properties\":{}}", strlen("{\"type\":\"object\",\"properties\":{}}")));
 		json_object_array_add(all, o);
 	}
 	return all;

@@ -43,7 +43,7 @@ account_in(const char *text)
 	else if (buf_read_file(&b, text) != ERR_OK)
 		buf_clear(&b);
 	if (b.len > 0 && json_check(b.p, b.len, JSON_DEPTH_MAX, NULL) == ERR_OK)
-		o = json_tokener_parse(b.p);
+		o = json_parse(b.p, b.len);
 	buf_zero_done(&b);
 	if (strcmp(js_str_or(o, "type", ""), "service_account") == 0 && js_str(o, "private_key") != NULL && js_str(o, "client_email") != NULL)
 		return o;

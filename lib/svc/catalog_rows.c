@@ -28,7 +28,7 @@ read_state(struct build *b, struct stmt *st)
 		.error = build_keep(b, col_text(b->c, st, "error")),
 		.live_ms = col_i64(st, "live_ms"),
 	};
-	if (live != NULL && (x->live = json_tokener_parse(live)) != NULL &&
+	if (live != NULL && (x->live = json_parse(live, strlen(live))) != NULL &&
 	    (!json_object_is_type(x->live, json_type_array) || arena_defer(b->s->keep, build_put_object, x->live) != 0))
 		x->live = NULL;
 	b->s->n_states++;

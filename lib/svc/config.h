@@ -8,7 +8,7 @@
  */
 #ifndef LF_CONFIG_H
 #define LF_CONFIG_H
-#include <json-c/json.h>
+#include "lib/base/json.h"
 #include "lib/base/base.h"
 
 struct config_user {

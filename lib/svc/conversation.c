@@ -47,7 +47,7 @@ history_add(struct ctx *c, struct history *h, struct message m)
 static struct json_object *
 content_of(const struct message *m)
 {
-	return m->blocks != NULL ? json_object_get(m->blocks) : json_tokener_parse(m->text);
+	return m->blocks != NULL ? json_object_get(m->blocks) : json_parse(m->text, strlen(m->text));
 }
 
 struct json_object *

@@ -16,7 +16,7 @@ static struct json_object *all;
 static void
 load(void)
 {
-	all = json_tokener_parse(tools_json);
+	all = json_parse(tools_json, strlen(tools_json));
 	if (!json_object_is_type(all, json_type_array))
 		abort();                        /* our own data, or no memory at the start */
 }

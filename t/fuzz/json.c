@@ -52,9 +52,25 @@ spans(struct ctx *c, const char *s, size_t n, struct json_object *o)
 	MUST(k <= n && json_read(c, small, k, &part) == ERR_OK && json_object_equal(part, o));
 }
 
+/* json-c's own parser makes the same of it. */
+static void
+as_json_c(const char *s, size_t n, struct json_object *o)
+{
+	struct json_tokener *t = json_tokener_new_ex(JSON_DEPTH_MAX + 1);
+	struct json_object *want = json_tokener_parse_ex(t, s, (int)n);
+
+	if (json_tokener_get_error(t) == json_tokener_continue)
+		want = json_tokener_parse_ex(t, " ", 1);
+	if (json_tokener_get_error(t) == json_tokener_success)
+		MUST(json_object_equal(o, want) && strcmp(json_written(o, 0), json_written(want, 0)) == 0);
+	json_object_put(want);
+	json_tokener_free(t);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
+	struct json_object *any;
 	struct ctx c = { .arena = arena_new(4096) };
 	struct json_object *o = NULL;
 	struct json_fault f = { 0 };
@@ -69,7 +85,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		MUST(json_read(&c, s, n, &o) == ERR_OK);
 		round_trip(&c, o);
 		spans(&c, s, n, o);
+		as_json_c(s, n, o);
 	}
+	if (json_build(s, n, &any, n > 0 && s[0] == '[' ? &f.at : NULL))        /* any bytes */
+		json_object_put(any);
 	arena_free(c.arena);
 	return 0;
 }
