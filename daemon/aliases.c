@@ -82,17 +82,20 @@ aliases_take(struct ctx *c, const char *home)
 }
 
 enum err
-aliases_write(struct ctx *c, const char *home)
+aliases_write(struct ctx *c, const char *home, struct file_next *f)
 {
 	SCOPED_BUF b = BUF_INIT(FILE_MAX);
 	struct json_object *all = NULL;
 	char path[4352];
+	const char *kept;
 	bool any = false;
 	enum err e = alias_rows(c, &all);
 
 	if (e != ERR_OK)
 		return e;
 	path_of(home, path);
+	if ((kept = ctx_strdup(c, path)) == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
 	buf_str(&b, "# Names of models. Read at the start and on a reload; written when one is added or removed.\nremoved = [");
 	json_object_object_foreach(all, name, id)
 		if (json_object_get_string_len(id) == 0) {
@@ -108,7 +111,7 @@ aliases_write(struct ctx *c, const char *home)
 			toml_quote(&b, json_object_get_string(target));
 			buf_ch(&b, '\n');
 		}
-	if (b.failed || file_replace(path, b.p, b.len, 0600) != ERR_OK)
+	if (b.failed || memory_short || file_next(f, kept, b.p, b.len, 0600) != ERR_OK || file_put(f) != ERR_OK)
 		return fail(c, ERR_IO, "aliases.toml cannot be written");
 	return ERR_OK;
 }

@@ -281,6 +281,7 @@ static enum err
 save(struct ctx *c, const char *name, struct json_object *m, const char *source, struct template *ret)
 {
 	const char *toml = manifest_to_toml(c, m);
+	SCOPED_FILE_NEXT file = { 0 };
 	enum err e;
 
 	*ret = (struct template){ .name = name, .toml = toml, .own = true };
@@ -289,8 +290,8 @@ save(struct ctx *c, const char *name, struct json_object *m, const char *source,
 	ret->n = strlen(toml);
 	e = manifest_parse(c, toml, ret->n, &ret->manifest);
 	if (e == ERR_OK)
-		e = template_save(c, name, toml);
-	return e == ERR_OK ? template_version_add(c, name, toml, source) : e;
+		e = template_save(c, name, toml, &file);
+	return e == ERR_OK ? template_version_add(c, name, toml, source, &file) : e;
 }
 
 /* A copy that may be changed, with all that apply() looks for. */

@@ -74,7 +74,7 @@ enum err template_find(struct ctx *, const char *name, const char **toml, size_t
 bool is_template_name(const char *);
 /* Names of all that template_find() finds, sorted. */
 enum err templates_all(struct ctx *, const char ***ret, size_t *ret_n) MUST_CHECK;
-/* Write or remove <home>/agent-types/<name>.toml. IO; NOT_FOUND template_not_found. */
-enum err template_save(struct ctx *, const char *name, const char *toml) MUST_CHECK;
+/* Write <home>/agent-types/<name>.toml, but for putting it there; or remove it. IO; NOT_FOUND template_not_found. */
+enum err template_save(struct ctx *, const char *name, const char *toml, struct file_next *) MUST_CHECK;
 enum err template_remove(struct ctx *, const char *name) MUST_CHECK;
 #endif

@@ -69,7 +69,7 @@ from_home(struct ctx *c, const char *dir, const char *name, const char *tail, co
 	if (e == ERR_TOO_LARGE)
 		return fail_code(c, e, "manifest_too_large", "Manifest too large (max 1MB)");
 	if (e != ERR_OK)
-		return ERR_NOT_FOUND;
+		return err_status(e) >= 500 ? e : ERR_NOT_FOUND;
 	*toml = ctx_strndup(c, b.p != NULL ? b.p : "", b.len);
 	*n = b.len;
 	return *toml != NULL ? ERR_OK : fail(c, ERR_NOMEM, "out of memory");
@@ -173,13 +173,13 @@ own_path(struct ctx *c, const char *name)
 }
 
 enum err
-template_save(struct ctx *c, const char *name, const char *toml)
+template_save(struct ctx *c, const char *name, const char *toml, struct file_next *f)
 {
 	const char *dir = ctx_printf(c, "%s/agent-types", c->cfg->home), *path = own_path(c, name);
 
 	if (dir == NULL || path == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	if (!dir_make(dir, 0700) || file_replace(path, toml, strlen(toml), 0600) != ERR_OK)
+	if (!dir_make(dir, 0700) || file_next(f, path, toml, strlen(toml), 0600) != ERR_OK)
 		return fail(c, ERR_IO, "the template cannot be written");
 	return ERR_OK;
 }

@@ -29,7 +29,7 @@ forget(struct ctx *c, const char *name)
 }
 
 enum err
-template_version_add(struct ctx *c, const char *name, const char *toml, const char *source)
+template_version_add(struct ctx *c, const char *name, const char *toml, const char *source, struct file_next *file)
 {
 	SCOPED_TX tx = { 0 };
 	enum err e = tx_begin(c, &tx);
@@ -38,7 +38,13 @@ template_version_add(struct ctx *c, const char *name, const char *toml, const ch
 		e = insert(c, name, toml, source);
 	if (e == ERR_OK)
 		e = forget(c, name);
-	return e == ERR_OK ? tx_commit(c, &tx) : e;
+	if (e == ERR_OK && file_put(file) != ERR_OK)
+		e = fail(c, ERR_IO, "the template cannot be written");
+	if (e == ERR_OK)
+		e = tx_commit(c, &tx);
+	if (e != ERR_OK)
+		ignore_err(file_take_back(file));       /* or it is there without its history */
+	return e;
 }
 
 enum err
