@@ -9,6 +9,7 @@
 #include "daemon/dbpool.h"
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
+#include "lib/svc/catalog.h"
 
 enum { ARENA_BYTES = 4032, ARENAS_KEPT = 64 };   /* with malloc's own, a page */
 
@@ -75,6 +76,7 @@ job_run(void *arg)
 
 	ctx_for(&c, j);
 	job_db_acquire(&c);
+	catalog_mend(&c);
 	r = dispatch(&c, &j->rq, LIVE);
 	job_db_release(&c);
 	us = (uint64_t)(clock_mono_us() - j->began_us);

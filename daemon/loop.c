@@ -193,6 +193,8 @@ adopt(int fd, bool control)
 	k->adopting = false;
 	if (k->src.wsi == NULL)
 		conn_free(k);
+	else if (k->poll_changes > 0 && loop.n_conns < HEADS_AT_ONCE)
+		conn_close_soon(k);     /* it is not read: no memory for a head, and the library waits for another's */
 }
 
 /* No descriptor is left: give up the spare one to refuse a client, so that the listener does not spin. */

@@ -97,18 +97,31 @@ finish(struct turn *t)
 	return e;
 }
 
-/* A second without a connection; true: worth another try. */
+/* A second without a connection; true: worth another try. stop: of these reasons to stop none came. */
 static bool
-may_try_again(struct turn *t, enum err e, unsigned tries)
+may_try_again(struct turn *t, enum err e, unsigned tries, bool (*stop)(const struct turn *))
 {
-	if ((e != ERR_BUSY && e != ERR_UNAVAILABLE) || tries >= FINISH_TRIES)
+	if ((e != ERR_BUSY && e != ERR_UNAVAILABLE && e != ERR_NOMEM) || tries >= FINISH_TRIES)
 		return false;
-	log_line(LOG_WARN, "rid=%s turn=%s err=%s what=\"the answer is there and cannot be written yet\"",
+	log_line(LOG_WARN, "rid=%s turn=%s err=%s what=\"the turn is over and that cannot be written yet\"",
 	    t->c->rid, t->id, err_code(e));
 	job_db_release(t->c);
-	for (int i = 0; i < 10 && !cancelled(t->ask->cancel); i++)
+	for (int i = 0; i < 10 && !stop(t); i++)
 		nanosleep(&(struct timespec){ 0, 100 * 1000 * 1000 }, NULL);
-	return !cancelled(t->ask->cancel);
+	return !stop(t);
+}
+
+static bool
+was_cancelled(const struct turn *t)
+{
+	return cancelled(t->ask->cancel);
+}
+
+/* The next daemon takes it up. */
+static bool
+goes_down(const struct turn *t)
+{
+	return atomic_load(&t->ask->cancel->why) == CANCEL_SHUTDOWN;
 }
 
 /* An answer that was paid for is not thrown away because the store is busy or the disk full for a moment. */
@@ -118,7 +131,7 @@ turn_finish(struct turn *t)
 	unsigned tries = 1;
 	enum err e;
 
-	while ((e = finish(t)) != ERR_OK && may_try_again(t, e, tries))
+	while ((e = finish(t)) != ERR_OK && may_try_again(t, e, tries, was_cancelled))
 		tries++;
 	return e;
 }
@@ -186,14 +199,18 @@ enum err
 turn_give_up(struct turn *t, enum err why)
 {
 	struct fault f = t->c->fault;
+	unsigned tries = 1;
 	enum err e;
 
-	if (atomic_load(&t->ask->cancel->why) == CANCEL_SHUTDOWN) {
+	memory_short = false;           /* that is told now */
+	if (goes_down(t)) {
 		bill_alone(t);          /* the row stays open: the next daemon takes it up */
 		t->c->fault = f;
 		return why;
 	}
-	e = turn_write(t, write_failure, &(struct failure){ t, why, f.code != NULL ? f.code : err_code(why), f.msg });
+	while ((e = turn_write(t, write_failure, &(struct failure){ t, why, f.code != NULL ? f.code : err_code(why), f.msg })) != ERR_OK &&
+	    may_try_again(t, e, tries, goes_down))
+		tries++;
 	if (e == ERR_OK)
 		turn_settled(t);
 	if (e == ERR_CONFLICT)

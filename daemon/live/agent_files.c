@@ -74,10 +74,10 @@ agents_files(struct ctx *c, const struct request *rq)
 		const char *inner = ctx_printf(c, ".identity/%s", *f);
 		struct sandbox_stamp s = { 0 };
 
-		if (inner != NULL)
-			sandbox_stamp(dir, inner, &s);
-		if (s.ino == 0)
-			sandbox_stamp(dir, *f, &s);
+		if (inner == NULL || !sandbox_stamp(dir, inner, &s) || (s.ino == 0 && !sandbox_stamp(dir, *f, &s))) {
+			ignore_err(fail(c, inner == NULL ? ERR_NOMEM : ERR_IO, "the agent's files cannot be looked at"));
+			return reply_fail(c);
+		}
 		jw_object(w, NULL);
 		jw_str(w, "name", *f);
 		jw_bool(w, "exists", s.ino != 0);

@@ -219,7 +219,8 @@ prompt_files_load(struct ctx *c, const char *workspace, struct prompt_files *ret
 	struct slot s, *have;
 	bool good = false, found = false;
 
-	sandbox_stamp(workspace, files[PF_CONTEXT].name, &context);
+	if (!sandbox_stamp(workspace, files[PF_CONTEXT].name, &context))
+		return false;
 	pthread_mutex_lock(&lock);
 	have = find(workspace);
 	if (have != NULL && clock_mono_us() - have->read_us < fresh_us && same_stamp(&have->context, &context)) {

@@ -307,7 +307,13 @@ sandbox_remove(struct ctx *c, const char *root, const char *path, size_t n)
 	return e;
 }
 
-void
+static bool
+is_elsewhere(void)
+{
+	return errno == ENOENT || errno == ENOTDIR || errno == EXDEV || errno == ELOOP;
+}
+
+bool
 sandbox_stamp(const char *root, const char *path, struct sandbox_stamp *ret)
 {
 	SCOPED_FD top = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -317,17 +323,21 @@ sandbox_stamp(const char *root, const char *path, struct sandbox_stamp *ret)
 	struct stat st;
 
 	*ret = (struct sandbox_stamp){ 0 };
-	if (top < 0 || (slash != NULL && (size_t)(slash - path) >= sizeof(parent)))
-		return;
+	if (top < 0)
+		return is_elsewhere();
+	if (slash != NULL && (size_t)(slash - path) >= sizeof(parent))
+		return true;
 	if (slash != NULL)
 		memcpy(parent, path, (size_t)(slash - path));
 	dir = open_dir(top, parent);
-	if (dir < 0 || fstatat(dir, slash != NULL ? slash + 1 : path, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-	    !S_ISREG(st.st_mode))
-		return;
+	if (dir < 0 || fstatat(dir, slash != NULL ? slash + 1 : path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return is_elsewhere();
+	if (!S_ISREG(st.st_mode))
+		return true;
 	ret->mtime_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
 	ret->size = st.st_size;
 	ret->ino = st.st_ino;
+	return true;
 }
 
 /* --- writing -------------------------------------------------------------- */

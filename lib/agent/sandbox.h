@@ -42,9 +42,12 @@ enum err sandbox_remove(struct ctx *, const char *root, const char *path, size_t
 enum err sandbox_list(struct ctx *, const char *root, const char *path, size_t n,
     size_t offset, size_t limit, struct buf *out, size_t *ret_total) MUST_CHECK;
 
-/* What a file looks like now, to see whether it changed; all 0 when it is not there or no regular file. */
+/*
+ * What a file looks like now, to see whether it changed; all 0 when it is not there or no regular file.
+ * false: it cannot be known (errno).
+ */
 struct sandbox_stamp { int64_t mtime_ns, size; uint64_t ino; };
-void sandbox_stamp(const char *root, const char *path, struct sandbox_stamp *ret);
+bool sandbox_stamp(const char *root, const char *path, struct sandbox_stamp *ret) MUST_CHECK;
 
 /* Tests: behave as on a kernel that has no openat2. */
 extern bool sandbox_portable;

@@ -17,6 +17,7 @@
 #include "lib/base/shm.h"
 #include "lib/svc/catalog_set.h"
 
+static _Atomic bool stale;               /* the last set could not be made */
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;      /* one after another, or rows of before could come last */
 static struct catalog_set *base;        /* what is shipped; stays */
@@ -83,6 +84,13 @@ catalog_leave(void)
 	mine = NULL;
 }
 
+void
+catalog_mend(struct ctx *c)
+{
+	if (stale && catalog_load(c) != ERR_OK)
+		c->fault = (struct fault){ 0 }; /* the one before serves on */
+}
+
 enum err
 catalog_load(struct ctx *c)
 {
@@ -98,6 +106,7 @@ catalog_load(struct ctx *c)
 		pthread_mutex_unlock(&mu);
 	}
 	pthread_mutex_unlock(&making);
+	stale = e != ERR_OK;
 	if (e != ERR_OK)
 		return e;
 	drop(old);

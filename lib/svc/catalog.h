@@ -58,6 +58,7 @@ void catalog_enter(void);
 void catalog_leave(void);
 enum err catalog_load(struct ctx *) MUST_CHECK;         /* and enter it */
 enum err catalog_changed(struct ctx *) MUST_CHECK;      /* load, and tell the others */
+void catalog_mend(struct ctx *);                        /* load again, if that failed the last time */
 uint32_t catalog_generation(void);
 void catalog_done(void);
 /* Never NULL: all zero, of a provider that nothing is known of. */
