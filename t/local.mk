@@ -130,6 +130,10 @@ check-fuzz: version.h
 growth: all
 	LF_GROWTH=50000; export LF_GROWTH; $(prove) -v t/growth.t
 
+# Longer than make check does it: every row of the daemon while each allocation and each operation in turn is refused.
+starve: all
+	LF_STARVE=all; export LF_STARVE; $(prove) -v t/starve.t
+
 # An hour of load, kills and reloads, LF_SOAK=seconds for less; then 10,000 kills in the middle of turns, LF_SOAK_KILLS for fewer.
 soak: all
 	$(prove) -v t/bench/soak.pl
@@ -149,4 +153,4 @@ cppcheck:
 clean-local:
 	rm -rf _san t/fuzz/obj t/fuzz/fuzz-* t/fuzz/replay-* t/fuzz/crash-*
 
-.PHONY: growth soak check-quick check-sanitize check-fuzz bench cppcheck FORCE
+.PHONY: growth starve soak check-quick check-sanitize check-fuzz bench cppcheck FORCE

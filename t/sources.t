@@ -32,7 +32,7 @@ for my $mk (@mk) {
 
 my @there;
 find({ no_chdir => 1, wanted => sub {
-    $File::Find::prune = 1, return if -d && m{/(?:node_modules|fuzz|bench)$};
+    $File::Find::prune = 1, return if -d && m{/(?:node_modules|fuzz|bench|starve)$};
     push @there, substr($_, length("$src/")) if -f && /\.(?:c|cc)$/;
 } }, map {"$src/$_"} grep { -d "$src/$_" } @rooms);
 

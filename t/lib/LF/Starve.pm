@@ -1,0 +1,178 @@
+package LF::Starve;
+# A server whose daemon is refused what it asks of the machine: the n-th allocation, read, write, connection or thread.
+#
+#   my $s = LF::Starve->new(config => ..., model => ...);       # undef: it cannot be done here
+#   my $a = $s->ask(POST => "/api/agents", { ... });            # straight to the daemon, as the command does
+#   $s->refuse('memory', 7);                                    # the seventh from now; all => 1: and those after it
+#   ... my $met = $s->relent;                                   # how many were refused
+#   $s->look                                                    # what the store and the home hold: {line => how often}
+#
+# An answer: {status, json, body, events (of a stream), whole}; status 0: the connection ended without a byte, or
+# {late}: nothing came in time.
+use strict;
+use warnings;
+use File::Temp ();
+use IO::Socket::UNIX;
+use IPC::Open2 ();
+use LF;
+use LF::WS;
+use Time::HiRes qw(sleep time);
+
+our %KIND = (memory => 1, reads => 2, writes => 4, sockets => 8, threads => 16, removals => 32);
+my $LATE = 20;                  # seconds: longer than anything waits by itself
+
+sub build {
+    my ($dir) = @_;
+    my $so = "$dir/refuse.so";
+    my $rc = system(($ENV{CC} // 'cc') . " -O1 -fPIC -shared -D_GNU_SOURCE= -o '$so' '" . LF::srcdir() . "/t/starve/refuse.c' 2>'$dir/cc.log'");
+    return $rc == 0 ? $so : undef;
+}
+
+sub new {
+    my ($class, %o) = @_;
+    my $dir = File::Temp->newdir('lf-starve-XXXXXXXX', TMPDIR => 1);
+    my $so = build("$dir") // return;
+    my $self = bless { tmp => $dir, file => "$dir/ask", tell => $o{tell} }, $class;
+    open $self->{ask}, '+>:raw', $self->{file} or die "$self->{file}: $!";
+    truncate $self->{ask}, 8192 * 2;
+    my $asan = LF::slurp(LF::builddir() . '/librefangd') =~ /__asan_init/;
+    local $ENV{ASAN_OPTIONS} = 'allocator_may_return_null=1:verify_asan_link_order=0:' . ($ENV{ASAN_OPTIONS} // '') if $asan;
+    $self->{api} = LF->start(%o, env => { LD_PRELOAD => $so, LF_REFUSE => $self->{file}, %{ $o{env} // {} } });
+    $self->put(24, pack 'L', $o{tell} ? 1 : 0);
+    $self->{pid} = $self->pid;
+    $self->{sock} = $self->listener(4);
+    $self->{look} = IPC::Open2::open2($self->{look_out}, $self->{look_in}, 'python3', LF::srcdir() . '/t/starve/look.py', $self->{api}->home)
+        or die "python3: $!";
+    return $self;
+}
+
+sub api { return $_[0]{api} }
+sub key { return $_[0]{api}->key }
+sub port { return $_[0]{api}->port }
+
+sub put { my ($self, $at, $bytes) = @_; sysseek $self->{ask}, $at, 0; syswrite $self->{ask}, $bytes; return }
+sub took { my ($self, $at, $n) = @_; my $bytes = ""; sysseek $self->{ask}, $at, 0; sysread $self->{ask}, $bytes, $n; return $bytes }
+
+sub pid { my ($self) = @_; return unpack 'L', $self->took(20, 4) }
+
+# Has the daemon died since somebody looked last? Then the next one is waited for.
+sub died {
+    my ($self) = @_;
+    my $dead = sub { my ($state) = LF::slurp("/proc/$self->{pid}/stat") =~ /\) (\S)/; return !defined $state || $state eq 'Z' };
+    return 0 if $self->pid == $self->{pid} && !$dead->();
+    $self->{api}->wait_for(sub { $self->pid != $self->{pid} && ($self->ask(GET => '/api/templates')->{status} == 200) }, 15);
+    $self->{pid} = $self->pid;
+    return 1;
+}
+
+# Where the socket is that the daemon has as that descriptor.
+sub listener {
+    my ($self, $fd) = @_;
+    my ($inode) = (readlink "/proc/$self->{pid}/fd/$fd" // '') =~ /(\d+)/;
+    my ($path) = LF::slurp('/proc/net/unix') =~ m{\s$inode\s+(/\S+)};
+    return $path;
+}
+
+sub refuse {
+    my ($self, $kind, $n, %o) = @_;
+    $self->put(8, pack 'LLL', $KIND{$kind}, $o{all} ? 1 : 0, 0);
+    $self->put(28, pack 'L', 0);
+    $self->put(0, pack 'q', $n);
+    return;
+}
+
+sub relent {
+    my ($self) = @_;
+    $self->put(0, pack 'q', 0);
+    return unpack 'L', $self->took(16, 4);
+}
+
+# Who was refused first: lines "file+0xoffset".
+sub who {
+    my ($self) = @_;
+    my $n = unpack 'L', $self->took(28, 4);
+    return $n ? $self->took(32, $n) : '';
+}
+
+# --- questions ---------------------------------------------------------------------
+
+sub connect {
+    my ($self) = @_;
+    return IO::Socket::UNIX->new(Peer => $self->{sock}, Timeout => 5) // die "$self->{sock}: $!\n";
+}
+
+sub ask {
+    my ($self, $method, $path, $body, %h) = @_;
+    my $content = ref $body ? $LF::JSON->encode($body) : $body;
+    $h{'Content-Type'} //= 'application/json' if defined $content;
+    $h{'Content-Length'} = length $content if defined $content;
+    $h{'Content-Length'} //= 0 if $method =~ /^P/;
+    my $s = LF::Stream->new($self->connect, $LATE);
+    $s->send_bytes("$method $path HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" . join('', map {"$_: $h{$_}\r\n"} sort keys %h)
+        . "\r\n" . ($content // ''));
+    my %a = (method => $method, path => $path, status => 0, headers => {}, content => '');
+    if (!$s->read_head) {
+        $a{late} = 1 if $s->timed_out;
+        $a{cut} = 1 if length $s->{in};
+        return \%a;
+    }
+    @a{qw(status headers)} = ($s->status, $s->headers);
+    if (($a{headers}{'content-type'} // '') =~ m{^text/event-stream}) { $a{events} = [ $s->all ] }
+    else {
+        $a{content} = $s->rest;
+        $a{cut} = 1 if !$s->whole;
+        $a{json} = eval { $LF::JSON->decode($a{content}) } if ($a{headers}{'content-type'} // '') =~ m{^application/json};
+    }
+    $a{late} = 1 if $s->timed_out;
+    return \%a;
+}
+
+# A message over a WebSocket, as an answer: events are its messages.
+sub chat {
+    my ($self, $path, $what) = @_;
+    my $ws = LF::WS->open($self, $path, timeout => $LATE);
+    my %a = (method => 'WS', path => $path, status => $ws->status, headers => $ws->headers // {}, content => $ws->body, json => scalar $ws->json);
+    return \%a if $ws->status != 101;
+    my $end = time + $LATE;
+    $a{events} = [ $ws->turn($what) ];
+    $a{late} = 1 if time > $end - 1;
+    $ws->close;
+    return \%a;
+}
+
+# --- what there is -------------------------------------------------------------------
+
+sub looked {
+    my ($self, $what) = @_;
+    print { $self->{look_in} } "$what\n";
+    $self->{look_in}->flush;
+    my $line = readline($self->{look_out}) // die "look.py has ended\n";
+    return $LF::JSON->decode($line);
+}
+
+sub look { my ($self) = @_; return $self->looked('look') }
+
+# No turn runs, and nothing is put aside for one; false after those seconds.
+sub settled {
+    my ($self, $seconds) = @_;
+    my $open;
+    $self->{stuck} //= { turns => 0, holds => 0 };
+    $self->{api}->wait_for(sub { $open = $self->looked('open'); !grep { $open->{$_} > $self->{stuck}{$_} } keys %$open }, $seconds // 10) and return 1;
+    $self->{stuck} = $open;     # told once
+    return 0;
+}
+
+sub fds { my ($self) = @_; return scalar(() = glob "/proc/$self->{pid}/fd/*") }
+
+sub finish {
+    my ($self) = @_;
+    close $self->{look_in} if $self->{look_in};
+    local $?;
+    waitpid delete $self->{look}, 0 if $self->{look};
+    $self->{api}->finish if $self->{api};
+    return;
+}
+
+sub DESTROY { my ($self) = @_; local ($@, $?, $!); $self->finish if $self->{look}; return }
+
+1;

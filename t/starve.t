@@ -1,0 +1,346 @@
+#!/usr/bin/perl
+# No memory, no disk, no connection, no thread: each of the daemon's rows is asked again and again while one
+# thing that it asks the machine for is refused, or that and all after it. Each time the answer is the usual
+# one, a 5xx in the standard shape, or none at all; the store and the home are as before or as after; no turn stays
+# open, no tool does its work twice; the next question is answered.
+#
+# Here some rows, some of it, by chance, for SECONDS: LF_STARVE_SEED says which. LF_STARVE=all: all rows, all of it (make
+# starve); LF_STARVE=N: all rows, N times as much. LF_STARVE_ONLY: rows whose name matches. LF_STARVE_KIND: one of the kinds.
+use strict;
+use warnings;
+use LF;
+use LF::Starve;
+use Test::More;
+use Time::HiRes qw(time);
+
+LF::needed();
+plan skip_all => 'python3 is not installed' unless grep { -x "$_/python3" } split /:/, $ENV{PATH};
+
+my $ALL  = ($ENV{LF_STARVE} // '') eq 'all';
+my $ONLY = $ENV{LF_STARVE_ONLY} // '';
+my $SEED = $ENV{LF_STARVE_SEED} // int rand 1_000_000;
+srand $SEED;
+note "seed $SEED";
+my %picks = (memory => 3, reads => 1, writes => 1, sockets => 1, threads => 1, removals => 1);
+my $SECONDS = 6;
+# These are through with it; the others still have findings, which make starve tells.
+my $STEADY = qr{^(?!.*/templates).*(?:/(?:sessions|switch|stop|history|mode|identity|inject|push|context|SOUL\.md|files)$|upload)};
+my $TIMES = $ENV{LF_STARVE} && !$ALL ? $ENV{LF_STARVE} : 1;
+$_ *= $TIMES for values %picks;
+
+my $up = LF->mock(when => [
+    [ qr/"role":"tool"/ => { text => 'It is done.' } ],
+    [ 'WITH-TOOLS' => { tool_calls => [ { name => 'task_post', arguments => { title => 'the task', description => 'once' } },
+        { name => 'file_write', arguments => { path => 'note.txt', content => 'once' } } ] } ],
+], default => { text => 'Hello from the mock.' });
+my $s = LF::Starve->new(model => $up, tell => 1, limits => "max_ws_per_ip = 1000\n", env => { LF_GITHUB_URL => $up->base },
+    config => qq([provider_urls]\nollama = "@{[$up->url]}"\n[[users]]\nname = "zoe"\nrole = "user"\n))
+    // plan skip_all => 'no compiler';
+my $home = $s->api->home;
+
+# --- the rows --------------------------------------------------------------------------
+
+my ($ada, $session, $other, %made);
+
+sub done { my ($m, $p, $b, %h) = @_; my $r = $s->ask($m, $p, $b, %h); die "$m $p: $r->{status} $r->{content}\n" if $r->{status} !~ /^2/; return $r->{json} }
+sub perhaps { return $s->ask(@_) }
+
+my $manifest = qq(name = "ada"\n[model]\nprovider = "openai"\nmodel = "mock-model"\n[capabilities]\ntools = ["*"]\n);
+
+# Nobody but Ada is there, as she was born.
+sub fresh {
+    my $all = done(GET => '/api/agents');
+    done(DELETE => '/api/agents/bulk', { agent_ids => [ map { $_->{id} } @{ $all->{items} } ] }) if @{ $all->{items} };
+    perhaps(POST => "/api/agents/identities/$_/reset?confirm=true") for map { $_->{name} } @{ $all->{items} };
+    $ada = done(POST => '/api/agents', { manifest_toml => $manifest })->{agent_id};
+    return;
+}
+sub spoken { fresh(); done(POST => "/api/agents/$ada/message", { message => 'hello' }); return }
+sub with_session {
+    fresh();
+    $session = done(GET => "/api/agents/$ada/session")->{session_id};
+    $other = done(POST => "/api/agents/$ada/sessions", { label => 'notes' })->{session_id};
+    return;
+}
+sub row { my ($name, $status, $before, $ask, %o) = @_; return { name => $name, status => $status, before => $before, ask => $ask, %o } }
+sub plain { my ($status, $before, $method, $path, $body, %o) = @_;
+    return row($o{name} // "$method " . ($path =~ s/\$(\w+)/{$1}/gr), $status, $before, sub {
+        my ($b, $p) = (ref $body eq 'CODE' ? $body->() : $body, $path);
+        $p =~ s/\$ada/$ada/; $p =~ s/\$session/$session/; $p =~ s/\$other/$other/; $p =~ s/\$(poll|version)/$made{$1}/;
+        return $s->ask($method, $p, $b, %{ $o{headers} // {} });
+    }, %o);
+}
+sub without { my (@it) = @_; return sub { perhaps(DELETE => $_) for @it } }
+my $nothing = sub { };
+my $agent = '/api/agents/$ada';
+my $template = sub { perhaps(DELETE => '/api/templates/coder'); perhaps(DELETE => '/api/templates/greeter'); done(PUT => '/api/templates/coder', { description => 'changed' }) };
+my $key = sub { done(POST => '/api/providers/openai/key', { key => 'sk-one' }) };
+
+my @rows = (
+    plain(201, sub { fresh(); done(DELETE => "/api/agents/$ada?confirm=true") }, POST => '/api/agents', { manifest_toml => $manifest }),
+    plain(201, sub { fresh() }, POST => '/api/agents', { template => 'coder' }, name => 'POST /api/agents from a template'),
+    plain(200, \&fresh, PATCH => $agent, { description => 'Keeps notes', name => 'bea' }),
+    plain(200, \&spoken, DELETE => "$agent?confirm=true", undef, left => 1),
+    plain(200, \&fresh, POST => "$agent/stop"),
+    plain(200, \&fresh, POST => "$agent/sessions", { label => 'second' }),
+    plain(200, \&with_session, POST => "$agent/sessions/\$session/switch"),
+    plain(200, \&with_session, POST => "$agent/sessions/\$session/stop"),
+    plain(204, \&with_session, DELETE => '/api/sessions/$session'),
+    plain(200, \&spoken, DELETE => "$agent/history"),
+    plain(200, \&spoken, POST => "$agent/session/reset"),
+    plain(200, \&spoken, POST => "$agent/session/reboot"),
+    plain(200, \&spoken, GET => "$agent/session/context"),
+    plain(200, \&spoken, POST => "$agent/session/compact"),
+    plain(200, \&fresh, PUT => "$agent/model", { provider => 'offline', model => 'offline' }),
+    plain(200, \&fresh, PUT => "$agent/mode", { mode => 'assist' }),
+    plain(200, \&fresh, POST => '/api/agents/bulk', { agents => [ { template => 'coder', name => 'one' }, { template => 'coder', name => 'two' } ] }, parts => 1),
+    plain(200, \&fresh, DELETE => '/api/agents/bulk', sub { return { agent_ids => [$ada] } }, parts => 1),
+    plain(200, \&fresh, POST => '/api/agents/bulk/start', sub { return { agent_ids => [$ada] } }, parts => 1),
+    plain(200, \&fresh, POST => '/api/agents/bulk/stop', sub { return { agent_ids => [$ada] } }, parts => 1),
+    plain(200, \&fresh, PUT => "$agent/update", { tags => ['notes'] }),
+    plain(200, \&fresh, PATCH => "$agent/identity", { color => '#336699' }),
+    plain(200, \&fresh, PATCH => "$agent/config", { temperature => 0.2 }),
+    plain(201, \&fresh, POST => "$agent/clone", { new_name => 'second' }, parts => 1),
+    plain(200, \&fresh, PUT => "$agent/suspend"),
+    plain(200, sub { fresh(); done(PUT => "/api/agents/$ada/suspend") }, PUT => "$agent/resume"),
+    plain(200, \&fresh, POST => "$agent/reload"),
+    plain(200, \&fresh, PUT => "$agent/tools", { tool_blocklist => ['web_fetch'] }),
+    plain(200, \&fresh, PUT => "$agent/skills", { skills => [] }),
+    plain(200, \&fresh, PUT => "$agent/mcp_servers", { mcp_servers => ['*'] }),
+    plain(200, \&fresh, PUT => "$agent/channels", { channels => [] }),
+    plain(200, \&fresh, GET => "$agent/files"),
+    plain(200, \&fresh, PUT => "$agent/files/SOUL.md", { content => 'Kind and brief.' }),
+    plain(200, sub { fresh(); done(PUT => "/api/agents/$ada/files/SOUL.md", { content => 'Kind.' }) }, GET => "$agent/files/SOUL.md"),
+    plain(200, sub { fresh(); done(PUT => "/api/agents/$ada/files/SOUL.md", { content => 'Kind.' }) }, DELETE => "$agent/files/SOUL.md"),
+    plain(200, \&fresh, POST => "$agent/inject", { message => 'And be brief.' }),
+    plain(404, \&fresh, POST => "$agent/push", { channel => 'telegram', recipient => '12345', message => 'hello' }),
+    plain(400, \&fresh, PATCH => "$agent/hand-runtime-config", { temperature => 0.2 }),
+    plain(201, \&fresh, POST => "$agent/upload", 'x' x 200_000, headers => { 'Content-Type' => 'text/plain', 'X-Filename' => 'notes.txt' }, name => 'upload'),
+    plain(201, \&fresh, POST => "$agent/upload", "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\n" . 'y' x 90_000
+        . "\r\n--B--\r\n", headers => { 'Content-Type' => 'multipart/form-data; boundary=B' }, name => 'upload of a form'),
+
+    plain(200, $nothing, PUT => '/api/budget', { max_hourly_usd => 5 }, slow => 4, config => 1),
+    plain(200, \&fresh, PUT => '/api/budget/agents/$ada', { max_llm_tokens_per_hour => 5000 }),
+    plain(200, $nothing, PUT => '/api/budget/providers/openai', { max_cost_per_day_usd => 5 }, slow => 4, config => 1),
+    plain(200, $nothing, PUT => '/api/budget/users/zoe', { max_hourly_usd => 1, max_daily_usd => 2, max_monthly_usd => 3, alert_threshold => 0.5 }, slow => 4, config => 1),
+    plain(204, sub { done(PUT => '/api/budget/users/zoe', { max_hourly_usd => 1, max_daily_usd => 2, max_monthly_usd => 3, alert_threshold => 0.5 }) }, DELETE => '/api/budget/users/zoe', undef, slow => 4, config => 1),
+
+    plain(201, without('/api/models/aliases/best'), POST => '/api/models/aliases', { alias => 'best', model_id => 'gpt-5' }),
+    plain(204, sub { perhaps(POST => '/api/models/aliases', { alias => 'best', model_id => 'gpt-5' }) }, DELETE => '/api/models/aliases/best'),
+    plain(201, without('/api/models/custom/my-model'), POST => '/api/models/custom', { id => 'my-model', provider => 'openai' }),
+    plain(204, sub { perhaps(POST => '/api/models/custom', { id => 'my-model', provider => 'openai' }) }, DELETE => '/api/models/custom/my-model'),
+    plain(200, without('/api/models/overrides/openai:gpt-5'), PUT => '/api/models/overrides/openai:gpt-5', { temperature => 0.2 }),
+    plain(204, sub { perhaps(PUT => '/api/models/overrides/openai:gpt-5', { temperature => 0.2 }) }, DELETE => '/api/models/overrides/openai:gpt-5'),
+    plain(200, $nothing, POST => '/api/catalog/update'),
+
+    plain(200, $nothing, GET => '/api/templates'),
+    plain(201, without('/api/templates/greeter'), POST => '/api/templates', { name => 'greeter', system_prompt => 'Greet everybody.' }),
+    plain(200, $template, GET => '/api/templates/coder'),
+    plain(200, $template, PUT => '/api/templates/coder', { description => 'For every day' }),
+    plain(200, $template, DELETE => '/api/templates/coder'),
+    plain(200, $template, GET => '/api/templates/coder/toml'),
+    plain(200, $template, GET => '/api/templates/coder/history'),
+    plain(200, sub { $template->(); done(PUT => '/api/templates/coder', { description => 'again' });
+        $made{version} = done(GET => '/api/templates/coder/history')->{versions}[1]{id} }, POST => '/api/templates/coder/history/$version/restore'),
+
+    plain(200, \&spoken, GET => '/api/usage/export?from=2000-01-01'),
+    plain(200, $nothing, GET => '/api/vault'),
+    plain(200, $nothing, PUT => '/api/vault/SEARCH_API_KEY', { value => 'x' }, slow => 8),
+    plain(204, sub { done(PUT => '/api/vault/SEARCH_API_KEY', { value => 'x' }) }, DELETE => '/api/vault/SEARCH_API_KEY', undef, slow => 8),
+    plain(200, $nothing, POST => '/api/vault/rotate-key', undef, slow => 16),
+
+    # whole turns
+    plain(200, \&fresh, POST => "$agent/message", { message => 'hello' }, turn => 1),
+    plain(200, \&fresh, POST => "$agent/message", { message => 'WITH-TOOLS' }, turn => 1, name => 'a turn with tools'),
+    plain(200, \&fresh, POST => "$agent/message/stream", { message => 'WITH-TOOLS' }, turn => 1),
+    row('a WebSocket', 101, \&fresh, sub { return $s->chat("/api/agents/$ada/ws", { type => 'message', content => 'WITH-TOOLS' }) }, turn => 1),
+    plain(200, \&fresh, POST => '/v1/chat/completions', { model => 'ada', messages => [ { role => 'user', content => 'WITH-TOOLS' } ] }, turn => 1),
+    plain(200, \&fresh, POST => '/v1/chat/completions', { model => 'ada', stream => JSON::PP::true, messages => [ { role => 'user', content => 'hello' } ] }, turn => 1, name => '/v1, streamed'),
+    plain(200, $nothing, POST => '/v1/chat/completions', { model => 'openai/mock-model', messages => [ { role => 'user', content => 'hello' } ] }, turn => 1, name => '/v1, a gateway'),
+
+    plain(200, $nothing, GET => '/api/providers/ollama/detect', undef, also => qr/200/),
+    plain(200, $nothing, POST => '/api/providers/github-copilot/oauth/start', undef, also => qr/502|504/),
+    plain(200, sub { $made{poll} = done(POST => '/api/providers/github-copilot/oauth/start')->{poll_id} }, GET => '/api/providers/github-copilot/oauth/poll/$poll', undef, also => qr/502|504|200/),
+    plain(200, $nothing, POST => '/api/providers/openai/key', { key => 'sk-two' }, slow => 4, config => 1),
+    plain(204, $key, DELETE => '/api/providers/openai/key', undef, slow => 8),
+    plain(200, $key, POST => '/api/providers/openai/test', undef, also => qr/200|502|504/, slow => 8),
+    plain(200, $nothing, PUT => '/api/providers/mistral/url', { base_url => $up->url }, slow => 4, config => 1),
+    plain(200, $nothing, POST => '/api/providers/offline/default', {}, slow => 4, config => 1),
+    plain(200, $nothing, PUT => '/api/providers/openai/discovery', { discover_models => JSON::PP::true }, slow => 4, config => 1),
+    plain(200, $nothing, POST => '/api/providers/openai/enable'),
+    plain(200, $nothing, GET => '/api/credential-pools'),
+);
+
+# --- what is right ----------------------------------------------------------------------
+
+sub text_of {
+    my ($a) = @_;
+    my $t = $a->{events} ? $LF::JSON->encode([ map { { %{ ref $_ eq 'HASH' ? $_ : {} }, at => 0, id => 0 } } @{ $a->{events} } ]) : $a->{content};
+    $t =~ s/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/U/g;
+    $t =~ s/\d{4}-\d\d-\d\d[T ][0-9:.]+Z?/T/g;
+    $t =~ s/"id":\d+,"template_name"/"id":0,"template_name"/g;
+    $t =~ s/(_ms\\?"|latency\w*\\?"|created\\?"|updated\\?"): ?[0-9.]+/$1:0/g;
+    $t =~ s/\b(?:1[0-9]{9,}|[0-9a-f]{16,})\b/L/g;
+    return $t;
+}
+
+# What came into the store and what went, of what is counted there.
+sub change {
+    my ($from, $to) = @_;
+    my %d = map { $_ => ($to->{$_} // 0) - ($from->{$_} // 0) } keys %$from, keys %$to;
+    delete @d{ grep { !$d{$_} } keys %d };
+    return \%d;
+}
+sub same { my ($x, $y) = @_; return $LF::JSON->encode($x) eq $LF::JSON->encode($y) }
+sub told { my ($d) = @_; return map { sprintf '  %+d %s', $d->{$_}, substr s/\n/ /gr, 0, 120 } sort keys %$d }
+
+# What of a change is not held against it. A file beside another is removed when the machine is well again; a workspace
+# that cannot be emptied stays, and the log says so; so does an entry about config.toml that could not be written.
+sub counted {
+    my ($r, $kind, $all, $d) = @_;
+    my %d = %$d;
+    delete @d{ grep { $d{$_} > 0 && m{^file \S+\.[A-Za-z0-9]{6}:} } keys %d } if $kind eq 'removals';
+    delete @d{ grep {m{^file /workspaces/}} keys %d } if $r->{left} || $all;
+    delete @d{ grep {/^audit_entries: \["ConfigChange"/} keys %d } if $r->{config};
+    return \%d;
+}
+
+sub refusal {
+    my ($r, $a) = @_;
+    my $ok = $r->{turn} ? qr/^(?:500|502|503|504|507)$/ : qr/^(?:500|503|507)$/;
+    return "$a->{status} " . substr($a->{content}, 0, 300) if $a->{status} !~ $ok;
+    my @f = LF::error_faults($a, $a->{headers}{'x-request-id'} // '');
+    return @f ? "a wrong shape: @f: " . substr $a->{content}, 0, 300 : ();
+}
+
+# What is wrong with an answer.
+sub wrong {
+    my ($r, $a, $kind) = @_;
+    return 'nothing came in time' if $a->{late};
+    return () if $a->{status} == 0 && !$a->{cut};
+    return $kind eq 'sockets' ? () : "it broke off: $a->{status} " . substr $a->{content}, 0, 100 if $a->{cut};
+    return () if $kind eq 'sockets' && $r->{also} && $a->{status} =~ $r->{also};
+    return refusal($r, $a) if $a->{status} != $r->{status};
+    return () if $r->{turn} || ($r->{parts} && $a->{content} =~ /"partial":true|"success":false,"error":"(?:Internal server error|Service unavailable)"/);
+    return () if text_of($a) eq $r->{text};
+    return "another answer: " . substr(text_of($a), 0, 600) . "\n  instead of " . substr $r->{text}, 0, 600;
+}
+
+# What is wrong with a turn that was begun.
+sub turn_wrong {
+    my ($r, $a, $d, $all) = @_;
+    my @w;
+    # who could not even write that it failed leaves it to the next start
+    push @w, "a turn stays open, or what was put aside for it: $s->{stuck}{turns}, $s->{stuck}{holds}" if !$r->{settled} && !$all;
+    for my $k (grep {/^task:|note\.txt/} keys %$d) { push @w, "a tool's work is there $d->{$k} times" if $d->{$k} > 1 }
+    my $h = $s->ask(GET => "/api/agents/$ada/session");
+    my @messages = @{ ($h->{json} // {})->{messages} // [] };
+    push @w, 'a tool use without its result' if grep { !defined $_->{result} || $_->{running} } map { @{ $_->{tools} // [] } } @messages;
+    push @w, 'the message is there ' . (grep { $_->{role} eq 'User' } @messages) . ' times' if 1 < grep { $_->{role} eq 'User' } @messages;
+    if ($a->{status} == 200 && $a->{json}) {
+        my $said = $a->{json}{response} // ($a->{json}{choices} ? $a->{json}{choices}[0]{message}{content} : '');
+        push @w, 'an answer that is none: ' . substr $a->{content}, 0, 300 if $said !~ /^(?:It is done|Hello from the mock)\.$/;
+    }
+    if ($a->{status} == 200 && $a->{events} && @{ $a->{events} }) {
+        my $end = $a->{events}[-1];
+        $a->{stream_cut} = 1 if $end->{data} !~ /^\[DONE\]$/ && $end->{event} ne 'done' && $end->{data} !~ /error/;
+    }
+    return @w;
+}
+
+my $cuts = 0;
+
+# Once with the n-th refused. Returns what is wrong.
+sub starved {
+    my ($r, $kind, $n, $all) = @_;
+    $r->{before}->();
+    my $from = $s->look;
+    $s->refuse($kind, $n, all => $all);
+    my $a = eval { $r->{ask}->() } // { status => 0, content => $@ };
+    my $met = $s->relent;
+    my @w;
+    push @w, 'the daemon died' if $s->died;
+    push @w, wrong($r, $a, $kind);
+    $r->{settled} = $s->settled(10) if $r->{turn};
+    my $d = change($from, $s->look);
+    if ($r->{turn}) { push @w, turn_wrong($r, $a, $d, $all); $cuts++ if $a->{stream_cut} }
+    elsif (!$r->{parts} && !same($d = counted($r, $kind, $all, $d), my $after = counted($r, $kind, $all, $r->{change}))
+        && (%$d || $a->{status} == $r->{status})) {
+        push @w, "answered $a->{status}, and the store is neither as before nor as after:", told(change($after, $d)), %$d ? '  more than after' : ();
+    }
+    my $t = time;
+    my $next = $s->ask(GET => '/api/templates');
+    push @w, "the next question: $next->{status}" if $next->{status} != 200;
+    push @w, sprintf 'the next question took %.1f s', time - $t if time - $t > 3;
+    return ($met, @w);
+}
+
+# Usual answer, change, and how many calls of each kind it takes.
+sub learn {
+    my ($r) = @_;
+    for my $i (0 .. 2) {
+        $r->{before}->();
+        my $from = $s->look;
+        my $a = $r->{ask}->();
+        return "it answers $a->{status} " . substr($a->{content}, 0, 300) if $a->{status} != $r->{status};
+        $s->settled if $r->{turn};
+        my $d = change($from, $s->look);
+        return join "\n", 'it changes something else each time', told(change($r->{change}, $d))
+            if $i == 2 && !$r->{turn} && !same($d, $r->{change});
+        @$r{qw(text change)} = (text_of($a), $d);
+    }
+    return;
+}
+
+sub count {
+    my ($r, $kind) = @_;
+    $r->{before}->();
+    my $many = 1 << 40;
+    $s->refuse($kind, $many);
+    $r->{ask}->();
+    my $n = $many - unpack 'q', $s->took(0, 8);
+    $s->relent;
+    return $n;
+}
+
+sub numbers {
+    my ($n, $picks, $slow) = @_;
+    return () if $n == 0;
+    return grep { $_ <= $n + 2 } map { $_ * $slow - int rand $slow } 1 .. $n / $slow + 2 if $ALL;
+    return map { 1 + int rand $n } 1 .. $picks;
+}
+
+my ($tries, $met, $begun) = (0, 0, time);
+for my $r (sort { $a->{order} <=> $b->{order} } grep { $_->{order} = rand() + ($_->{name} =~ m{/providers/}); $_->{name} =~ /$ONLY/ } @rows) {
+    next if !$ENV{LF_STARVE} && !length $ONLY && $r->{name} !~ $STEADY;
+    last if !$ENV{LF_STARVE} && time - $begun > $SECONDS;
+    srand $SEED + unpack '%32C*', $r->{name};
+    my $fault = learn($r);
+    if (defined $fault) { fail "$r->{name} answers as usual"; diag "seed $SEED", $fault; next }
+    my (@bad, @counts, %seen);
+    my $fds = $s->fds;
+    for my $kind (sort keys %picks) {
+        next if $ENV{LF_STARVE_KIND} && $ENV{LF_STARVE_KIND} ne $kind;
+        my $n = count($r, $kind);
+        push @counts, "$n $kind";
+        my $slow = $r->{slow} // 1;
+        my @all = ((map { [ $_, 0 ] } numbers($n, $slow > 1 ? 1 : $picks{$kind}, $slow)), map { [ $_, 1 ] } !$ENV{LF_STARVE} || $kind =~ /^(?:sockets|removals)$/ ? () : numbers($n, $TIMES, $slow * 4));
+        for my $x (@all) {
+            my ($some, @w) = starved($r, $kind, @$x);
+            $tries++;
+            $met++ if $some;
+            next if !@w;
+            my $who = $s->who;
+            my $same = join ' ', $w[0], grep { defined } ($who =~ /librefangd(\S+)/g)[0 .. 1];
+            push @bad, join "\n", "$kind, number $x->[0]" . ($x->[1] ? ' and all after it' : '') . ':', @w, 'refused: ' . join ' ', map { s{.*/}{}r } grep { !/refuse\.so/ } split /\n/, $who if !$seen{$same}++;
+        }
+    }
+    my $more = $s->fds - $fds;
+    push @bad, "$more descriptors more than before" if $more > 12;
+    ok !@bad, "$r->{name}: " . join ', ', @counts or diag join "\n", "seed $SEED", @bad[0 .. ($#bad > 40 ? 40 : $#bad)];
+}
+cmp_ok $met, '>', $tries / 4, "$met of $tries tries met a refusal";
+note "$cuts streams were cut off";
+is $s->looked('sound')->{sound}, "[('ok',)][]", 'the store is sound';
+$s->finish;
+done_testing;
