@@ -52,10 +52,10 @@ trace_child(const char *s, char out[static TRACEPARENT + 1])
 const char *
 trace_of_uuid(const char *uuid, char out[static TRACEPARENT + 1])
 {
-	char id[33];
+	char id[33] = "";
 	size_t n = 0;
 
-	for (; *uuid != '\0' && n < 33; uuid++)
+	for (; *uuid != '\0' && n < 32; uuid++)
 		if (*uuid != '-')
 			id[n++] = *uuid;
 	if (n != 32 || *uuid != '\0' || !hex(id, 32, false))

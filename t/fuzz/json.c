@@ -52,6 +52,16 @@ spans(struct ctx *c, const char *s, size_t n, struct json_object *o)
 	MUST(k <= n && json_read(c, small, k, &part) == ERR_OK && json_object_equal(part, o));
 }
 
+/* Nineteen digits in a row: perhaps a number beyond 64 bits, of which json-c makes the largest. */
+static bool
+has_wide(const char *s, size_t n)
+{
+	for (size_t i = 0, digits = 0; i < n; i++)
+		if ((digits = s[i] >= '0' && s[i] <= '9' ? digits + 1 : 0) >= 19)
+			return true;
+	return false;
+}
+
 /* json-c's own parser makes the same of it. */
 static void
 as_json_c(const char *s, size_t n, struct json_object *o)
@@ -61,7 +71,7 @@ as_json_c(const char *s, size_t n, struct json_object *o)
 
 	if (json_tokener_get_error(t) == json_tokener_continue)
 		want = json_tokener_parse_ex(t, " ", 1);
-	if (json_tokener_get_error(t) == json_tokener_success)
+	if (json_tokener_get_error(t) == json_tokener_success && !has_wide(s, n))
 		MUST(json_object_equal(o, want) && strcmp(json_written(o, 0), json_written(want, 0)) == 0);
 	json_object_put(want);
 	json_tokener_free(t);

@@ -107,6 +107,18 @@ sub _system {
         my $a = "/api/agents/$agents[$_[0]]/memory";
         return (expect(200, POST => "$a/import", qq({"kv":{"colour-@{[ $n++ % 20 ]}":"blue"}})), expect(200, GET => "$a/export"));
     } ],
+    'what is remembered' => [ 0.02, sub {
+        my $a = "/api/memory/agents/$agents[$_[0]]";
+        my $item = sub { return qq({"content":"growth $_[0] @{[ $n++ ]}","level":"User","category":"x","confidence":0.5,"created_at":"2026-01-01T00:00:00Z","updated_at":null,"metadata":{}}) };
+        my @bad = expect(200, POST => "$a/import", '[' . join(',', map { $item->($_) } qw(one two)) . ']');
+        my ($status, $body) = ask(GET => $a);
+        my ($id, $other) = map { $_->{id} } @{ (eval { $LF::JSON->decode($body) } // {})->{memories} // [] };
+        return (@bad, "list: $status, " . substr $body, 0, 100) if !defined $other;
+        return (@bad, (map { expect(200, GET => $_) } '/api/memory', '/api/memory/search?q=growth', '/api/memory/stats', "/api/memory/user/$agents[$_[0]]", map {"$a/$_"} 'search?q=growth', 'stats', 'count', 'duplicates', 'export'),
+            expect(200, PUT => "/api/memory/items/$id", qq({"content":"changed $n"})), expect(200, GET => "/api/memory/items/$id/history"), expect(204, DELETE => "/api/memory/items/$id"),
+            expect(200, POST => '/api/memory/bulk-delete', qq({"ids":["$other"]})), expect(200, POST => '/api/memory/cleanup'), expect(200, POST => '/api/memory/decay'),
+            expect(200, POST => "$a/consolidate"), expect(204, DELETE => "$a/level/user_memory"), expect(204, DELETE => $a));
+    } ],
     'logins' => [ 0.1, sub {
         my ($s) = ask(POST => '/api/auth/link', qq({"token":"@{[ sprintf '%064x', $n++ ]}"}), Authorization => '');
         return ($s == 401 || $s == 429 ? () : "link: $s", expect(200, POST => '/api/auth/logout'), expect(200, POST => '/auth/logout'));
