@@ -37,7 +37,7 @@ sub new {
     truncate $self->{ask}, 8192 * 2;
     my $asan = LF::slurp(LF::builddir() . '/librefangd') =~ /__asan_init/;
     local $ENV{ASAN_OPTIONS} = 'allocator_may_return_null=1:verify_asan_link_order=0:' . ($ENV{ASAN_OPTIONS} // '') if $asan;
-    $self->{api} = LF->start(%o, env => { LD_PRELOAD => $so, LF_REFUSE => $self->{file}, %{ $o{env} // {} } });
+    $self->{api} = LF->start(%o, env => { LD_PRELOAD => $so, LF_REFUSE => $self->{file}, (map { defined $ENV{$_} ? ($_ => $ENV{$_}) : () } 'LF_REFUSE_TRACE'), %{ $o{env} // {} } });
     $self->put(24, pack 'L', $o{tell} ? 1 : 0);
     $self->{pid} = $self->pid;
     $self->{sock} = $self->listener(4);
