@@ -154,7 +154,7 @@ subtest 'the doctor' => sub {
     open $fh, '>:raw', $db or die;
     print $fh $whole;
     close $fh;
-    my $config = LF::slurp($api->home . '/config.toml');
+    my $config = 'api_listen = "127.0.0.1:' . LF::free_port() . qq("\n) . LF::slurp($api->home . '/config.toml');
     my $set = sub { my ($text) = @_; open my $c, '>', $api->home . '/config.toml' or die; print $c $text; close $c };
     $set->($config =~ s/provider = "offline"/provider = "openai"/r);
     bad('a provider without its key', 1, qr/^fail\tprovider\topenai: no key; set OPENAI_API_KEY/m, 'doctor');
