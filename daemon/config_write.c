@@ -75,22 +75,27 @@ taken(struct ctx *c, uint32_t before)
 }
 
 void
-config_note(struct ctx *c, const char *agent_id, const char *detail)
+note_alone(struct ctx *c, const struct audit *entry)
 {
-	const struct audit entry = { .agent_id = agent_id, .action = "ConfigChange", .detail = detail, .outcome = "ok" };
 	SCOPED_TX tx = { 0 };
 	enum err e;
 
 	job_db_release(c);
 	e = tx_begin(c, &tx);
 	if (e == ERR_OK)
-		e = audit_append(c, &entry);
+		e = audit_append(c, entry);
 	if (e == ERR_OK)
 		e = tx_commit(c, &tx);
 	tx_end(&tx);
 	if (e != ERR_OK)
-		log_line(LOG_ERROR, "rid=%s err=%s what=\"a change is not in the audit log\"", c->rid, err_code(e));
+		log_line(LOG_ERROR, "rid=%s err=%s what=\"a change is not in the audit log\" action=%s", c->rid, err_code(e), entry->action);
 	job_db_acquire(c);
+}
+
+void
+config_note(struct ctx *c, const char *agent_id, const char *detail)
+{
+	note_alone(c, &(struct audit){ .agent_id = agent_id, .action = "ConfigChange", .detail = detail, .outcome = "ok" });
 }
 
 /* Which keys, not what they hold. */

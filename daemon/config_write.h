@@ -4,6 +4,7 @@
 #ifndef LF_CONFIG_WRITE_H
 #define LF_CONFIG_WRITE_H
 #include "daemon/conf.h"
+#include "lib/svc/audit.h"
 #include "lib/svc/config_file.h"
 
 /*
@@ -15,6 +16,8 @@
 enum err config_write(struct ctx *, const struct config_change *, size_t n, struct conf **ret) MUST_CHECK;
 /* The same; c->cfg is the new configuration afterwards, for the rest of the job. */
 enum err config_take(struct ctx *, const struct config_change *, size_t n) MUST_CHECK;
-/* A ConfigChange in the audit log, in a transaction of its own; agent_id NULL: of the system. c->db is there afterwards. */
+/* An entry of the audit log in a transaction of its own; that it failed is logged. c->db is there afterwards. */
+void note_alone(struct ctx *, const struct audit *);
+/* A ConfigChange so; agent_id NULL: of the system. */
 void config_note(struct ctx *, const char *agent_id, const char *detail);
 #endif

@@ -221,8 +221,8 @@ leave(struct tx *tx)
 	line_leave(&tx->db->line);
 }
 
-static enum err
-run(struct ctx *c, const char *sql)
+enum err
+db_run(struct ctx *c, const char *sql)
 {
 	SCOPED_STMT st = db_prepare(c->db, sql);
 
@@ -265,7 +265,7 @@ tx_begin_since(struct ctx *c, struct tx *tx, int64_t waited_since_us)
 	tx->db->line = line;
 	c->db = tx->db;
 	tx->db->stood_since_us = since_us;
-	e = run(c, SQL("BEGIN IMMEDIATE"));
+	e = db_run(c, SQL("BEGIN IMMEDIATE"));
 	tx->db->stood_since_us = 0;
 	if (e != ERR_OK)
 		leave(tx);
@@ -276,7 +276,7 @@ tx_begin_since(struct ctx *c, struct tx *tx, int64_t waited_since_us)
 enum err
 tx_commit(struct ctx *c, struct tx *tx)
 {
-	enum err e = memory_short ? fail(c, ERR_NOMEM, "out of memory") : run(c, SQL("COMMIT"));
+	enum err e = memory_short ? fail(c, ERR_NOMEM, "out of memory") : db_run(c, SQL("COMMIT"));
 
 	if (e == ERR_OK)
 		leave(tx);

@@ -34,6 +34,8 @@ struct db {
 pthread_mutex_t *line_enter(int64_t wait_us, int64_t *ret_since_us);
 void line_leave(pthread_mutex_t **);            /* NULL is fine, and is left behind */
 
+/* A statement that takes and gives nothing, to its end. */
+enum err db_run(struct ctx *, const char *sql) MUST_CHECK;
 /* tx_begin() for one who has waited since then already; 0: not at all. */
 enum err tx_begin_since(struct ctx *, struct tx *, int64_t waited_since_us) MUST_CHECK;
 

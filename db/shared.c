@@ -62,14 +62,6 @@ pass_on(void)
 		sem_post(&p->told);
 }
 
-static enum err
-say(struct ctx *c, const char *sql)
-{
-	SCOPED_STMT st = db_prepare(c->db, sql);
-
-	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
-}
-
 /* One of several in a transaction. false: the transaction is gone. */
 static bool
 join(struct part *p, struct db *db)
@@ -78,17 +70,17 @@ join(struct part *p, struct db *db)
 	bool whole;
 
 	p->c->db = db;
-	p->e = say(p->c, SQL("SAVEPOINT part"));
+	p->e = db_run(p->c, SQL("SAVEPOINT part"));
 	if (p->e == ERR_OK && (p->e = p->work(p->arg)) != ERR_OK && !sqlite3_get_autocommit(db->h)) {
 		struct fault f = p->c->fault;
 
-		whole = say(p->c, SQL("ROLLBACK TO part")) == ERR_OK;
+		whole = db_run(p->c, SQL("ROLLBACK TO part")) == ERR_OK;
 		p->c->fault = f;
 	} else {
 		whole = true;
 	}
 	whole = whole && !sqlite3_get_autocommit(db->h);
-	if (whole && say(p->c, SQL("RELEASE part")) != ERR_OK) {
+	if (whole && db_run(p->c, SQL("RELEASE part")) != ERR_OK) {
 		p->e = p->c->fault.err;
 		whole = false;
 	}

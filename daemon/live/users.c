@@ -150,21 +150,8 @@ bindings_free(struct ctx *c, const struct user_request *in, const struct config_
 void
 user_note(struct ctx *c, const char *what, const char *name, const char *more)
 {
-	const struct audit entry = { .action = "RoleChange", .outcome = "ok", .detail = ctx_printf(c, "user %s %s%s%s", name, what,
-	    more != NULL ? " " : "", more != NULL ? more : "") };
-	SCOPED_TX tx = { 0 };
-	enum err e;
-
-	job_db_release(c);
-	e = tx_begin(c, &tx);
-	if (e == ERR_OK)
-		e = audit_append(c, &entry);
-	if (e == ERR_OK)
-		e = tx_commit(c, &tx);
-	tx_end(&tx);
-	if (e != ERR_OK)
-		log_line(LOG_ERROR, "rid=%s err=%s what=\"a change of a user is not in the audit log\"", c->rid, err_code(e));
-	job_db_acquire(c);
+	note_alone(c, &(struct audit){ .action = "RoleChange", .outcome = "ok",
+	    .detail = ctx_printf(c, "user %s %s%s%s", name, what, more != NULL ? " " : "", more != NULL ? more : "") });
 }
 
 static struct reply

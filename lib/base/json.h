@@ -84,6 +84,8 @@ enum err json_check(const char *text, size_t n, unsigned max_depth, struct json_
 bool utf8_ok(const char *, size_t n);
 /* Length (<= n) of the longest prefix of s that has at most max bytes and ends at a character. */
 size_t utf8_cut(const char *s, size_t n, size_t max);
+/* Length of the longest start with at most max characters. */
+size_t utf8_first(const char *s, size_t n, size_t max);
 
 /*
  * Check and parse; the object lives as long as c's arena. Errors:

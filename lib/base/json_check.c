@@ -89,6 +89,17 @@ utf8_cut(const char *s, size_t n, size_t max)
 	return max;
 }
 
+size_t
+utf8_first(const char *s, size_t n, size_t max)
+{
+	size_t i = 0;
+
+	for (; i < n; i++)
+		if (((unsigned char)s[i] & 0xC0) != 0x80 && max-- == 0)
+			break;
+	return i;
+}
+
 static int
 hex4(const char *p, const char *end)
 {

@@ -110,10 +110,10 @@ static const char *
 result_of(const char *id, const char *tool, size_t n)
 {
 	char *s = ctx_alloc(&ctx, n + 200);
-	int k = sprintf(s, "[{\"type\":\"tool_result\",\"tool_use_id\":\"%s\",\"tool_name\":\"%s\",\"content\":\"", id, tool);
+	int k = snprintf(s, n + 200, "[{\"type\":\"tool_result\",\"tool_use_id\":\"%s\",\"tool_name\":\"%s\",\"content\":\"", id, tool);
 
 	memset(s + k, 'x', n);
-	strcpy(s + (size_t)k + n, "\"}]");
+	memcpy(s + (size_t)k + n, "\"}]", sizeof("\"}]"));
 	return s;
 }
 

@@ -15,6 +15,7 @@
 #include "lib/agent/sandbox.h"
 #include "lib/agent/taint.h"
 #include "lib/agent/tools/tools.h"
+#include "lib/base/json.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 
@@ -225,18 +226,6 @@ to_utf8(const char *type, bool cut, struct buf *body)
 	*body = conv;
 }
 
-/* The longest start with at most max characters. */
-static size_t
-cut_chars(const char *s, size_t n, size_t max)
-{
-	size_t i = 0;
-
-	for (; i < n; i++)
-		if (((unsigned char)s[i] & 0xC0) != 0x80 && max-- == 0)
-			break;
-	return i;
-}
-
 /* NUL and other control characters mean nothing to a model. */
 static void
 add_plain(struct buf *out, const char *s, size_t n)
@@ -258,7 +247,7 @@ add_marked(struct buf *out, const char *url, const struct buf *text)
 {
 	uint8_t r[6];
 	char mark[13];
-	size_t n = cut_chars(text->p != NULL ? text->p : "", text->len, CHARS_MAX);
+	size_t n = utf8_first(text->p != NULL ? text->p : "", text->len, CHARS_MAX);
 
 	random_bytes(r, sizeof(r));
 	hex_of(r, sizeof(r), mark);
