@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 # Nothing grows: many requests of each kind, and afterwards the processes have as much
 # memory of their own and as many descriptors as before them. LF_GROWTH says how many of
-# each (1,000; `make growth`: 50,000), LF_GROWTH_KINDS which of them (a pattern; all). A round before them fills what is kept on purpose. What
-# a heap holds goes up and down with who met whom; what leaks only goes up: so a process
+# each (1,000; `make growth`: 50,000), LF_GROWTH_KINDS which of them (a pattern; all); what takes
+# long is asked in its share of that, unless LF_GROWTH_WHOLE is set. A round before them fills what
+# is kept on purpose. What a heap holds goes up and down with who met whom; what leaks only goes up: so a process
 # has grown when it has done so three times in a row. One worker answers all, because
 # several would not share the work evenly.
 use strict;
@@ -56,7 +57,7 @@ my %kinds = map { ($_ => $all->{kinds}{$_}) } grep {/$only/} keys %{ $all->{kind
 sub load {
     my ($kind, $times) = @_;
     my ($share, $do) = @{ $kinds{$kind} };
-    $times = int $times * $share;
+    $times = int $times * $share unless $ENV{LF_GROWTH_WHOLE};
     my @kids = map {
         my $me = $_;
         pipe my $from, my $to or die "pipe: $!";
