@@ -305,7 +305,7 @@ finish_or_give_up(struct turn *t, enum err e)
 	if (!t->accepted)
 		return e;               /* refused before there was a turn */
 	if (e == ERR_OK && t->out->outer_calls != NULL)
-		return turn_bill_part(t);
+		return e;
 	if (e == ERR_OK)
 		e = turn_finish(t);
 	else
@@ -345,6 +345,7 @@ turn_new(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 	t->said.max = SAID_MAX;
 	t->thought.max = SAID_MAX;
 	t->started_us = clock_mono_us();
+	t->started_ms = c->now_ms;
 	turn_paid_by(t, c->who != NULL ? c->who->name : NULL);
 	return t;
 }
@@ -416,6 +417,7 @@ turn_take_up(struct ctx *c, const struct turn_row *row, const struct turn_ask *a
 	if (t == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	memcpy(t->id, row->id, 37);
+	t->started_ms = row->started_ms;
 	if (c->who == NULL)
 		turn_paid_by(t, row->caller);
 	t->accepted = true;
@@ -433,7 +435,7 @@ turn_take_up(struct ctx *c, const struct turn_row *row, const struct turn_ask *a
 			e = begin_queued(t);
 	} else if (e == ERR_OK) {
 		t->retell = ask->resume_turn == NULL;
-		e = t->retell ? turn_spent_before(t, row->started_ms) : ERR_OK;
+		e = t->retell ? turn_spent_before(t) : ERR_OK;
 		if (e == ERR_OK)
 			e = resume(t);
 	}

@@ -100,16 +100,28 @@ turn_hold(struct turn *t)
 static enum err
 write_hold(void *arg)
 {
-	return turn_hold(arg);
+	enum err e = turn_settle(arg, true);
+
+	return e == ERR_OK ? turn_hold(arg) : e;
 }
 
-/* For a call that no other transaction begins. */
+/* For a call that no other transaction begins; what was owed for those before it, which failed, is written with it. */
 enum err
 turn_hold_alone(struct turn *t)
 {
+	struct fault f = t->c->fault;
+	enum err e;
+
 	job_db_acquire(t->c);
 	limits(t);
-	return t->budget.any ? turn_write(t, write_hold, t) : ERR_OK;
+	if (!t->budget.any && t->n_owed == 0)
+		return ERR_OK;
+	if ((e = turn_write(t, write_hold, t)) == ERR_OK)
+		turn_settled(t);
+	if (t->budget.any)
+		return e;
+	t->c->fault = f;                /* it stays owed */
+	return ERR_OK;
 }
 
 /* --- after a call ------------------------------------------------------------------------------ */
@@ -144,24 +156,26 @@ turn_owe(struct turn *t, enum err e, int64_t since_us)
 	t->cost_nanousd += u->cost_nanousd;
 }
 
-/* Tools run for what the last good answer asked for. */
-static void
-share_tools(struct turn *t)
+/* Tools run for what the last good answer asked for; its row is mostly written before they do. */
+static enum err
+bill_tools(struct turn *t)
 {
+	int64_t n = t->tool_calls - t->tools_billed;
+
 	for (size_t i = t->n_owed; i > 0; i--)
 		if (t->owed[i - 1].status == USAGE_OK) {
-			t->owed[i - 1].tool_calls = t->tool_calls - t->tools_billed;
-			return;
+			t->owed[i - 1].tool_calls = n;
+			return ERR_OK;
 		}
+	return n > 0 ? usage_add_tools(t->c, t->agent.id, t->id, t->started_ms, n) : ERR_OK;
 }
 
 enum err
 turn_settle(struct turn *t, bool goes_on)
 {
 	struct conf *k;
-	enum err e = ERR_OK;
+	enum err e = bill_tools(t);
 
-	share_tools(t);
 	for (size_t i = 0; e == ERR_OK && i < t->n_owed; i++)
 		e = usage_insert(t->c, &t->owed[i]);
 	if (e != ERR_OK || goes_on)
@@ -175,7 +189,6 @@ turn_settle(struct turn *t, bool goes_on)
 void
 turn_settled(struct turn *t)
 {
-	if (t->n_owed > 0)
-		t->tools_billed = t->tool_calls;
+	t->tools_billed = t->tool_calls;
 	t->n_owed = 0;
 }

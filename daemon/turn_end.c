@@ -143,13 +143,13 @@ write_bill(void *arg)
 }
 
 enum err
-turn_spent_before(struct turn *t, int64_t started_ms)
+turn_spent_before(struct turn *t)
 {
 	SCOPED_STMT st = db_prepare(t->c->db, SQL("SELECT coalesce(sum(input_tokens), 0) AS i, coalesce(sum(output_tokens), 0) AS o,"
 	    " coalesce(sum(cost_nanousd), 0) AS cost FROM usage_event WHERE agent_id = ? AND ts_ms >= ? AND turn_id = ?"));
 
 	bind_text(st, t->agent.id);
-	bind_i64(st, started_ms);
+	bind_i64(st, t->started_ms);
 	bind_text(st, t->id);
 	if (!db_step(st))
 		return fail_db(t->c, st);
@@ -159,23 +159,12 @@ turn_spent_before(struct turn *t, int64_t started_ms)
 	return ERR_OK;
 }
 
-/* The turn waits for its caller; each part of it is a line of the ledger. */
-enum err
-turn_bill_part(struct turn *t)
-{
-	enum err e = turn_write(t, write_bill, t);
-
-	if (e == ERR_OK)
-		turn_settled(t);
-	return e;
-}
-
 /* For a turn whose row says nothing of it. */
 static void
 bill_alone(struct turn *t)
 {
-	if (t->n_owed > 0 || t->budget.held)
-		ignore_err(turn_bill_part(t));  /* what is put aside stays so until the next start, which is more than it took */
+	if ((t->n_owed > 0 || t->budget.held) && turn_write(t, write_bill, t) == ERR_OK)
+		turn_settled(t);                /* else what is put aside stays so until the next start, which is more than it took */
 }
 
 struct failure { struct turn *t; enum err why; const char *code, *msg; };

@@ -236,6 +236,27 @@ report_outer(struct turn *t)
 	t->out->outer_calls = all;
 }
 
+static enum err
+write_waiting(void *arg)
+{
+	struct turn *t = arg;
+	enum err e = turn_set_state(t->c, t->id, t->epoch, "waiting");
+
+	return e == ERR_OK ? turn_settle(t, false) : e;
+}
+
+/* For results of its caller. */
+static enum err
+begin_waiting(struct turn *t)
+{
+	enum err e = turn_write(t, write_waiting, t);
+
+	report_outer(t);
+	if (e == ERR_OK)
+		turn_settled(t);
+	return e;
+}
+
 /* The tools of one answer. *ret_wait: the caller must run some of them. */
 static enum err
 tools(struct turn *t, bool *ret_wait)
@@ -245,11 +266,8 @@ tools(struct turn *t, bool *ret_wait)
 	buf_str(&t->said, content_text(t->c, t->content, "text", "text"));
 	if (e == ERR_OK)
 		e = calls_run(t, ret_wait);
-	if (e == ERR_OK && *ret_wait) {
-		report_outer(t);
-		job_db_acquire(t->c);
-		return turn_set_state(t->c, t->id, t->epoch, "waiting");
-	}
+	if (e == ERR_OK && *ret_wait)
+		return begin_waiting(t);
 	if ((e == ERR_CANCELLED || e == ERR_INTERNAL) && atomic_load(&t->ask->cancel->why) != CANCEL_SHUTDOWN) {
 		struct fault f = t->c->fault;
 		enum err kept;

@@ -297,20 +297,20 @@ ask_around(struct turn *t, const struct llm_sink *sink)
 	enum err e = skip_resting(t);
 
 	while (e == ERR_OK) {
+		bool same;
+
 		e = try_route(t, sink);
 		rest_note(t->c, t->route.provider, t->route.api_key, t->route.pooled, e, &t->answer);
 		if (e == ERR_OK)
 			return e;
-		if (next_key(t)) {
-			e = ERR_OK;
-			continue;
-		}
-		if (!next_may_serve(t))
+		same = next_key(t);
+		if (!same && !next_may_serve(t))
 			return e;
-		go_on_to_next(t);
+		if (!same)
+			go_on_to_next(t);
 		e = turn_hold_alone(t);
 		t->answer.error = LLM_OK;               /* if that is refused, it is not the model's */
-		if (e == ERR_OK)
+		if (e == ERR_OK && !same)
 			e = skip_resting(t);
 	}
 	return e;

@@ -77,7 +77,7 @@ struct turn {
 	unsigned max_iterations;
 	int64_t max_tokens;
 	int64_t tools_per_minute;       /* most calls of tools that the agent may make; 0: any number */
-	int64_t llm_calls, tool_calls, cost_nanousd, started_us;
+	int64_t llm_calls, tool_calls, cost_nanousd, started_us, started_ms;
 	struct budget_call budget;
 	const char *payer;              /* the user whom it is for; NULL: nobody */
 	char payer_id[37];
@@ -189,9 +189,7 @@ enum err turn_touch(struct turn *) MUST_CHECK;
 /* The row of a turn that failed or was cancelled; what was spent is billed. Returns why. */
 enum err turn_give_up(struct turn *, enum err why) MUST_CHECK;
 /* What a turn that goes on after a crash has spent before, by the ledger. */
-enum err turn_spent_before(struct turn *, int64_t started_ms) MUST_CHECK;
-/* A turn that waits for its caller: what it spent until now. */
-enum err turn_bill_part(struct turn *) MUST_CHECK;
+enum err turn_spent_before(struct turn *) MUST_CHECK;
 
 /* --- turn_budget.c --- */
 /* Whom it is for: a name as in turn.caller. */
@@ -200,7 +198,7 @@ void turn_paid_by(struct turn *, const char *name);
 void turn_pace(struct turn *, struct json_object *manifest);
 /* Put aside what the next call may cost, in the caller's transaction; RATE_LIMITED budget_exceeded. May choose another way. */
 enum err turn_hold(struct turn *) MUST_CHECK;
-enum err turn_hold_alone(struct turn *) MUST_CHECK;     /* in a transaction of its own, if there is a cap */
+enum err turn_hold_alone(struct turn *) MUST_CHECK;     /* in a transaction of its own, with what is owed; none if there is neither that nor a cap */
 /* A call has ended with e. */
 void turn_owe(struct turn *, enum err e, int64_t since_us);
 /* What is owed goes to the ledger, in the caller's transaction; goes_on: the next hold takes the place of this one. */

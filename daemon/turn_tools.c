@@ -64,8 +64,10 @@ from_row(struct turn *t, struct call *k, const struct step_row *row)
 
 		call_result(k, js_str_or(r, "status", "completed"), js_bool(r, "is_error", false), text, strlen(text));
 		k->ended = true;
+		t->tool_calls += t->retell && strcmp(k->status, "skipped") != 0;        /* the row of its call does not have it yet */
 	} else if (!k->outer && (tool == NULL || !tool->read_only)) {
 		call_result(k, "error", true, unknown, sizeof(unknown) - 1);
+		t->tool_calls += t->retell;
 	}
 }
 
@@ -200,7 +202,7 @@ row_start(struct turn *t, struct call *k)
 	return e;
 }
 
-struct begun { struct turn *t; struct call *k; size_t n; const char *said; size_t said_n; };
+struct begun { struct turn *t; struct call *k; size_t n; const char *said; size_t said_n; bool bill; };
 
 static enum err
 write_begun(void *arg)
@@ -216,21 +218,24 @@ write_begun(void *arg)
 			e = row_start(t, &b->k[i]);
 	if (e == ERR_OK && t->ask->lane != LANE_NONE)
 		e = turn_touch(t);              /* the heartbeat listens */
-	return e;
+	return e == ERR_OK && b->bill ? turn_settle(t, false) : e;
 }
 
-/* One commit: the model's step ends, the calls before end, these begin. */
+/* One commit: the model's step ends and what it took is in the ledger, the calls before end, these begin. */
 enum err
 calls_begin(struct turn *t, struct call *k, size_t n)
 {
-	struct begun b = { t, k, n, "[]", 2 };
+	struct begun b = { t, k, n, "[]", 2, t->n_owed > 0 };
 	enum err e;
 
 	if (t->record && !t->model_ended)
 		b.said = content_json(t->c, t->content, &b.said_n);
-	if ((e = turn_write(t, write_begun, &b)) == ERR_OK)
-		t->model_ended = true;
-	return e;
+	if ((e = turn_write(t, write_begun, &b)) != ERR_OK)
+		return e;
+	t->model_ended = true;
+	if (b.bill)
+		turn_settled(t);
+	return ERR_OK;
 }
 
 /* How to go on after that: for the model, behind the last result that it is about. */

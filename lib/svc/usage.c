@@ -157,6 +157,45 @@ usage_insert(struct ctx *c, const struct usage *u)
 	return e == ERR_OK ? add_to_session(c, u) : e;
 }
 
+static enum err
+add_tools_to_sums(struct ctx *c, const struct usage *u)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE usage_sum SET tool_calls = tool_calls + ?7 WHERE (span, start_ms, scope, id) IN (VALUES"
+	    " ('day', ?2, 'agent', ?3), ('day', ?2, 'all', ''), ('day', ?2, 'provider', ?4), ('day', ?2, 'user', ?5),"
+	    " ('minute', ?1, 'agent', ?3), ('minute', ?1, 'all', ''), ('minute', ?1, 'provider', ?4), ('minute', ?1, 'user', ?5),"
+	    " ('total', 0, 'agent', ?3), ('total', 0, 'model', ?6))"));
+
+	bind_i64(st, u->ts_ms - u->ts_ms % MINUTE_MS);
+	bind_i64(st, u->ts_ms - u->ts_ms % DAY_MS);
+	bind_text(st, u->agent_id);
+	bind_text(st, u->provider);
+	bind_text(st, u->user_id);
+	bind_text(st, u->model);
+	bind_i64(st, u->tool_calls);
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+usage_add_tools(struct ctx *c, const char *agent_id, const char *turn_id, int64_t since_ms, int64_t n)
+{
+	SCOPED_STMT row = db_prepare(c->db, SQL("SELECT id, ts_ms, provider, model, user_id FROM usage_event WHERE agent_id = ?"
+	    " AND ts_ms >= ? AND turn_id = ? AND status = 'ok' ORDER BY ts_ms DESC, id DESC LIMIT 1"));
+	SCOPED_STMT add = db_prepare(c->db, SQL("UPDATE usage_event SET tool_calls = tool_calls + ? WHERE ts_ms = ? AND id = ?"));
+	struct usage u;
+
+	bind_text(row, agent_id);
+	bind_i64(row, since_ms);
+	bind_text(row, turn_id);
+	if (!db_step(row))
+		return db_end(row) == ERR_OK ? ERR_OK : fail_db(c, row);        /* it is dropped: so long did they take */
+	u = (struct usage){ .agent_id = agent_id, .provider = col_text(c, row, "provider"), .model = col_text(c, row, "model"),
+		.user_id = col_text(c, row, "user_id"), .ts_ms = col_i64(row, "ts_ms"), .tool_calls = n };
+	bind_i64(add, n);
+	bind_i64(add, u.ts_ms);
+	bind_text(add, col_text(c, row, "id"));
+	return db_exec(add) == ERR_OK ? add_tools_to_sums(c, &u) : fail_db(c, add);
+}
+
 /* --- windows ------------------------------------------------------------------------ */
 
 int64_t

@@ -21,6 +21,8 @@ struct usage {
 
 /* One call, and its part of the sums. Inside the caller's transaction, or a transaction of its own. */
 enum err usage_insert(struct ctx *, const struct usage *) MUST_CHECK;
+/* n tools more ran for what the turn's newest answered call, of since_ms or later, asked for: its row and its sums say so. In the caller's transaction. */
+enum err usage_add_tools(struct ctx *, const char *agent_id, const char *turn_id, int64_t since_ms, int64_t n) MUST_CHECK;
 
 /* Whose sums. A model's: the total alone. */
 enum usage_scope { USAGE_ALL, USAGE_AGENT, USAGE_PROVIDER, USAGE_USER, USAGE_MODEL };
