@@ -10,8 +10,9 @@
 #include <string.h>
 
 #include "lib/base/json.h"
+#include "lib/base/util.h"
 
-enum { WATCHERS_MAX = 4096 };
+enum { WATCHERS_MAX = 4096, AGAIN_S = 5 };
 
 struct watcher {
 	struct watcher *next;
@@ -159,31 +160,67 @@ join(struct watcher *w, const char *last_id, bool anew)
 	all = w;
 }
 
-bool
-hub_join(const char *agent_id, const char *session_id, struct live *live, bool ws, const char *last_id, bool anew)
+/* Tests make the room small. */
+static unsigned
+seats(void)
 {
-	struct watcher *w = calloc(1, sizeof(*w));
+	const char *v = getenv("LF_WATCHERS_MAX");
+
+	return v != NULL ? (unsigned)strtoul(v, NULL, 10) : WATCHERS_MAX;
+}
+
+/* Those who went while nothing happened make room. */
+static bool
+take_seat(void)
+{
 	bool room;
 
-	if (w == NULL)
-		return false;
-	memcpy(w->agent_id, agent_id, 37);
-	memcpy(w->session_id, session_id, 37);
-	w->live = live_hold(live);
-	w->ws = ws;
 	pthread_mutex_lock(&lock);
-	for (struct watcher **at = &all; *at != NULL;)  /* those who went while nothing happened */
+	for (struct watcher **at = &all; *at != NULL;)
 		if (live_gone((*at)->live))
 			let_go(at);
 		else
 			at = &(*at)->next;
-	room = atomic_fetch_add(&n_all, 1) < WATCHERS_MAX;
-	if (room)
-		join(w, last_id, anew);
-	else
-		watcher_free(w);
+	room = atomic_fetch_add(&n_all, 1) < seats();
+	if (!room)
+		atomic_fetch_sub(&n_all, 1);
 	pthread_mutex_unlock(&lock);
 	return room;
+}
+
+enum err
+hub_seat(struct ctx *c, const char *agent_id, const char *session_id, struct watcher **ret)
+{
+	struct watcher *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	if (!take_seat()) {
+		free(w);
+		c->fault.retry_after_s = AGAIN_S;
+		return fail_code(c, ERR_UNAVAILABLE, "too_many_watchers", "Too many connections watch sessions");
+	}
+	memcpy(w->agent_id, agent_id, 37);
+	memcpy(w->session_id, session_id, 37);
+	*ret = w;
+	return ERR_OK;
+}
+
+void
+hub_leave(struct watcher *w)
+{
+	if (w != NULL)
+		watcher_free(w);
+}
+
+void
+hub_join(struct watcher *w, struct live *live, bool ws, const char *last_id, bool anew)
+{
+	w->live = live_hold(live);
+	w->ws = ws;
+	pthread_mutex_lock(&lock);
+	join(w, last_id, anew);
+	pthread_mutex_unlock(&lock);
 }
 
 bool

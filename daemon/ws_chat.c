@@ -45,6 +45,7 @@ ws_session_drop(struct ws_session *s)
 		s->pending = m->next;
 		free(m);
 	}
+	hub_leave(s->seat);
 	live_drop(s->live);
 	conf_drop(s->conf);
 	pthread_mutex_destroy(&s->mu);
@@ -145,9 +146,14 @@ ws_admit(struct ctx *c, struct request *rq, struct ws_session **ret)
 	    (e = live_ws_slot(rq->live, c, rq->peer)) != ERR_OK)
 		return e;
 	*ret = session_new(c, a.id, pin);
-	if (*ret != NULL)
-		(*ret)->watches = watches;
-	return *ret != NULL ? ERR_OK : fail(c, ERR_NOMEM, "out of memory");
+	if (*ret == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	(*ret)->watches = watches;
+	if (watches && (e = hub_seat(c, a.id, pin, &(*ret)->seat)) != ERR_OK) {
+		ws_session_drop(*ret);
+		*ret = NULL;
+	}
+	return e;
 }
 
 /* --- frames out that need no turn ------------------------------------------------------ */
@@ -447,8 +453,8 @@ ws_on_open(struct ws_session *s, struct live *live)
 
 	s->live = live_hold(live);
 	if (s->watches) {
-		if (!hub_join(s->agent_id, s->pinned, live, true, NULL, false))
-			live_ws_close(live, 1013, "too many watch");
+		hub_join(s->seat, live, true, NULL, false);
+		s->seat = NULL;
 		return;
 	}
 	(void)live_ws_text(s->live, hello, (size_t)n);

@@ -25,6 +25,7 @@ struct ws_session {
 	struct ws_session *next;        /* open ones; guarded by ws_chat.c */
 	char agent_id[37], pinned[37];  /* pinned: "" when not */
 	bool watches;                   /* only looks on at the pinned session */
+	struct watcher *seat;           /* until it is open */
 	char who_name[132];
 	struct caller who;
 	struct live *live;              /* NULL before the socket is open */

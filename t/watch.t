@@ -195,4 +195,26 @@ subtest 'what is none' => sub {
 };
 
 $api->finish;
+
+subtest 'there is no seat left' => sub {
+    my ($few, $up) = (undef, LF->mock(default => { text => 'fine' }));
+    $few = LF->start(model => $up, env => { LF_WATCHERS_MAX => 3 });
+    my $id = $few->post('/api/agents', { manifest_toml => 'name = "crowded"' }, 201)->{agent_id};
+    my $path = "/api/agents/$id/sessions/" . $few->get("/api/agents/$id", 200)->{session_id} . '/stream';
+    my @w = map { my $w = $few->later($path, '', method => 'GET'); $w->read_head; $w } 1 .. 2;
+    my $ws = LF::WS->open($few, $path);
+    is_deeply [ (map { $_->status } @w), $ws->status ], [ 200, 200, 101 ], 'as many as there are seats for';
+    my $no = $few->get($path, 503);
+    is $no->{code}, 'too_many_watchers', 'the next one is told so';
+    ok $few->last->{headers}{'retry-after'} > 0, 'and when to come again';
+    my $late = LF::WS->open($few, $path);
+    is_deeply [ $late->status, ($late->json // {})->{code} ], [ 503, 'too_many_watchers' ], 'over a WebSocket before it is open';
+    is $few->raw('HEAD', $path)->{status}, 200, 'who only asks for the head needs no seat';
+    $w[0]->close;
+    my $in;
+    ok $few->wait_for(sub { $in = $few->later($path, '', method => 'GET'); $in->read_head; $in->status == 200 }), 'whoever goes makes room';
+    $few->post("/api/agents/$id/message", { message => 'hello' }, 200);
+    is text(all($in)), 'fine', 'and the new one hears all';
+};
+
 done_testing;

@@ -74,35 +74,44 @@ tell_past(struct ctx *c, struct live *live, const struct past *p, const char *se
 	return e;
 }
 
+/* *ret_seat: among the watchers; NULL: none is wanted. */
 static enum err
-begin(struct ctx *c, const struct request *rq, struct agent *a, char id[static 37], struct past *past)
+begin(struct ctx *c, const struct request *rq, char id[static 37], struct past *past, struct watcher **ret_seat)
 {
 	struct session s;
-	enum err e = request_agent(c, rq, a);
+	struct agent a;
+	enum err e = request_agent(c, rq, &a);
 
 	if (e == ERR_OK)
 		e = request_session_id(c, rq, "session_id", id);
 	if (e == ERR_OK)
-		e = session_to_watch(c, a, id, &s);
+		e = session_to_watch(c, &a, id, &s);
 	if (e == ERR_OK)
 		e = past_of(c, id, rq->h.last_event_id, past);
-	return e == ERR_OK ? live_begin(rq->live, c, "text/event-stream") : e;
+	if (e == ERR_OK && !rq->head && !is_over(past))
+		e = hub_seat(c, a.id, id, ret_seat);
+	if (e == ERR_OK && (e = live_begin(rq->live, c, "text/event-stream")) != ERR_OK) {
+		hub_leave(*ret_seat);
+		*ret_seat = NULL;
+	}
+	return e;
 }
 
 struct reply
 sessions_stream(struct ctx *c, const struct request *rq)
 {
+	struct watcher *seat = NULL;
 	struct past past;
-	struct agent a;
 	char id[37];
 
-	if (begin(c, rq, &a, id, &past) != ERR_OK)
+	if (begin(c, rq, id, &past, &seat) != ERR_OK)
 		return reply_fail(c);
 	if (is_over(&past) && !rq->head) {
 		ignore_err(tell_past(c, rq->live, &past, id));  /* then it ends without its last event */
 		return reply_streamed(c);
 	}
-	if (rq->head || !hub_join(a.id, id, rq->live, false, rq->h.last_event_id, past.state != NULL))
-		return reply_streamed(c);       /* ended: there is nothing to see */
+	if (seat == NULL)
+		return reply_streamed(c);
+	hub_join(seat, rq->live, false, rq->h.last_event_id, past.state != NULL);
 	return reply_open_stream(c);
 }
