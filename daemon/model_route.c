@@ -1,7 +1,7 @@
 /*
  * From an agent's model to a provider's address and key.
  *
- * The key is looked for where the agent says, then where the configuration
+ * The key is looked for where the agent says, and nowhere else if it says so; else where the configuration
  * says for its default model, then where the catalog says.
  */
 #include <string.h>
@@ -38,6 +38,25 @@ key_of(struct ctx *c, const char *provider, bool is_default, struct json_object 
 	if (v == NULL && p != NULL)
 		v = key_named(c, p->alt_api_key_env);
 	return v;
+}
+
+/* The variable that a manifest names for this model alone, if it is not the provider's usual one; NULL: none. */
+static const char *
+named_key(struct ctx *c, const char *provider, struct json_object *mm)
+{
+	const struct provider *p = catalog_provider(provider);
+	const char *name = js_str_or(mm, "api_key_env", ""), *usual[3] = { NULL };
+	char space[128];
+
+	usual[0] = catalog_key_name(c->cfg, provider, space);
+	if (p != NULL) {
+		usual[1] = p->api_key_env;
+		usual[2] = p->alt_api_key_env;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+		if (usual[i] != NULL && strcmp(name, usual[i]) == 0)
+			return NULL;
+	return name[0] != '\0' ? name : NULL;
 }
 
 /* Where a wire format looks for its credentials besides; NULL: nowhere, or there is none. */
@@ -186,6 +205,7 @@ model_route_for(struct ctx *c, const char *user_id, const char *provider, const 
 	const struct provider *p = catalog_provider_alias(provider);
 	bool is_default = strcmp(provider, c->cfg->provider) == 0;
 	const struct model *known;
+	const char *named;
 	enum err e;
 
 	if (p != NULL)
@@ -197,10 +217,13 @@ model_route_for(struct ctx *c, const char *user_id, const char *provider, const 
 	ret->base_url = base_of(c, provider, is_default, mm);
 	ret->settings = strncmp(ret->format, "cli_", 4) == 0 ? c->cfg->raw : js_obj(c->cfg->raw, ret->format);
 	ret->api_key = key_of_user(c, user_id, provider);
-	ret->pooled = ret->api_key == NULL && !catalog_state(provider)->suppressed && pool_has(c, provider);
-	if (ret->api_key == NULL)
+	named = ret->api_key == NULL ? named_key(c, provider, mm) : NULL;
+	if (named != NULL)
+		ret->api_key = key_named(c, named);
+	ret->pooled = ret->api_key == NULL && named == NULL && !catalog_state(provider)->suppressed && pool_has(c, provider);
+	if (ret->api_key == NULL && named == NULL)
 		ret->api_key = ret->pooled ? pool_pick(c, provider) : own_key(c, ret->format, ret->settings);
-	if (ret->api_key == NULL) {
+	if (ret->api_key == NULL && named == NULL) {
 		ret->pooled = false;
 		ret->api_key = key_of(c, provider, is_default, mm);
 	}
@@ -214,6 +237,9 @@ model_route_for(struct ctx *c, const char *user_id, const char *provider, const 
 		return fail_code(c, ERR_PRECONDITION, "provider_auth_missing", "Provider %s is put away: give it a key, or enable it", provider);
 	if (ret->api_key == NULL && c->fault.code != NULL && strncmp(c->fault.code, "vault_", 6) == 0)
 		return fail_code(c, ERR_PRECONDITION, "provider_auth_missing", "%s", c->fault.msg);
+	if (ret->api_key == NULL && named != NULL)      /* no other key takes its place */
+		return fail_code(c, ERR_PRECONDITION, "provider_auth_missing",
+		    "The key for provider %s is expected in %s, which is not set", provider, named);
 	if (ret->api_key == NULL && (p == NULL ? js_str(mm, "api_key_env") != NULL : p->key_required))
 		return fail_code(c, ERR_PRECONDITION, "provider_auth_missing",
 		    "API key not configured for this provider (provider: %s)", provider);

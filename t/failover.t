@@ -45,6 +45,7 @@ sub agent { return $api->post('/api/agents', { manifest_toml => 'name = "f-' . +
 sub counted { my ($do) = @_; my @was = map { scalar @{ $_->chats } } $first, $second; my $r = $do->(); my @now = map { scalar @{ $_->chats } } $first, $second; return ($r, $now[0] - $was[0], $now[1] - $was[1]) }
 sub say_to { my ($text, $id) = @_; $id //= agent(); return $api->raw(POST => "/api/agents/$id/message", { headers => { 'Content-Type' => 'application/json' }, content => $LF::JSON->encode({ message => $text }) }) }
 sub stream { my ($text) = @_; return [ $api->stream('/api/agents/' . agent() . '/message/stream', { message => $text })->all ] }
+sub stream_of { my ($id) = @_; return $api->raw(POST => "/api/agents/$id/message/stream", { headers => { 'Content-Type' => 'application/json' }, content => $LF::JSON->encode({ message => 'hello' }) }) }
 sub said { return join '', map { $_->{json}{content} // '' } grep { $_->{event} eq 'chunk' } @{ $_[0] } }
 sub failed { return $_[0][-1]{json}{phase} && $_[0][-1]{json}{phase} eq 'error' }
 
@@ -96,6 +97,22 @@ subtest 'nobody serves' => sub {
     my $r = say_to($fault{500}{word});
     is $r->{status}, 500, 'an error';
     like $r->{json}{error}, qr/openai=llm_error, second=auth_error/, 'that tells of each: ' . $r->{json}{error};
+    $api->finish;
+};
+
+subtest 'an agent with a key of its own' => sub {
+    $api = LF->start(model => $first, env => { %env, OPENAI_API_KEY => 'sk-everybody', LF_OWN_KEY => 'sk-own' }, config => $limits);
+    my $own = agent(qq([model]\napi_key_env = "LF_OWN_KEY"\n));
+    is say_to('hello', $own)->{json}{response}, 'first', 'is answered';
+    is $first->chats->[-1]{headers}{authorization}, 'Bearer sk-own', 'by that key';
+    my ($r, $asked) = counted(sub { say_to('hello', agent(qq([model]\napi_key_env = "LF_NO_SUCH_KEY"\n))) });
+    is "$r->{status} $r->{json}{code} $asked", '412 provider_auth_missing 0', 'where it is not set nobody is asked: no other key takes its place';
+    like $r->{json}{error}, qr/openai.*LF_NO_SUCH_KEY/, 'and the variable is named';
+    my $e = stream_of(agent(qq([model]\napi_key_env = "LF_NO_SUCH_KEY"\n)));
+    is "$e->{status} $e->{json}{code}", '412 provider_auth_missing', 'before a stream begins';
+    ($r) = counted(sub { say_to('hello', agent(qq([model]\napi_key_env = "LF_NO_SUCH_KEY"\n[[fallback_models]]\nprovider = "openai"\nmodel = "mock-model"\nbase_url = "@{[$second->url]}"\n))) });
+    is $r->{json}{response}, 'second', 'a model that stands behind it is asked';
+    is say_to('hello', agent(qq([model]\napi_key_env = "OPENAI_API_KEY"\n)))->{json}{response}, 'first', "the provider's usual name means its usual key";
     $api->finish;
 };
 
