@@ -16,9 +16,10 @@
 #include "lib/base/util.h"
 #include "lib/svc/audit.h"
 #include "lib/svc/budget.h"
+#include "lib/svc/session_admin.h"
 #include "lib/svc/upload.h"
 
-enum { FIRST_S = 60, HOUR_S = 3600, AUDIT_DAYS = 90 };
+enum { FIRST_S = 60, HOUR_S = 3600, AUDIT_DAYS = 90, SESSIONS_HOURS = 24, HOURS_MAX = 24 * 366 };
 
 static lws_sorted_usec_list_t timer;
 static _Atomic bool stopped;
@@ -50,6 +51,35 @@ sweep_uploads(struct ctx *c, bool boot)
 		log_line(e == ERR_OK ? LOG_INFO : LOG_WARN, "what=uploads_swept err=%s files=%" PRId64, err_code(e), n);
 }
 
+static enum err
+drop_sessions(struct ctx *c, int64_t days, int64_t most, int64_t *n)
+{
+	SCOPED_TX tx = { 0 };
+	enum err e = tx_begin(c, &tx);
+
+	if (e == ERR_OK)
+		e = sessions_cleanup(c, days, most, n);
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
+/* [session] retention_days and max_sessions_per_agent: at the start, then every cleanup_interval_hours. */
+static void
+sweep_sessions(struct ctx *c)
+{
+	static _Atomic int64_t swept_us;
+	struct json_object *o = js_obj(c->cfg->raw, "session");
+	int64_t days = js_i64(o, "retention_days", 0), most = js_i64(o, "max_sessions_per_agent", 0);
+	int64_t hours = js_i64(o, "cleanup_interval_hours", SESSIONS_HOURS), now = clock_mono_us(), was = atomic_load(&swept_us), n = 0;
+	enum err e;
+
+	if ((days <= 0 && most <= 0) || (was != 0 && (now - was) / 1000000 < (hours < 1 ? 1 : hours > HOURS_MAX ? HOURS_MAX : hours) * HOUR_S - FIRST_S))
+		return;
+	atomic_store(&swept_us, now);
+	e = drop_sessions(c, days, most, &n);
+	if (e != ERR_OK || n > 0)
+		log_line(e == ERR_OK ? LOG_INFO : LOG_WARN, "what=sessions_swept err=%s sessions=%" PRId64, err_code(e), n);
+}
+
 static void
 trim_audit(struct ctx *c)
 {
@@ -70,8 +100,10 @@ after_boot(void *arg)
 	struct ctx c = { .arena = arena_new(4096), .cfg = conf_of(k), .now_ms = clock_ms() };
 
 	(void)arg;
-	if (c.arena != NULL)
+	if (c.arena != NULL) {
+		sweep_sessions(&c);
 		sweep_uploads(&c, true);
+	}
 	arena_free(c.arena);
 	conf_drop(k);
 }
@@ -89,8 +121,10 @@ tidy(void *arg)
 		e = trim_once(&c, &more);
 	if (e != ERR_OK)
 		log_line(LOG_WARN, "what=tidy err=%s", err_code(e));
-	if (c.arena != NULL)
+	if (c.arena != NULL) {
+		sweep_sessions(&c);
 		sweep_uploads(&c, false);
+	}
 	trim_audit(&c);
 	arena_free(c.arena);
 	conf_drop(k);

@@ -184,6 +184,11 @@ subtest 'cleaned up' => sub {
     is scalar @left, 3, 'three are left';
     is_deeply [ sort @left ], [ sort @s[ 3 .. 5 ] ], 'the newest';
     is $api->post('/api/sessions/cleanup', undef, 200)->{sessions_deleted}, 0, 'once';
+    @s = map { fresh($id) } 1 .. 5;
+    say_to($id, 'hello', $_) for @s;
+    $api->restart;
+    ok $api->wait_for(sub { @{ $api->get("/api/agents/$id/sessions", 200)->{sessions} } == 3 }), 'nobody needs to ask for it: it is done at the start, and every day';
+    is_deeply [ sort map { $_->{session_id} } @{ $api->get("/api/agents/$id/sessions", 200)->{sessions} } ], [ sort @s[ 2 .. 4 ] ], 'the newest stay';
 };
 
 $api->finish;
