@@ -4,6 +4,7 @@ noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	daemon/alarm.c \
 	daemon/aliases.c \
+	daemon/assigned.c \
 	daemon/background.c \
 	daemon/compact.c \
 	daemon/conf.c \

@@ -20,6 +20,7 @@
 
 #include "daemon/alarm.h"
 #include "daemon/aliases.h"
+#include "daemon/assigned.h"
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
 #include "daemon/delegate.h"
@@ -433,6 +434,7 @@ main(int argc, char **argv)
 	probes_start();
 	schedule_start();
 	delegate_look();
+	assigned_look();
 	heartbeat_look();
 	events_look();
 	say_ready();

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "daemon/alarm.h"
+#include "daemon/assigned.h"
 #include "daemon/crew.h"
 #include "daemon/dbpool.h"
 #include "daemon/delegate.h"
@@ -339,6 +340,7 @@ look_all(void)
 {
 	schedule_look();
 	delegate_look();
+	assigned_look();
 }
 
 void

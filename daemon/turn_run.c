@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/assigned.h"
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
 #include "daemon/pace.h"
@@ -168,7 +169,7 @@ run_tool(struct run *r)
 		.turn_id = t->id, .workspace = t->workspace, .sender_id = t->ask->sender_id, .depth = t->ask->depth,
 		.event_depth = t->ask->event_depth + 1, .cancel = t->ask->cancel,
 		.turn = t, .granted = t->granted, .load_tool = env_load_tool, .db_get = env_db_get, .db_put = env_db_put, .ask_agent = turn_ask_agent,
-		.spawn_agent = turn_spawn_agent, .end_agent = turn_end_agent,
+		.spawn_agent = turn_spawn_agent, .end_agent = turn_end_agent, .task_given = assigned_look,
 	};
 	int64_t since = clock_mono_us(), until = t->ask->deadline_us;
 	struct buf *out = &r->out;

@@ -33,6 +33,7 @@ EMBED(migration_0017, "db/migrations/0017_titles.sql");
 EMBED(migration_0018, "db/migrations/0018_pins.sql");
 EMBED(migration_0019, "db/migrations/0019_usage_agent.sql");
 EMBED(migration_0020, "db/migrations/0020_memory_category.sql");
+EMBED(migration_0021, "db/migrations/0021_task_wake.sql");
 
 static const struct {
 	const char *name;
@@ -58,6 +59,7 @@ static const struct {
 	{ "0018_pins", migration_0018 },
 	{ "0019_usage_agent", migration_0019 },
 	{ "0020_memory_category", migration_0020 },
+	{ "0021_task_wake", migration_0021 },
 };
 
 int

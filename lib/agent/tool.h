@@ -40,6 +40,7 @@ struct tool_env {
 	enum err (*ask_agent)(struct tool_env *, const struct agent_question *, struct buf *out);
 	enum err (*spawn_agent)(struct tool_env *, const char *toml, struct buf *out);
 	enum err (*end_agent)(struct tool_env *, const char *id, struct buf *out);
+	void (*task_given)(void);       /* a task for some agent is on the board; NULL: nobody wants to know */
 };
 
 /*

@@ -56,6 +56,7 @@ libsvc_a_SOURCES = \
 	lib/svc/system.c \
 	lib/svc/template_version.c \
 	lib/svc/task.c \
+	lib/svc/task_wake.c \
 	lib/svc/toolcat.c \
 	lib/svc/trajectory.c \
 	lib/svc/turn_store.c \

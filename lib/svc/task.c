@@ -8,7 +8,7 @@
 #include "lib/svc/caller.h"
 #include "lib/svc/config.h"
 
-enum { KEEP_MS = 7 * 86400000, CLAIM_S = 600 };
+enum { KEEP_DAYS = 7, DAYS_MAX = 36500, DAY_MS = 86400000, CLAIM_S = 600 };
 
 static enum err
 done(struct ctx *c, struct stmt *st)
@@ -26,23 +26,24 @@ tidy(struct ctx *c)
 	SCOPED_STMT old = db_prepare(c->db, SQL("DELETE FROM task WHERE status IN ('completed', 'failed', 'cancelled') AND completed_ms < ?"));
 	struct json_object *board = c->cfg == NULL ? NULL : js_obj(c->cfg->raw, "task_board");
 	int64_t now = clock_ms(), ttl = js_i64(board, "claim_ttl_secs", CLAIM_S);
+	int64_t days = c->cfg == NULL ? KEEP_DAYS : js_i64(js_obj(c->cfg->raw, "queue"), "task_queue_retention_days", KEEP_DAYS);
 	enum err e;
 
 	bind_i64(back, js_i64(board, "max_retries", 0));
 	bind_i64(back, now);
 	bind_i64(back, now - (ttl < 1 ? CLAIM_S : ttl) * 1000);
-	bind_i64(old, now - KEEP_MS);
+	bind_i64(old, now - (days < DAYS_MAX ? days : DAYS_MAX) * DAY_MS);
 	e = done(c, back);
-	return e == ERR_OK ? done(c, old) : e;
+	return e == ERR_OK && days > 0 ? done(c, old) : e;
 }
 
 enum err
 task_post(struct ctx *c, const char *created_by, const char *title, const char *description, const char *assigned_to,
-    char ret_id[static 37])
+    unsigned depth, char ret_id[static 37])
 {
 	enum err e = tidy(c);
-	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO task (id, title, description, status, assigned_to, created_by, created_ms)"
-	    " SELECT ?1, ?2, ?3, 'pending', ?4, ?5, ?6 WHERE (SELECT count(*) FROM task WHERE created_by = ?5"
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO task (id, title, description, status, assigned_to, created_by, created_ms,"
+	    " depth, wake_ms) SELECT ?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?8, CASE WHEN ?4 <> '' THEN ?6 END WHERE (SELECT count(*) FROM task WHERE created_by = ?5"
 	    " AND status IN ('pending', 'in_progress')) < ?7"));
 
 	uuid4(ret_id);
@@ -53,6 +54,7 @@ task_post(struct ctx *c, const char *created_by, const char *title, const char *
 	bind_text(st, created_by);
 	bind_i64(st, clock_ms());
 	bind_i64(st, TASKS_OPEN_MAX);
+	bind_i64(st, depth);
 	if (e == ERR_OK)
 		e = done(c, st);
 	return e == ERR_OK && db_changes(st) == 0 ? fail(c, ERR_RATE_LIMITED, "%d of your tasks are open already", TASKS_OPEN_MAX) : e;
@@ -70,7 +72,7 @@ enum err
 task_claim(struct ctx *c, const char *agent_id, const char *name, struct json_object **ret)
 {
 	enum err e = tidy(c);
-	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE task SET status = 'in_progress', assigned_to = ?1, claimed_ms = ?2 WHERE id ="
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE task SET status = 'in_progress', assigned_to = ?1, claimed_ms = ?2, wake_ms = NULL WHERE id ="
 	    " (SELECT t.id FROM task t JOIN agent a ON a.id = t.created_by WHERE t.status = 'pending' AND t.assigned_to IN ('', ?1, ?3)"
 	    " AND lower(a.author) = lower(coalesce(?4, a.author)) ORDER BY t.priority DESC, t.created_ms, t.id LIMIT 1)"
 	    " RETURNING id, title, description, created_by"));

@@ -48,10 +48,12 @@ tool_task_post(struct tool_env *env, struct json_object *input, struct buf *out)
 		e = tool_db_take(env, out);
 	if (e != ERR_OK)
 		return e;
-	e = task_post(env->c, env->agent_id, title, description, to_id != NULL ? to_id : "", id);
+	e = task_post(env->c, env->agent_id, title, description, to_id != NULL ? to_id : "", env->event_depth, id);
 	if (e == ERR_OK)
 		publish(env, "task_posted", id);
 	tool_db_give(env);
+	if (e == ERR_OK && to_id != NULL && env->task_given != NULL)
+		env->task_given();
 	if (e == ERR_RATE_LIMITED)
 		return (void)tool_fault(env, e, out), ERR_FORBIDDEN;
 	return e == ERR_OK ? tool_say(out, ERR_OK, "Task %s is on the board.", id) : tool_fault(env, e, out);

@@ -8,7 +8,7 @@ package LF::Mock;
 #
 # The script: when => [ [ 'words in the request' => ANSWER ], ... ] (words, or a qr//) is looked at first, then
 # answers one after the other, then default ({ text => 'Hello from the mock.' }).
-# models: rows of its list instead of the usual one. port: a fixed one. tags: names of models, as Ollama tells them. An ANSWER:
+# An ANSWER may be a sub that makes it of the request's body. models: rows of its list instead of the usual one. port: a fixed one. tags: names of models, as Ollama tells them. An ANSWER:
 #   text, tool_calls => [ { name, arguments (hash or text), id } ], reasoning
 #   finish => 'length', usage => { prompt_tokens, completion_tokens }, model
 #   chunks => N             in how many parts a streamed text comes (5)
@@ -176,6 +176,7 @@ sub one {
     my $rq = $self->take($c, $alive) or return 0;
     my ($key) = ($rq->{headers}{authorization} // '') =~ /^Bearer (.*)/;
     my $a = (defined $key ? $self->{script}{key}{$key} : undef) // $self->called_for($rq);
+    $a = $a->($rq->{body}) if ref $a eq 'CODE';
     $rq->{sequence} = 1 if !$a && $rq->{path} =~ m{/chat(?:/completions)?$};
     my $n = $self->note($rq);
     if ($rq->{path} =~ m{/models$}) {
