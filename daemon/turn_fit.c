@@ -49,13 +49,13 @@ turn_tokens(struct turn *t)
 	return around(t) + tokens_of_history(&t->history);
 }
 
-/* A token is never less than two bytes, and the results that the guard cuts make a half of the window at least. */
+/* A token is never less than two bytes. */
 bool
-turn_surely_fits(struct turn *t)
+turn_surely_within(struct turn *t, double part)
 {
 	size_t tools = t->tools != NULL ? json_object_array_length(t->tools) : 0;
 
-	return (int64_t)(history_bytes(&t->history) + strlen(t->system)) / 2 + (int64_t)tools * TOOL_TOKENS <= turn_window(t) / 2;
+	return (int64_t)(history_bytes(&t->history) + strlen(t->system)) / 2 + (int64_t)tools * TOOL_TOKENS <= (int64_t)(part * (double)turn_window(t));
 }
 
 /* Repaired once for each state of the history. */
@@ -188,7 +188,7 @@ turn_fit(struct turn *t)
 	enum err e = ERR_OK;
 
 	t->fitted = true;
-	if (turn_surely_fits(t))
+	if (turn_surely_within(t, 0.5))         /* the results that the guard cuts make as much at least */
 		return ERR_OK;
 	if (stubs)
 		e = compress(t);

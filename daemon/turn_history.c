@@ -90,11 +90,11 @@ too_long(struct turn *t)
 	size_t most = compaction_rule(t->c, &t->agent, "threshold_messages", THRESHOLD, 1, THRESHOLD_MAX);
 	double ratio;
 
-	if (t->stored > most || turn_surely_fits(t))
-		return t->stored > most;
+	if (t->stored > most)
+		return true;
 	ratio = js_f64(js_obj(t->c->cfg->raw, "compaction"), "token_threshold_ratio", 0.7);
 	ratio = js_f64(js_obj(t->agent.manifest, "compaction"), "token_threshold_ratio", ratio);
-	return ratio > 0 && ratio <= 1 && (double)turn_tokens(t) > ratio * (double)turn_window(t);
+	return ratio > 0 && ratio <= 1 && !turn_surely_within(t, ratio) && (double)turn_tokens(t) > ratio * (double)turn_window(t);
 }
 
 enum err
@@ -117,10 +117,10 @@ shorten(struct turn *t)
 	told.calls_max = TOLD_AT_ONCE;
 	e = compact_within(&told, LEAST, &done);
 	t->told += (unsigned)told.calls;
-	if (e != ERR_OK || done.gone == 0) {
+	if (e != ERR_OK || (done.gone == 0 && t->stored >= THRESHOLD))  /* of a few long messages more can go soon */
 		turn_note_failure(t->session_id, t->stored);
+	if (e != ERR_OK || done.gone == 0)
 		return e;
-	}
 	log_line(LOG_INFO, "rid=%s turn=%s what=compacted gone=%zu kept=%jd", t->c->rid, t->id, done.gone, (intmax_t)done.kept);
 	return turn_history(t);
 }

@@ -162,8 +162,8 @@ enum err turn_fold(struct turn *) MUST_CHECK;
 /* --- turn_fit.c --- */
 /* Make the history fit the model's window before it is asked. */
 enum err turn_fit(struct turn *) MUST_CHECK;
-/* A glance: nothing needs to be shortened. */
-bool turn_surely_fits(struct turn *);
+/* A glance: prompt, tools and history take that part of the window at most. false: they may take more. */
+bool turn_surely_within(struct turn *, double part);
 int64_t turn_window(struct turn *);
 /* How much of the window prompt, tools and history take, in tokens. */
 int64_t turn_tokens(struct turn *);

@@ -131,6 +131,14 @@ subtest 'a summary that cannot be had' => sub {
     is chats() - $before, 3, 'does not try again at once';
 };
 
+subtest 'few messages, but long ones' => sub {
+    my $long = sub { my ($ratio) = @_; my ($id) = spawn("tools_disabled = true\n[model]\ncontext_window = 8000\n[compaction]\ntoken_threshold_ratio = $ratio\n");
+        $api->post("/api/agents/$id/message", { message => "cheese $_ " . 'milk ' x 330 }, 200) for 1 .. 9;
+        return $api->get("/api/agents/$id/session", 200)->{compacted_summary} };
+    is $long->(0.3), 'They talked about cheese.', 'more than compaction.token_threshold_ratio of the window: the session grows shorter too';
+    is $long->(0.9), undef, 'less: it does not';
+};
+
 subtest 'pinned words stay' => sub {
     my ($id) = spawn();
     with($id, { role => 'user', content => 'PINNED-1', pinned => JSON::PP::true }, { role => 'assistant', content => 'yes' }, talk(1, 16));
