@@ -81,6 +81,24 @@ aliases_take(struct ctx *c, const char *home)
 		log_line(LOG_WARN, "what=aliases.toml why=\"the store does not take it\"");
 }
 
+/* What somebody wrote there and cannot be read is not thrown away. */
+static enum err
+is_whole(struct ctx *c, const char *path)
+{
+	SCOPED_BUF b = BUF_INIT(FILE_MAX);
+	struct json_object *doc = NULL;
+	struct toml_fault f = { .why = "" };
+
+	if (access(path, F_OK) != 0)
+		return ERR_OK;
+	if (buf_read_file(&b, path) != ERR_OK)
+		return fail_code(c, ERR_CONFLICT, "aliases_broken", "aliases.toml cannot be read, so it is not written");
+	if (toml_parse(b.p != NULL ? b.p : "", b.len, &doc, NULL, &f) != ERR_OK)
+		return fail_code(c, ERR_CONFLICT, "aliases_broken", "aliases.toml, line %d: %s. It is not written until that is mended", f.line, f.why);
+	json_object_put(doc);
+	return ERR_OK;
+}
+
 enum err
 aliases_write(struct ctx *c, const char *home, struct file_next *f)
 {
@@ -94,6 +112,8 @@ aliases_write(struct ctx *c, const char *home, struct file_next *f)
 	if (e != ERR_OK)
 		return e;
 	path_of(home, path);
+	if ((e = is_whole(c, path)) != ERR_OK)
+		return e;
 	if ((kept = ctx_strdup(c, path)) == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	buf_str(&b, "# Names of models. Read at the start and on a reload; written when one is added or removed.\nremoved = [");

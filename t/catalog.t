@@ -45,6 +45,17 @@ subtest 'aliases' => sub {
     close $fh;
     kill 'HUP', $api->supervisor;
     ok $api->wait_for(sub { $api->raw('GET', '/api/models/by-hand')->{status} == 200 }), 'which may be edited';
+    my $whole = LF::slurp($api->home . '/aliases.toml');
+    my $put = sub { open my $fh, '>', $api->home . '/aliases.toml' or die; print $fh $_[0]; close $fh; return };
+    $put->("$whole\nbroken = \n");
+    my $e = $api->post('/api/models/aliases', { alias => 'meanwhile', model_id => 'gpt-5' }, 409);
+    is $e->{code}, 'aliases_broken', 'one that cannot be read is not written over';
+    like $e->{error}, qr/aliases\.toml, line \d+/, '  and where it is wrong is told';
+    $api->del('/api/models/aliases/second', 409);
+    is LF::slurp($api->home . '/aliases.toml'), "$whole\nbroken = \n", '  it stays as it is';
+    is $api->get('/api/models/by-hand', 200)->{id}, 'gpt-5-mini', '  and so do the names';
+    $api->get('/api/models/meanwhile', 404);
+    $put->($whole);
     $api->del('/api/models/aliases/%C3%84rger%2Fx', 204);
     $api->post('/api/models/aliases', $_, 400) for {}, { alias => 'x' }, { alias => ' ', model_id => 'y' }, { alias => 5, model_id => 'y' }, { alias => 'x', model_id => '' };
 };
