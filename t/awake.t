@@ -8,7 +8,7 @@ use Time::HiRes qw(sleep time);
 
 LF::needed();
 my $up = LF->mock(
-    when => [ [ 'LATE-ONE' => { text => 'late', delay => 3 } ],
+    when => [ [ 'call_publish' => { text => 'published' } ], [ 'PUBLISH-IT' => { tool_calls => [ { id => 'call_publish', name => 'event_publish', arguments => { event_type => 'build.done', payload => { n => 1 } } } ] } ], [ 'LATE-ONE' => { text => 'late', delay => 3 } ],
         [ 'call_keep' => { text => 'kept' } ], [ 'call_link' => { text => 'linked' } ],
         (map { [ "LINK-$_" => { tool_calls => [ { id => 'call_link', name => 'memory_store', arguments => { key => 'link' . ($_ + 1) . '/x', value => 'x' } } ] } ] } 1 .. 8),
         [ 'KEEP-IT' => { tool_calls => [ { id => 'call_keep', name => 'memory_store', arguments => { key => 'plan/today', value => 'x' } } ] } ] ],
@@ -28,6 +28,7 @@ sub put_file { my ($name, $text) = @_; open my $fh, '>', file_of($name) or die; 
 my $proactive = sub { '{ proactive = { conditions = [' . join(', ', map {"\"$_\""} @_) . '] } }' };
 
 subtest 'the heartbeat' => sub {
+    my $system = agent('ON-SYSTEM', $proactive->('event:system'));
     my $id = agent('LATE-ONE', '{ continuous = { check_interval_secs = 1 } }', "[autonomous]\nheartbeat_timeout_secs = 1\n");
     my $calm = agent('CALM', '{ periodic = { cron = "every 1s" } }');
     ok $api->wait_for(sub { $api->log_text =~ /agent=$id what=health_check_failed/ }, 12), 'an agent that is not heard of is told of';
@@ -36,12 +37,13 @@ subtest 'the heartbeat' => sub {
     is_deeply [ grep { $said[$_] eq $said[ $_ - 1 ] } 1 .. $#said ], [], 'each once, one after the other';
     unlike $api->log_text, qr/agent=$calm what=health_check/, 'one that answers is not spoken of';
     like $api->raw('GET', '/api/metrics')->{content}, qr/^librefang_agent_heartbeat_total\{agent="LATE-ONE",outcome="unresponsive"\} \d/m, 'it is counted';
-    $api->del("/api/agents/$_?confirm=true", 200) for $id, $calm;
+    ok $api->wait_for(sub { told('ON-SYSTEM') =~ /system: health_check_failed, agent $id/ }, 12), 'and wakes who waits for what the system says' or diag told('ON-SYSTEM');
+    $api->del("/api/agents/$_?confirm=true", 200) for $id, $calm, $system;
 };
 
 subtest 'something has happened' => sub {
     my %id = map { $_->[0] => agent($_->[0], $proactive->(@{ $_->[1] })) } [ 'ON-SPAWN' => ['event:agent_spawned'] ], [ 'ON-END' => ['agent_terminated'] ],
-        [ 'ON-LIFE' => ['lifecycle'] ], [ 'ON-KEY' => ['memory:plan/*'] ], [ 'ON-MEMORY' => ['memory_update'] ], [ 'ON-NOTHING' => ['full moon'] ];
+        [ 'ON-LIFE' => ['lifecycle'] ], [ 'ON-KEY' => ['memory:plan/*'] ], [ 'ON-MEMORY' => ['memory_update'] ], [ 'ON-NOTHING' => ['full moon'] ], [ 'ON-ALL' => ['all'] ];
     is $api->get("/api/agents/$id{'ON-KEY'}", 200)->{schedule}, 'proactive', 'such agents are shown as proactive';
     my $other = agent('bystander');
     ok $api->wait_for(sub { told('ON-SPAWN') =~ /agent_spawned: bystander, agent $other/ }, 12), 'an agent was made' or diag told('ON-SPAWN');
@@ -51,6 +53,9 @@ subtest 'something has happened' => sub {
     ok $api->wait_for(sub { told('ON-KEY') =~ m{memory_update: plan/a} }, 12), 'a key of memory was written, by a client';
     ok $api->wait_for(sub { told('ON-MEMORY') =~ m{memory_update: other} }, 12), 'any key';
     unlike told('ON-KEY'), qr/other/, '  only those that fit';
+    $api->post("/api/agents/$other/message", { message => 'PUBLISH-IT' }, 200);
+    ok $api->wait_for(sub { told('ON-ALL') =~ m{custom: build\.done .*, agent $other} }, 12), 'an agent told of something' or diag told('ON-ALL');
+    like told('ON-ALL'), qr{memory_update: other}, '  who waits for everything hears of everything';
     $api->put("/api/agents/$other/suspend", {}, 200);
     ok $api->wait_for(sub { told('ON-LIFE') =~ /lifecycle: Suspended/ }, 12), 'one was put to rest';
     $api->del("/api/agents/$other?confirm=true", 200);

@@ -55,6 +55,9 @@ subtest 'status' => sub {
     is $d->{listen_addr}, '127.0.0.1:' . $api->port, 'daemon.json tells the address';
     is $d->{pid}, $api->supervisor, '... and the pid';
     is((stat $api->home . '/daemon.json')[2] & 0777, 0600, '... to nobody else');
+    is_deeply [ sort keys %$d ], [ qw(listen_addr pid platform started_at version) ], '... the version, the platform and since when too';
+    is((stat $api->home . '/data')[2] & 0777, 0700, 'data is for its owner');
+    is_deeply [ grep { (stat $_)[2] & 077 } glob $api->home . '/data/*' ], [], '... and all that lies there';
 };
 
 subtest 'agents' => sub {

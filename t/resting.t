@@ -81,4 +81,21 @@ subtest 'several keys' => sub {
     is_deeply [ sort values %used ], [ 2, 2, 2, 2 ], 'or each in its turn';
     $api->finish;
 };
+
+# How long it rests, by its row: it has failed so often.
+sub rests { my $db = $api->home . '/data/librefang-c.db'; return qx{python3 -c 'import sqlite3,sys
+for r in sqlite3.connect(sys.argv[1]).execute("SELECT failures, (until_ms - failed_ms + 500) / 1000 FROM provider_rest WHERE until_ms > 0"): print(*r)' '$db'} }
+
+subtest 'each time for longer' => sub {
+    plan skip_all => 'python3 is not installed' if system('python3 -c pass >/dev/null 2>&1') != 0;
+    for my $row ([ 502, 60, 300, 1500, 3600, 3600 ], [ 402, 18000, 36000, 72000, 86400, 86400 ]) {
+        my ($status, @want) = @$row;
+        my $up = LF->mock(default => { status => $status });
+        my @got;
+        $api = LF->start(model => $up, env => { LF_LLM_RETRY_MS => 5 }, config => $limits);
+        for (1 .. 5) { say_to('hello'); push @got, rests() =~ s/\n//r }
+        is_deeply \@got, [ map { "$_ $want[$_ - 1]" } 1 .. 5 ], "after $status: @want seconds";
+        $api->finish;
+    }
+};
 done_testing;

@@ -1,5 +1,6 @@
 /* Plans of manifests, and the rows that say when agents are due. */
 #include "lib/svc/schedule.h"
+#include "lib/svc/heartbeat.h"
 #include "t/svc/store.h"
 
 static struct plan
@@ -128,6 +129,53 @@ rows(struct ctx *c)
 	ok(schedule_sync(c, ADA, json_stored(c, "{\"schedule\":\"reactive\"}"), true) == ERR_OK && first(c) == INT64_MAX, "a reactive agent has no row");
 }
 
+static bool
+note_pulse(void *arg, const struct pulse *p)
+{
+	*(int64_t *)arg = p->late_ms;
+	return true;
+}
+
+/* How long an agent of that manifest may be silent after its slot; 0: it is not listened for. */
+static int64_t
+patience_s(struct ctx *c, const char *json)
+{
+	int64_t now = clock_ms(), late_ms = now;
+
+	manifest(c, json);
+	if (schedule_sync(c, ADA, json_stored(c, json), true) != ERR_OK)
+		return -1;
+	set(c, now, 0);
+	return pulse_each(c, note_pulse, &late_ms) == ERR_OK ? (late_ms - now) / 1000 : -1;
+}
+
+static void
+worked(struct ctx *c, bool yes)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE agent SET has_processed = ?"));
+
+	bind_i64(st, yes);
+	ok(db_exec(st) == ERR_OK, yes ? "(it has worked)" : "(it has not worked yet)");
+}
+
+static void
+pulses(struct ctx *c)
+{
+	static const struct config cfg = { .heartbeat_timeout_s = 60 };
+#define LOOP "\"schedule\":{\"continuous\":{\"check_interval_secs\":5}}"
+
+	c->cfg = &cfg;
+	worked(c, false);
+	is_int(patience_s(c, "{" LOOP "}"), 0, "who has never worked is not listened for");
+	worked(c, true);
+	is_int(patience_s(c, "{" LOOP "}"), 60, "without a word of it the configuration's time counts");
+	is_int(patience_s(c, "{" LOOP ",\"autonomous\":{\"heartbeat_interval_secs\":45}}"), 90, "or twice its own interval");
+	is_int(patience_s(c, "{" LOOP ",\"autonomous\":{}}"), 60, "  which is 30 seconds");
+	is_int(patience_s(c, "{" LOOP ",\"autonomous\":{\"heartbeat_interval_secs\":45,\"heartbeat_timeout_secs\":7}}"), 7, "or its own time");
+	is_int(patience_s(c, "{\"schedule\":\"reactive\"}"), 0, "nobody listens for one that does not act by itself");
+	c->cfg = NULL;
+}
+
 int
 main(void)
 {
@@ -137,6 +185,7 @@ main(void)
 	store_agent(&c, ADA, "ada", "zoe", NULL, "{}");
 	plans(&c);
 	rows(&c);
+	pulses(&c);
 	store_close(&c);
 	return done();
 }
