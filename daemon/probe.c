@@ -1,8 +1,8 @@
 /*
  * Probes: one GET that costs nothing, for each wire format its own.
  *
- * The addresses come from the configuration, so that any host of the own network is allowed but never those
- * where clouds keep their secrets, whatever a name leads to.
+ * The addresses come from the configuration, so that they are asked by the same rule as a call: any host of the own
+ * network, but never where clouds keep their secrets, whatever a name leads to.
  */
 #include "daemon/probe.h"
 #include "daemon/proxies.h"
@@ -136,24 +136,6 @@ headers_of(struct ctx *c, const struct probe *p, const char *out[static 4])
 	out[k] = NULL;
 }
 
-/* The host alone may be on the own network. */
-static struct json_object *
-allow_host(struct ctx *c, const char *url)
-{
-	const char *host = strstr(url, "://");
-	struct json_object *list = json_keep(c, json_object_new_array());
-	size_t n;
-
-	if (host == NULL || list == NULL)
-		return list;
-	host += 3;
-	n = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
-	if (host[0] == '[' && n > 2)
-		json_object_array_add(list, json_object_new_string_len(host + 1, (int)n - 2));
-	json_object_array_add(list, json_object_new_string_len(host, (int)n));
-	return list;
-}
-
 static bool
 is_near(const char *url)
 {
@@ -284,7 +266,6 @@ probe_ask(struct ctx *c, const struct probe *p, struct probed *r)
 	struct http_call call = {
 		.method = "GET", .url = url, .headers = headers, .proxy = p->proxy, .max_bytes = ANSWER_MAX, .connect_ms = CONNECT_MS,
 		.timeout_ms = url != NULL && is_near(url) ? LOCAL_MS : REMOTE_MS,
-		.guard = p->proxy == NULL,      /* a proxy is the operator's, and resolves the name */
 	};
 	struct http_answer a = { .status = 0 };
 	struct fault before = c->fault;
@@ -295,14 +276,13 @@ probe_ask(struct ctx *c, const struct probe *p, struct probed *r)
 	if (url == NULL)
 		return;
 	headers_of(c, p, headers);
-	call.allow = allow_host(c, url);
 	job_db_release(c);
 	e = http_do(&call, &a);
 	r->latency_ms = (clock_mono_us() - since) / 1000;
 	if (e == ERR_OK) {
 		read_answer(c, p, &a, r);
 	} else {
-		r->forbidden = e == ERR_FORBIDDEN && strstr(a.why, "has no address") == NULL && strstr(a.why, "the proxy refused") == NULL;
+		r->forbidden = e == ERR_FORBIDDEN && strstr(a.why, "the proxy refused") == NULL;
 		r->error = e == ERR_TIMEOUT ? LLM_TIMEOUT : LLM_UPSTREAM;
 		snprintf(r->why, sizeof(r->why), "%.250s", a.why[0] != '\0' ? a.why : "The provider cannot be reached");
 		llm_redact(r->why, p->key);

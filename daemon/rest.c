@@ -469,3 +469,66 @@ rest_other_may_serve(const struct llm_answer *a)
 {
 	return a->error != LLM_CONTEXT_OVERFLOW && a->error != LLM_FORMAT && a->error != LLM_CANCELLED && !a->any_output;
 }
+
+/* --- as others see it ------------------------------------------------------------------------ */
+
+/* Until when that key is not to be used, or (NULL) the provider; 0: it may be, or merely failed. */
+static int64_t
+held_until(const char *provider, const char *key, enum llm_error *why)
+{
+	int64_t until = 0;
+	struct rest *x;
+	char hash[17];
+
+	hash_of(key, hash);
+	pthread_mutex_lock(&r.mu);
+	x = find(provider, hash, false);
+	if (x != NULL && x->until_ms > clock_ms() && (x->why == LLM_RATE_LIMITED || x->why == LLM_BILLING || x->why == LLM_AUTH)) {
+		*why = x->why;
+		until = x->until_ms;
+	}
+	pthread_mutex_unlock(&r.mu);
+	return until;
+}
+
+/* The first of its keys that may be used again. */
+static int64_t
+pool_until(struct ctx *c, const char *provider, enum llm_error *why)
+{
+	int64_t first = 0;
+	struct key_pool p;
+
+	if (pool_read(c, pool_of(c, provider), &p) != ERR_OK)
+		return 0;
+	for (size_t i = 0; i < p.n; i++) {
+		enum llm_error its = LLM_OK;
+		int64_t until = p.keys[i].key != NULL ? held_until(provider, p.keys[i].key, &its) : REST_FOR_GOOD;
+
+		if (until == 0)
+			return 0;
+		if (its != LLM_OK && (first == 0 || until < first)) {
+			first = until;
+			*why = its;
+		}
+	}
+	return first;
+}
+
+bool
+rest_holds(struct ctx *c, const char *provider, enum llm_error *why, int64_t *left_ms)
+{
+	struct fault before = c->fault;
+	struct model_route route;
+	int64_t until;
+
+	if (!r.any)
+		return false;
+	until = held_until(provider, NULL, why);
+	if (until == 0 && pool_has(c, provider))
+		until = pool_until(c, provider, why);
+	else if (until == 0 && model_route_for(c, NULL, provider, "", NULL, &route) == ERR_OK && route.api_key[0] != '\0')
+		until = held_until(provider, route.api_key, why);
+	c->fault = before;              /* who has no key rests not */
+	*left_ms = until == REST_FOR_GOOD ? -1 : until - clock_ms();
+	return until > 0;
+}

@@ -38,4 +38,9 @@ bool rest_next_key(struct ctx *, struct model_route *r, const struct llm_answer 
 /* May another provider do better? Not with a question that is itself too much, nor after a word was read. */
 bool rest_other_may_serve(const struct llm_answer *);
 bool pool_has(struct ctx *, const char *provider);
+/*
+ * Does it rest, the provider itself or the key that all share (of a pool: each of them), until a limit has passed, there is money
+ * again or another key? *left_ms: -1: for good. Who merely failed is no such thing.
+ */
+bool rest_holds(struct ctx *, const char *provider, enum llm_error *why, int64_t *left_ms);
 #endif

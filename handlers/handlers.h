@@ -26,7 +26,6 @@ HANDLER(usage_days);
 HANDLER(budget_show);
 HANDLER(budget_agents);
 HANDLER(budget_agent);
-HANDLER(budget_providers);
 HANDLER(budget_users);
 HANDLER(budget_user);
 

@@ -50,7 +50,6 @@ SHOWS(usage_models, models)
 SHOWS(usage_performance, performance)
 SHOWS(usage_days, usage_write_days)
 SHOWS(budget_show, status)
-SHOWS(budget_providers, budget_write_providers)
 
 struct reply
 budget_agents(struct ctx *c, const struct request *rq)

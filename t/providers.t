@@ -79,9 +79,10 @@ subtest 'an address' => sub {
     is show('own')->{proxy_url}, undef, 'and taken away';
     $api->put('/api/providers/own/url', { base_url => $up->url, proxy_url => 7 }, 200);
     my @bad = ('ftp://127.0.0.1/x', '127.0.0.1:9', '', 'http://', 'http:///v1', 'http://a b/v1', 'http://169.254.169.254/latest', 'http://[fe80::1]/v1', 'http://2852039166/',
-        'http://0xa9fea9fe/v1', 'http://metadata.google.internal/v1', 'http://0.0.0.0/v1', 'http://[::ffff:169.254.169.254]/', 'http://u:p@127.0.0.1/v1', 'http://127.0.0.1:0/', 'http://127.0.0.1:99999/',
+        'http://0xa9fea9fe/v1', 'http://metadata.google.internal/v1', 'http://100.100.100.200/v1', 'http://.../v1', 'http://[]/v1', 'http://[x]/v1', 'http://[::ffff:169.254.169.254]/', 'http://u:p@127.0.0.1/v1', 'http://127.0.0.1:0/', 'http://127.0.0.1:99999/',
         'http://127.0.0.1/?a=b', 'https://x/#y', "http://127.0.0.1/\nv1");
     for my $bad (@bad) { $api->put('/api/providers/bad/url', { base_url => $bad }, 400) }
+    ok $api->put('/api/providers/any/url', { base_url => 'http://0.0.0.0:' . $up->port }, 200)->{reachable}, 'what a call may ask may be set: this machine by its other name';
     $api->put('/api/providers/bad/url', $_, 400) for {}, { base_url => 7 }, { base_url => $up->url, proxy_url => 'gopher://x' };
     $api->put('/api/providers/Bad%20Name/url', { base_url => $up->url }, 400);
     $api->get('/api/providers/bad', 404);

@@ -48,6 +48,35 @@ subtest 'a pause that the provider asks for' => sub {
     is "$r->{status} $r->{json}{code}", '429 rate_limited', 'and kept';
     cmp_ok $r->{headers}{'retry-after'}, '>', 500, 'for as long';
     is scalar(@{ $busy->chats }), $was, 'by everybody';
+    my $seen = sub { my ($p) = grep { $_->{provider} eq 'openai' } @{ $api->get('/api/budget/providers', 200)->{providers} }; return $p };
+    my $p = $seen->();
+    is_deeply [ @$p{qw(is_exhausted exhaustion_reason)} ], [ JSON::PP::true, 'rate_limited' ], 'it shows as exhausted';
+    ok $p->{exhaustion_remaining_ms} > 500_000 && $p->{exhaustion_remaining_ms} <= 600_000, 'and for how long';
+    $api->post('/api/providers/openai/key', { key => 'sk-of-another-account' }, 200);
+    is_deeply [ @{ $seen->() }{qw(is_exhausted exhaustion_reason exhaustion_remaining_ms)} ], [ JSON::PP::false, undef, undef ], 'with another key it is not';
+    $api->finish;
+};
+
+subtest 'who is exhausted' => sub {
+    my $says = LF->mock(default => { text => 'served' }, key => { 'sk-poor' => { status => 402 }, 'sk-wrong' => { status => 401 }, 'sk-bad' => { status => 502 } });
+    my $seen = sub { my ($p) = grep { $_->{provider} eq 'openai' } @{ $api->get('/api/budget/providers', 200)->{providers} }; return [ @$p{qw(is_exhausted exhaustion_reason)} ] };
+    my ($yes, $no) = (JSON::PP::true, JSON::PP::false);
+    $api = LF->start(model => $says, env => \%env, config => $limits);
+    for my $key ([ 'sk-fine' => $no, undef ], [ 'sk-poor' => $yes, 'quota_exceeded' ], [ 'sk-wrong' => $yes, 'auth_failed' ], [ 'sk-bad' => $no, undef ]) {
+        my ($name, @is) = @$key;
+        $api->post('/api/providers/openai/key', { key => $name }, 200);
+        say_to('hello');
+        is_deeply $seen->(), \@is, "$name: " . ($is[1] // 'it is not');
+    }
+    $api->finish;
+    my $pool = qq([[credential_pools]]\nprovider = "openai"\n) . join '', map { qq([[credential_pools.keys]]\napi_key_env = "POOL_$_"\nlabel = "\L$_"\n) } qw(POOR GOOD);
+    $api = LF->start(model => $says, env => { %env, POOL_POOR => 'sk-poor', POOL_GOOD => 'sk-good' }, config => "$limits$pool");
+    is say_to('hello')->{json}{response}, 'served', 'of several keys';
+    is_deeply $seen->(), [ $no, undef ], 'one that is good is enough';
+    $api->finish;
+    $api = LF->start(model => $says, env => { %env, POOL_POOR => 'sk-poor' }, config => "$limits$pool");
+    say_to('hello');
+    is_deeply $seen->(), [ $yes, 'quota_exceeded' ], 'without one it is';
     $api->finish;
 };
 

@@ -8,6 +8,7 @@
 #include "daemon/config_write.h"
 #include "daemon/dbpool.h"
 #include "daemon/live/agents.h"
+#include "daemon/rest.h"
 #include "daemon/spawn.h"
 #include "db/db.h"
 #include "lib/api/api.h"
@@ -19,6 +20,7 @@
 struct reply budget_set(struct ctx *, const struct request *);
 struct reply budget_agent_set(struct ctx *, const struct request *);
 struct reply budget_provider_set(struct ctx *, const struct request *);
+struct reply budget_providers(struct ctx *, const struct request *);
 struct reply budget_user_set(struct ctx *, const struct request *);
 struct reply budget_user_drop(struct ctx *, const struct request *);
 
@@ -220,6 +222,28 @@ budget_provider_set(struct ctx *c, const struct request *rq)
 		write_provider(c->cfg, name->value, w);
 	}
 	return e == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
+}
+
+/* What of a provider's rest a client knows a word for. */
+static const char *
+exhausted(struct ctx *c, const char *provider, int64_t *left_ms)
+{
+	enum llm_error why = LLM_OK;
+
+	if (!rest_holds(c, provider, &why, left_ms))
+		return NULL;
+	return why == LLM_RATE_LIMITED ? "rate_limited" : why == LLM_BILLING ? "quota_exceeded" : "auth_failed";
+}
+
+struct reply
+budget_providers(struct ctx *c, const struct request *rq)
+{
+	struct jw *w = reply_open(c);
+
+	(void)rq;
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	return budget_write_providers(c, exhausted, w) == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
 }
 
 /* --- a user ----------------------------------------------------------------------------------------- */

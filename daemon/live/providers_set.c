@@ -46,12 +46,12 @@ bad_url(struct ctx *c, const char *why)
 	return fail(c, ERR_BAD_REQUEST, "base_url: %s", why);
 }
 
-/* Host and port are what they must be, and lead to no place of a cloud's own. */
+/* Host and port are what they must be, and lead to no place of a cloud's own: what a call would refuse is refused here. */
 static enum err
 host_checked(struct ctx *c, const char *host, size_t n, const char *port)
 {
-	struct json_object *allow = json_keep(c, json_object_new_array());
-	char name[256], ip[46];
+	struct addrs a = { .n = 0 };
+	char name[256], why[160];
 	long number;
 	char *end;
 
@@ -63,15 +63,11 @@ host_checked(struct ctx *c, const char *host, size_t n, const char *port)
 		if (end == port || (*end != '\0' && *end != '/') || number < 1 || number > 65535)
 			return bad_url(c, "a port from 1 to 65535 is expected");
 	}
-	if (allow != NULL)
-		json_object_array_add(allow, json_object_new_string(name));
-	if (addr_canonical(name, ip) && allow != NULL)
-		json_object_array_add(allow, json_object_new_string(ip));
-	else
-		ip[0] = '\0';
-	if (ip[0] != '\0' ? addr_refused(ip, allow, name) : host_refused(name, allow))
+	a.n = addr_canonical(name, a.text[0]);
+	if (guard_secrets(name, &a, why, sizeof(why)) != ERR_OK)
 		return bad_url(c, "this address is not one where a model could be");
-	if (name[0] != '[' && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != n)
+	if ((name[0] == '[' && a.n == 0) || name[strspn(name, ".")] == '\0' ||
+	    (name[0] != '[' && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != n))
 		return bad_url(c, "a host is expected");
 	return ERR_OK;
 }

@@ -169,17 +169,21 @@ configured(const struct config *cfg, const char *id)
 }
 
 static enum err
-write_provider(struct ctx *c, const char *id, struct jw *w)
+write_provider(struct ctx *c, const char *id, budget_rests *rests, struct jw *w)
 {
 	struct budget_limit l = budget_of_provider(c->cfg, id);
 	struct spent s[BUDGET_SPANS];
 	enum err e = all_windows(c, BUDGET_PROVIDER, id, s);
 	enum budget_span over;
-	int64_t now = clock_ms();
+	int64_t now = clock_ms(), left_ms = -1;
+	const char *why;
 
 	if (e != ERR_OK)
 		return e;
 	over = used_up(&l.caps, s);
+	why = over != BUDGET_SPANS ? "budget_exceeded" : rests(c, id, &left_ms);
+	if (over != BUDGET_SPANS)
+		left_ms = usage_window_end(over, now) - now;
 	jw_object(w, NULL);
 	jw_str(w, "provider", id);
 	jw_bool(w, "unconfigured", !configured(c->cfg, id));
@@ -191,10 +195,10 @@ write_provider(struct ctx *c, const char *id, struct jw *w)
 	jw_usd(w, "spend_daily_usd", s[BUDGET_DAY].nanousd);
 	jw_usd(w, "spend_monthly_usd", s[BUDGET_MONTH].nanousd);
 	jw_i64(w, "tokens_this_hour", s[BUDGET_HOUR].tokens);
-	jw_bool(w, "is_exhausted", over != BUDGET_SPANS);
-	jw_str(w, "exhaustion_reason", over != BUDGET_SPANS ? "budget_exceeded" : NULL);
-	if (over != BUDGET_SPANS)
-		jw_i64(w, "exhaustion_remaining_ms", usage_window_end(over, now) - now);
+	jw_bool(w, "is_exhausted", why != NULL);
+	jw_str(w, "exhaustion_reason", why);
+	if (why != NULL && left_ms >= 0)
+		jw_i64(w, "exhaustion_remaining_ms", left_ms);
 	else
 		jw_null(w, "exhaustion_remaining_ms");
 	jw_end(w);
@@ -237,7 +241,7 @@ provider_ids(struct ctx *c, const char ***ret, size_t *ret_n)
 }
 
 enum err
-budget_write_providers(struct ctx *c, struct jw *w)
+budget_write_providers(struct ctx *c, budget_rests *rests, struct jw *w)
 {
 	const char **ids = NULL;
 	size_t n = 0;
@@ -246,7 +250,7 @@ budget_write_providers(struct ctx *c, struct jw *w)
 	jw_object(w, NULL);
 	jw_array(w, "providers");
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
-		e = write_provider(c, ids[i], w);
+		e = write_provider(c, ids[i], rests, w);
 	jw_end(w);
 	jw_f64(w, "alert_threshold", c->cfg->budget.alert_threshold);
 	jw_end(w);

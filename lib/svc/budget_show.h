@@ -10,7 +10,9 @@ enum err budget_write_status(struct ctx *, const struct config *, struct jw *) M
 /* Those that cost something today; all: the others too, up to 1,000. */
 enum err budget_write_agents(struct ctx *, bool all, struct jw *) MUST_CHECK;
 enum err budget_write_agent(struct ctx *, const struct agent *, struct jw *) MUST_CHECK;
-enum err budget_write_providers(struct ctx *, struct jw *) MUST_CHECK;
+/* Does a provider rest, and for how long (-1: for good)? What exhausted it, else NULL. */
+typedef const char *budget_rests(struct ctx *, const char *provider, int64_t *left_ms);
+enum err budget_write_providers(struct ctx *, budget_rests *, struct jw *) MUST_CHECK;
 enum err budget_write_users(struct ctx *, int64_t limit, struct jw *) MUST_CHECK;
 /* NOT_FOUND: nobody of that name or id in [[users]]. */
 enum err budget_write_user(struct ctx *, const char *name_or_id, struct jw *) MUST_CHECK;

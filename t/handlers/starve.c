@@ -162,7 +162,6 @@ static const struct ask { const char *method, *target, *body; int status; } asks
 	{ "GET", "/api/budget", NULL, 200 },
 	{ "GET", "/api/budget/agents", NULL, 200 },
 	{ "GET", "/api/budget/agents/" ADA, NULL, 200 },
-	{ "GET", "/api/budget/providers", NULL, 200 },
 	{ "GET", "/api/budget/users", NULL, 200 },
 	{ "GET", "/api/budget/users/zoe", NULL, 200 },
 	{ "GET", "/api/tools", NULL, 200 },
