@@ -44,6 +44,7 @@ check_PROGRAMS += t/net/http
 check_PROGRAMS += t/net/tls
 check_PROGRAMS += t/llm/offline
 check_PROGRAMS += t/llm/role
+check_PROGRAMS += t/llm/limits
 check_PROGRAMS += t/llm/usage
 check_PROGRAMS += t/llm/openai
 check_PROGRAMS += t/daemon/queue

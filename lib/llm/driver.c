@@ -13,6 +13,7 @@
 #include "lib/base/trace.h"
 #include "lib/base/util.h"
 #include "lib/llm/errors.h"
+#include "lib/llm/limits.h"
 #include "lib/llm/pause.h"
 #include "lib/llm/role.h"
 #include "lib/llm/translate.h"
@@ -182,6 +183,7 @@ out_done(struct outgoing *o)
 struct listening {
 	struct intake d;
 	struct http_call *call;
+	struct limits limits;
 	size_t said;
 	int64_t since_us;
 };
@@ -226,6 +228,14 @@ on_bytes(void *arg, const char *p, size_t n)
 		l->d.failed = true;
 	}
 	return !l->d.failed;
+}
+
+static void
+on_header(void *arg, const char *line, size_t n)
+{
+	struct listening *l = arg;
+
+	limits_take(&l->limits, line, n);
 }
 
 static void
@@ -285,7 +295,7 @@ attempt(const struct driver *drv, struct outgoing *o, const struct llm_sink *sin
 	struct http_answer h;
 	struct http_call call = { .method = "POST", .url = o->url, .headers = o->headers, .body = o->body.p,
 	    .body_bytes = o->body.len, .spent = &o->body, .timeout_ms = rq->timeout_ms, .max_bytes = 4ul * LLM_FRAME_MAX,
-	    .cancel = rq->cancel, .proxy = rq->proxy, .on_bytes = on_bytes, .arg = &l, .enough = &l.d.done,
+	    .cancel = rq->cancel, .proxy = rq->proxy, .on_bytes = on_bytes, .on_header = on_header, .arg = &l, .enough = &l.d.done,
 	    .on_quiet = on_quiet, .quiet_ms = sink != NULL && sink->quiet != NULL ? sink->quiet_ms : 0 };
 	enum err e = intake_init(d, drv, rq, sink, a);
 
@@ -298,6 +308,8 @@ attempt(const struct driver *drv, struct outgoing *o, const struct llm_sink *sin
 	a->final |= e == ERR_FORBIDDEN;         /* its address is none that may be asked, or the proxy lets nobody through */
 	if (h.retry_after_s >= 0)
 		a->retry_after_s = h.retry_after_s;
+	else if (e == ERR_OK && h.status == 429)
+		a->retry_after_s = limits_wait_s(&l.limits);
 	e = judge(d, e, &h);
 	a->final |= e == ERR_UPSTREAM && a->error == LLM_TIMEOUT && fell_silent(&l);    /* it had its time */
 	*refusal = h.body;

@@ -105,7 +105,7 @@ may_retry(const struct llm_request *rq, const struct llm_answer *a, int64_t took
 {
 	int64_t whole_ms = rq->timeout_ms != 0 ? rq->timeout_ms : 300000;
 
-	if (a->any_output || a->final || (rq->patience_s > 0 && a->retry_after_s > (int64_t)rq->patience_s))
+	if (a->any_output || a->final || a->retry_after_s > RETRY_AFTER_MAX_S || (rq->patience_s > 0 && a->retry_after_s > (int64_t)rq->patience_s))
 		return false;
 	switch (a->error) {
 	case LLM_RATE_LIMITED:
@@ -132,8 +132,6 @@ delay_ms(const struct llm_answer *a, unsigned n)
 	if (backoff > BACKOFF_MAX_MS)
 		backoff = BACKOFF_MAX_MS;
 	random_bytes(&dice, sizeof(dice));
-	if (asked > RETRY_AFTER_MAX_S)
-		asked = RETRY_AFTER_MAX_S;
 	return (asked * 1000 > backoff ? asked * 1000 : backoff) + (int64_t)(dice % (uint32_t)(backoff / 2 + 1));
 }
 

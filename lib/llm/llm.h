@@ -56,7 +56,7 @@ struct llm_request {
 	int64_t deadline_us;                    /* monotonic; no attempt and no wait goes beyond. 0: none */
 	unsigned hurry_ms;                      /* somebody else can be asked: no pause is longer. 0: patient */
 	bool other_key;                         /* so can the same provider with another key: a limit is not waited for */
-	unsigned patience_s;                    /* a longer Retry-After is not waited for. 0: waited for, 300 s at most */
+	unsigned patience_s;                    /* a longer Retry-After is not waited for. 0: 300 s */
 	struct cancel *cancel;
 	const char *agent_id, *session_id, *step_id;    /* x-librefang-* headers; may be NULL */
 	const char *traceparent, *tracestate;   /* each call becomes a span of that trace; NULL: none */

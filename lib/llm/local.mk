@@ -20,6 +20,7 @@ libllm_a_SOURCES = \
 	lib/llm/gemini_decode.c \
 	lib/llm/intake.c \
 	lib/llm/intake_parts.c \
+	lib/llm/limits.c \
 	lib/llm/llm.c \
 	lib/llm/offline.c \
 	lib/llm/ollama.c \

@@ -42,6 +42,8 @@ struct http_call {
 	/* Stream: called with bytes as they come (2xx only; other answers are collected in body). false stops: CANCELLED. */
 	bool (*on_bytes)(void *, const char *, size_t);
 	void *arg;
+	/* Called with a line of an answer's head that is none of those that http_answer tells, its line end included; may be NULL. */
+	void (*on_header)(void *, const char *, size_t);
 	/* Stream: called once each time that no byte has come for quiet_ms (0: never), on the caller's thread. */
 	void (*on_quiet)(void *);
 	unsigned quiet_ms;

@@ -182,6 +182,8 @@ on_header(char *p, size_t one, size_t n, void *arg)
 		snprintf(h->ans->content_type, sizeof(h->ans->content_type), "%.*s", (int)(len < 120 ? len : 120), v);
 	else if ((len = n, v = value_of(p, &len, "retry-after")) != NULL)
 		h->retry_after_s = seconds_of(v, len);
+	else if (h->call->on_header != NULL)
+		h->call->on_header(h->call->arg, p, n);
 	else if ((len = n, v = value_of(p, &len, "location")) != NULL &&
 	    h->location == NULL && len > 0 && len <= LOCATION_MAX)
 		h->location = strndup(v, len);

@@ -73,6 +73,8 @@ serve(int fd, const struct seen *rq, void *arg)
 		return refuse(fd, 503, "", "");
 	if (strncmp(p, "later/", 6) == 0)
 		return refuse(fd, 429, "Retry-After: 30\r\n", "");
+	if (strncmp(p, "hour/", 5) == 0)        /* it is long until it will serve */
+		return refuse(fd, 429, "x-ratelimit-remaining-requests-1h: 0\r\nx-ratelimit-reset-requests-1h: 1800\r\n", "");
 	if (strncmp(p, "auth/", 5) == 0)
 		return refuse(fd, 401, "", "{\"error\":{\"message\":\"Incorrect API key provided: sk-very-secret\"}}");
 	if (strncmp(p, "boom/", 5) == 0)
@@ -240,6 +242,10 @@ retries(void)
 	llm_answer_done(&a);
 	is_int(go("busy", 1), ERR_UPSTREAM, "one retry is not enough");
 	ok(a.error == LLM_RATE_LIMITED && a.http_status == 429 && a.retry_after_s == 0, "and the limit is told");
+	llm_answer_done(&a);
+	is_int(go("hour", 3), ERR_UPSTREAM, "a limit that lasts half an hour");
+	ok(a.error == LLM_RATE_LIMITED && a.retry_after_s == 1800, "which the head alone tells");
+	is_int(atomic_load(&srv.requests), 1, "is not waited for");
 	llm_answer_done(&a);
 	is_int(go("full", 2), ERR_UPSTREAM, "503 to the end");
 	ok(a.error == LLM_OVERLOADED && atomic_load(&srv.requests) == 3, "is overload, after three attempts");
