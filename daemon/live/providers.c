@@ -195,43 +195,13 @@ providers_enable(struct ctx *c, const struct request *rq)
 
 /* --- tests ------------------------------------------------------------------------------ */
 
-static const char *
-program_of(const char *format)
-{
-	static const struct { const char *format, *program; } all[] = {
-		{ "cli_claude_code", "claude" }, { "cli_codex", "codex" }, { "cli_gemini", "gemini" }, { "cli_qwen_code", "qwen" },
-		{ "cli_codewhale", "codewhale" },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		if (strcmp(all[i].format, format) == 0)
-			return all[i].program;
-	return format;
-}
-
-static bool
-in_path(const char *program)
-{
-	const char *dirs = getenv("PATH");
-	char path[4352];
-
-	for (const char *d = dirs; d != NULL && *d != '\0'; d += *d == ':') {
-		size_t n = strcspn(d, ":");
-
-		snprintf(path, sizeof(path), "%.*s/%s", (int)(n < 4096 ? n : 4096), d, program);
-		if (access(path, X_OK) == 0)
-			return true;
-		d += n;
-	}
-	return false;
-}
-
 static struct reply
 test_program(struct ctx *c, const struct probe *p)
 {
-	const char *program = program_of(p->format);
+	const char *program = catalog_program(p->format);
+	char path[4096];
 
-	if (in_path(program))
+	if (path_find(program, path, sizeof(path)))
 		return reply_words(c, 200, "status", "ok", "provider", p->id, "note", ctx_printf(c, "%s is installed", program), NULL);
 	return reply_words(c, 200, "status", "error", "provider", p->id, "error", ctx_printf(c, "%s is not installed", program),
 	    "code", "not_installed", NULL);

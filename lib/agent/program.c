@@ -25,17 +25,9 @@ enum { LOOK_MS = 100, CPU_S = 20, MEMORY_BYTES = 1 << 30, FILES = 64 };
 const char *
 program_find(struct ctx *c, const char *name)
 {
-	const char *p = getenv("PATH");
+	char path[4096];
 
-	for (size_t n; p != NULL && *p != '\0'; p += n + (p[n] == ':')) {
-		const char *path;
-
-		n = strcspn(p, ":");
-		path = *p == '/' ? ctx_printf(c, "%.*s/%s", (int)n, p, name) : NULL;
-		if (path != NULL && access(path, X_OK) == 0)
-			return path;
-	}
-	return NULL;
+	return path_find(name, path, sizeof(path)) ? ctx_strdup(c, path) : NULL;
 }
 
 static void

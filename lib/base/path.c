@@ -3,10 +3,28 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/util.h"
+
+bool
+path_find(const char *program, char *out, size_t cap)
+{
+	const char *p = getenv("PATH");
+
+	for (size_t n; p != NULL && *p != '\0'; p += n + (p[n] == ':')) {
+		struct stat st;
+
+		n = strcspn(p, ":");
+		if (*p == '/' && (size_t)snprintf(out, cap, "%.*s/%s", (int)n, p, program) < cap && access(out, X_OK) == 0 &&
+		    stat(out, &st) == 0 && S_ISREG(st.st_mode))
+			return true;
+	}
+	return false;
+}
 
 bool
 dir_make(const char *path, mode_t mode)

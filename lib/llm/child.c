@@ -24,19 +24,6 @@ enum { LOOK_MS = 100, END_MS = 2000, PART = 16384 };
 
 struct pipes { int in, out, err; };     /* our ends; -1: closed */
 
-bool
-child_find(const char *name, char *out, size_t cap)
-{
-	const char *p = getenv("PATH");
-
-	for (size_t n; p != NULL && *p != '\0'; p += n + (p[n] == ':')) {
-		n = strcspn(p, ":");
-		if (*p == '/' && (size_t)snprintf(out, cap, "%.*s/%s", (int)n, p, name) < cap && access(out, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void
 become(const struct child *c, int in, int out, int err)
 {

@@ -31,6 +31,4 @@ struct child {
  * UNAVAILABLE: it could not be started; NOMEM.
  */
 enum err child_run(struct child *) MUST_CHECK;
-/* Absolute path of a program in PATH, into out; false: it is not there. */
-bool child_find(const char *name, char *out, size_t cap);
 #endif

@@ -319,7 +319,7 @@ ask(const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer
 		llm_blame(a, rq, LLM_CONTEXT_OVERFLOW, 0, NULL);
 		return ERR_UPSTREAM;
 	}
-	if (!child_find(p->name, path, sizeof(path))) {
+	if (!path_find(p->name, path, sizeof(path))) {
 		snprintf(why, sizeof(why), "the program %s is not installed", p->name);
 		return failed(rq, a, why);
 	}

@@ -30,6 +30,20 @@ catalog_key_present(const struct config *cfg, const char *provider)
 	    js_bool(facts_of(cfg, provider), "key_present", false)));
 }
 
+const char *
+catalog_program(const char *format)
+{
+	static const struct { const char *format, *program; } all[] = {
+		{ "cli_claude_code", "claude" }, { "cli_codex", "codex" }, { "cli_gemini", "gemini" }, { "cli_qwen_code", "qwen" },
+		{ "cli_codewhale", "codewhale" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (strcmp(all[i].format, format) == 0)
+			return all[i].program;
+	return format;
+}
+
 /* The URL that the configuration gives a provider; NULL: none. */
 static const char *
 configured_url(const struct config *cfg, const char *provider)
@@ -76,7 +90,7 @@ catalog_auth_status(const struct config *cfg, const char *provider)
 	if (js_bool(facts, "alt", false))
 		return "auto_detected";
 	if (p != NULL && p->cli)
-		return "cli_not_installed";
+		return js_bool(facts, "program", false) ? "configured" : "cli_not_installed";
 	if (p != NULL && !p->key_required)
 		return p->local && (st->tested_ms != 0 ? !st->reachable : !js_bool(facts, "reachable", true)) ? "missing" : "not_required";
 	return "missing";

@@ -37,7 +37,7 @@ struct resolved {
 	bool dashboard, open_mode, allow_no_auth;
 	const char *provider, *model, *provider_cfg;
 	const char *ollama_model;               /* of a server on this machine; NULL: there is none */
-	struct json_object *providers;          /* id → {"key_present", "alt"} */
+	struct json_object *providers;          /* id → {"key_present", "alt"}, of programs "program" too */
 };
 
 /* A text of the document that is not blank, or NULL. */
@@ -250,13 +250,13 @@ resolve_access(struct resolved *v)
 
 /* --- the default provider ---------------------------------------------------- */
 
-/* Does the environment hold a key for this provider? Noted in v->providers. */
+/* Does the environment hold a key for this provider? Noted in v->providers, and whether its program is there. */
 static bool
 note_provider(struct resolved *v, const struct config *view, const char *id)
 {
 	const struct provider *p = catalog_provider(id);
 	struct json_object *o = js_obj(v->providers, id);
-	char name[128];
+	char name[128], path[4096];
 	bool key, alt;
 
 	if (o != NULL)
@@ -266,6 +266,8 @@ note_provider(struct resolved *v, const struct config *view, const char *id)
 	o = json_object_new_object();
 	if (o == NULL || json_object_object_add(o, "key_present", json_object_new_boolean(key)) != 0 ||
 	    json_object_object_add(o, "alt", json_object_new_boolean(alt)) != 0 ||
+	    (p != NULL && p->cli && json_object_object_add(o, "program",
+	    json_object_new_boolean(path_find(catalog_program(p->api_format), path, sizeof(path)))) != 0) ||
 	    json_object_object_add(v->providers, id, o) != 0)
 		json_object_put(o);
 	return key || alt;
@@ -307,6 +309,19 @@ is_allowed(const struct resolved *v, const char *id)
 	return n == 0;
 }
 
+/*
+ * Could it be talked to with that key alone? Not one for speech, nor Copilot with whatever token of GitHub's is there, nor
+ * Azure without an address.
+ */
+static bool
+key_is_enough(const struct resolved *v, const struct config *view, const struct provider *p)
+{
+	if (strcmp(p->api_format, "azure_openai") == 0)
+		return config_env("AZURE_OPENAI_ENDPOINT") != NULL || text(js_obj(v->r.doc, "azure_openai"), "endpoint") != NULL ||
+		    text(view->provider_urls, p->id) != NULL;
+	return strcmp(p->api_format, "elevenlabs") != 0 && strcmp(p->api_format, "copilot") != 0;
+}
+
 /* Could this one be the default: allowed, its key at hand, and a model known? */
 static bool
 is_candidate(struct resolved *v, const struct config *view, const char *id)
@@ -314,8 +329,7 @@ is_candidate(struct resolved *v, const struct config *view, const char *id)
 	const struct provider *p = catalog_provider(id);
 	bool key = note_provider(v, view, id);
 
-	/* only wire formats that this version speaks */
-	return key && p != NULL && p->api_format != NULL && strcmp(p->api_format, "openai") == 0 &&
+	return key && p != NULL && p->api_format != NULL && key_is_enough(v, view, p) &&
 	    is_allowed(v, id) && (v->model != NULL || catalog_default_model(id) != NULL);
 }
 

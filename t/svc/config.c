@@ -285,10 +285,24 @@ providers(void)
 	setenv("GOOGLE_API_KEY", "x", 1);
 	ok(with("api_key = \"k\"\n") == ERR_OK && js_bool(js_obj(cfg->providers, "gemini"), "alt", false),
 	    "an alternate key counts");
-	ok(strcmp(cfg->provider, "groq") == 0, "but auto passes over a provider whose wire format has no driver");
+	is_str(cfg->provider, "gemini", "... whatever its wire format");
 	unsetenv("GROQ_API_KEY");
 	unsetenv("XAI_API_KEY");
 	unsetenv("GOOGLE_API_KEY");
+	setenv("ANTHROPIC_API_KEY", "x", 1);
+	ok(read_with(NULL) == ERR_OK && strcmp(cfg->provider, "anthropic") == 0, "one key alone makes its provider the default");
+	unsetenv("ANTHROPIC_API_KEY");
+	setenv("GITHUB_TOKEN", "x", 1);
+	setenv("ELEVENLABS_API_KEY", "x", 1);
+	setenv("AZURE_OPENAI_API_KEY", "x", 1);
+	ok(with("api_key = \"k\"\n[default_model]\nmodel = \"m\"\n") == ERR_OK && strcmp(cfg->provider, "offline") == 0,
+	    "not a token that was not got for it, a voice, or a cloud without an address");
+	setenv("AZURE_OPENAI_ENDPOINT", "https://x.example", 1);
+	ok(read_with(NULL) == ERR_OK && strcmp(cfg->provider, "azure-openai") == 0, "with its address the cloud is one");
+	unsetenv("AZURE_OPENAI_ENDPOINT");
+	unsetenv("AZURE_OPENAI_API_KEY");
+	unsetenv("ELEVENLABS_API_KEY");
+	unsetenv("GITHUB_TOKEN");
 	ok(with("api_key = \"k\"\n[default_model]\nprovider = \"google\"\nmodel = \"m-1\"\n") == ERR_OK, "a provider may be named by an alias");
 	ok(strcmp(cfg->provider, "gemini") == 0 && strcmp(cfg->model, "m-1") == 0 &&
 	    strcmp(cfg->provider_cfg, "google") == 0, "... and the model is the one written");
