@@ -300,8 +300,6 @@ write_system(struct body *b, bool mark)
 	jw_end(&b->w);
 }
 
-static const char any_input[] = "{\"type\":\"object\",\"properties\":{}}";
-
 static void
 write_tool(struct jw *w, struct json_object *tool)
 {
@@ -309,10 +307,7 @@ write_tool(struct jw *w, struct json_object *tool)
 	jw_str(w, "name", js_str_or(tool, "name", ""));
 	if (js_str(tool, "description") != NULL)
 		jw_str(w, "description", js_str(tool, "description"));
-	if (js_str(js_get(tool, "input_schema"), "type") != NULL)
-		jw_json(w, "input_schema", js_get(tool, "input_schema"));
-	else
-		jw_raw(w, "input_schema", any_input, sizeof(any_input) - 1);
+	write_schema_whole(w, "input_schema", js_get(tool, "input_schema"));
 	jw_end(w);
 }
 

@@ -74,10 +74,20 @@ take_delta(struct intake *d, int64_t index, struct json_object *o)
 		intake_args(d, p, js_get(o, "partial_json"));
 }
 
+/* What an error would have been as an answer of its own. */
 static bool
 take_error(struct intake *d, struct json_object *o)
 {
-	(void)intake_error(d, 0, js_get(o, "error"));
+	static const struct { const char *type; int status; } known[] = {
+		{ "invalid_request_error", 400 }, { "not_found_error", 404 }, { "request_too_large", 413 }, { "timeout_error", 504 },
+	};
+	const char *type = js_str_or(js_get(o, "error"), "type", "");
+	int status = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strcmp(known[i].type, type) == 0)
+			status = known[i].status;
+	(void)intake_error(d, status, js_get(o, "error"));
 	if (d->ans->error == LLM_OVERLOADED || d->ans->error == LLM_RATE_LIMITED)
 		d->ans->pause_units = PAUSE_S;
 	return false;

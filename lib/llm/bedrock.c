@@ -262,6 +262,6 @@ frame(struct intake *d, const char *event, struct json_object *o, bool whole)
 }
 
 const struct driver bedrock_driver = {
-	.format = "bedrock_converse", .framing = FRAMES_AWS, .busy_wait_s = 5, .stops = stops, .prepare = prepare,
+	.format = "bedrock_converse", .framing = FRAMES_AWS, .fickle = true, .busy_wait_s = 5, .stops = stops, .prepare = prepare,
 	.frame = frame, .heal = heal,
 };

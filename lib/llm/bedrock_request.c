@@ -293,10 +293,7 @@ write_tool(struct jw *w, struct json_object *tool)
 	if (about[0] != '\0')
 		jw_str(w, "description", about);
 	jw_object(w, "inputSchema");
-	if (js_str(js_get(tool, "input_schema"), "type") != NULL)
-		jw_json(w, "json", js_get(tool, "input_schema"));
-	else
-		jw_raw(w, "json", "{\"type\":\"object\",\"properties\":{}}", 33);
+	write_schema_whole(w, "json", js_get(tool, "input_schema"));
 	jw_end(w);
 	jw_end(w);
 	jw_end(w);

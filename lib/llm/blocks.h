@@ -43,6 +43,8 @@ void write_tools(struct jw *, const char *key, const struct llm_request *, void 
 bool has_tools(const struct llm_request *);
 /* A tool's schema as other vendors than its author understand it too. schema may be NULL. */
 void write_schema_plain(struct jw *, const char *key, struct json_object *schema);
+/* As it is, but always one of an object: for those who take all of JSON schema and insist on that. */
+void write_schema_whole(struct jw *, const char *key, struct json_object *schema);
 /* Is this id of a model one that begins with it, or with one of a NULL-ended list? Letter case is nothing. */
 bool starts(const char *s, const char *prefix);
 bool starts_any(const char *s, const char *const *prefixes);

@@ -277,6 +277,7 @@ judge(struct intake *d, enum err e, struct http_answer *h)
 			return ERR_OK;
 		llm_blame_body(a, d->rq, (int)h->status, body, h->body.len);
 		a->pause_units = d->driver->busy_wait_s;
+		a->passing = d->driver->fickle && (h->status == 502 || h->status == 504);
 		return ERR_UPSTREAM;
 	}
 	if (e == ERR_OK || ((e == ERR_UPSTREAM || e == ERR_TIMEOUT) && d->finish[0] != '\0'))

@@ -155,6 +155,7 @@ struct driver {
 	bool takes_openai;              /* raw_messages and raw_tools go out as they are */
 	bool takes_image_urls;
 	bool needs_url;                 /* a base_url must be known */
+	bool fickle;                    /* its 502 and 504 pass: they are tried again */
 	unsigned busy_wait_s;           /* how long it is usually busy when it does not say; 0: unknown */
 	const struct stop_word *stops;  /* ended by a NULL word */
 	/*

@@ -113,9 +113,9 @@ may_retry(const struct llm_request *rq, const struct llm_answer *a, int64_t took
 	case LLM_OVERLOADED:
 		return a->http_status == 503 || a->http_status == 529;
 	case LLM_TIMEOUT:               /* nobody answered the connect; not: the model took all its time */
-		return a->http_status == 0 && took_ms < whole_ms / 2;
+		return a->passing || (a->http_status == 0 && took_ms < whole_ms / 2);
 	case LLM_UPSTREAM: case LLM_BROKEN_STREAM:
-		return a->http_status == 0;
+		return a->passing || a->http_status == 0;
 	default:
 		return false;
 	}

@@ -88,6 +88,7 @@ struct llm_answer {
 	int http_status;
 	int64_t retry_after_s;                  /* -1 */
 	unsigned pause_units;                   /* what its kind usually needs when nobody says: units of the first back-off; 0: nothing known */
+	bool passing;                           /* the provider's kind is known to have such failures now and then */
 	bool final;                             /* to ask again now is of no use */
 	bool any_output;                        /* something reached the sink before it failed */
 };

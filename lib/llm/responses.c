@@ -343,8 +343,8 @@ heal_session(struct outgoing *o, int status, const char *body)
 {
 	const char *with = getenv("CHATGPT_REFRESH_TOKEN");
 
-	(void)body;
-	if ((status != 401 && status != 403) || o->quirks.renewed > 0 || with == NULL || with[0] == '\0')
+	/* 403 also stands for a plan that does not have the model */
+	if ((status != 401 && (status != 403 || llm_classify(status, NULL, body) != LLM_AUTH)) || o->quirks.renewed > 0 || with == NULL || with[0] == '\0')
 		return false;
 	o->quirks.renewed++;
 	return refresh(o->rq, with);

@@ -173,3 +173,24 @@ write_schema_plain(struct jw *w, const char *key, struct json_object *schema)
 
 	write_schema(&s, key, schema, 0);
 }
+
+void
+write_schema_whole(struct jw *w, const char *key, struct json_object *schema)
+{
+	if (js_str(schema, "type") != NULL) {
+		jw_json(w, key, schema);
+		return;
+	}
+	jw_object(w, key);
+	jw_str(w, "type", "object");
+	if (js_obj(schema, "properties") == NULL) {
+		jw_object(w, "properties");
+		jw_end(w);
+	}
+	if (json_object_is_type(schema, json_type_object)) {
+		json_object_object_foreach(schema, k, v)
+			if (strcmp(k, "type") != 0 && (strcmp(k, "properties") != 0 || json_object_is_type(v, json_type_object)))
+				jw_json(w, k, v);
+	}
+	jw_end(w);
+}

@@ -74,6 +74,11 @@ failures(void)
 	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"authentication_error\",\"message\":\"x\"}"), LLM_AUTH, 401, "a wrong key");
 	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"permission_error\",\"message\":\"x\"}"), LLM_AUTH, 401, "a key that may not");
 	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"billing_error\",\"message\":\"x\"}"), LLM_BILLING, 402, "no money");
+	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"not_found_error\",\"message\":\"model: x\"}"), LLM_MODEL_NOT_FOUND, 404, "no such model");
+	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"x\"}"), LLM_FORMAT, 400, "a question that it does not take");
+	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"prompt is too long\"}"), LLM_CONTEXT_OVERFLOW, 400, "one that is too long");
+	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"request_too_large\",\"message\":\"x\"}"), LLM_CONTEXT_OVERFLOW, 413, "and one that is too large");
+	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"timeout_error\",\"message\":\"x\"}"), LLM_TIMEOUT, 504, "too slow");
 	wire_fails(drv, EV("error", ",\"error\":{\"type\":\"api_error\",\"message\":\"x\"}"), LLM_UPSTREAM, 500, "their fault");
 	wire_fails(drv, "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", LLM_OVERLOADED, 503, "whole");
 	wire_fails(drv, START EV("message_stop", ""), LLM_BROKEN_STREAM, 0, "an end without a reason");
@@ -99,7 +104,8 @@ requests(void)
 	    strstr(asked_headers, "x-librefang-agent-id: a-1\n") && !strstr(asked_headers, "anthropic-beta"), "with its headers");
 	rq.cache_strategy = "disabled";
 	rq.stream = true;
-	rq.tools = json_tokener_parse("[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{\"type\":\"object\",\"$defs\":{},\"properties\":{}}},{\"name\":\"g\"}]");
+	rq.tools = json_tokener_parse("[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{\"type\":\"object\",\"$defs\":{},\"properties\":{}}},"
+	    "{\"name\":\"h\",\"input_schema\":{\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"a\"]}},{\"name\":\"g\"}]");
 	asked_is(&anthropic_driver, &rq,
 	    "[{\"role\":\"system\",\"content\":\"old\"}," MSG("user", "hi") ",{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"t\","
 	    "\"provider_metadata\":{\"signature\":\"s\"}},{\"type\":\"text\",\"text\":\" \"},{\"type\":\"tool_use\",\"id\":\"f:0\",\"name\":\"f\",\"input\":{\"a\":0.7}}]},"
@@ -108,6 +114,7 @@ requests(void)
 	    "{\"type\":\"image_file\",\"path\":\"/nonexistent/x.png\"},{\"type\":\"future\"}]}," MSG("assistant", "") "]",
 	    "{\"model\":\"claude-x\",\"max_tokens\":8192,\"temperature\":0.7,\"stream\":true,\"system\":\"Be kind.\","
 	    "\"tools\":[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{\"type\":\"object\",\"$defs\":{},\"properties\":{}}},"
+	    "{\"name\":\"h\",\"input_schema\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"required\":[\"a\"]}},"
 	    "{\"name\":\"g\",\"input_schema\":{\"type\":\"object\",\"properties\":{}}}],"
 	    "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"f_0\",\"name\":\"f\",\"input\":{\"a\":0.7}}]},"
 	    "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"f_0\",\"content\":\"(empty)\",\"is_error\":true}]},"

@@ -53,6 +53,8 @@ serve(int fd, const struct seen *rq, void *arg)
 	snprintf(head, sizeof(head), "%s", rq->head);
 	snprintf(path, sizeof(path), "%s", rq->path);
 	pthread_mutex_unlock(&lock);
+	if (strncmp(rq->path, "/noplan/", 8) == 0)
+		return httpd_answer(fd, 403, "", "{\"error\":{\"message\":\"You do not have access to the model m-1\"}}");
 	if (strncmp(rq->path, "/stale/", 7) == 0 && (strstr(rq->head, "Bearer tok-1\r\n") || strstr(rq->head, "Bearer session\r\n")))
 		return httpd_answer(fd, 401, "", "{\"error\":{\"message\":\"expired\"}}");
 	return httpd_answer(fd, 200, "", strstr(rq->path, "generateContent") ? G_ANSWER : strstr(rq->path, "responses") ? R_ANSWER : OA_ANSWER);
@@ -119,6 +121,8 @@ session(void)
 	ok(strstr(said, "\"refresh_token\":\"refresh-1\"") != NULL && strstr(head, "Bearer tok-2\r\n") != NULL, "it goes on");
 	is_int(call("chatgpt_responses", "session", "/stale", token_at("token", "")), ERR_OK, "the next call");
 	is_int(atomic_load(&tokens), 2, "needs no more of it");
+	is_int(call("chatgpt_responses", "session", "/noplan", token_at("token", "")), ERR_UPSTREAM, "a model that its plan has not");
+	ok(a.error == LLM_MODEL_NOT_FOUND && atomic_load(&tokens) == 2, "is no session that is over");
 }
 
 /* --- Vertex -------------------------------------------------------------- */
