@@ -227,6 +227,8 @@ model_route_for(struct ctx *c, const char *user_id, const char *provider, const 
 		ret->pooled = false;
 		ret->api_key = key_of(c, provider, is_default, mm);
 	}
+	if (ret->api_key == NULL && strcmp(ret->format, "vertex_ai") == 0 && strcmp(catalog_auth_status(c->cfg, provider), "auto_detected") == 0)
+		ret->api_key = "";              /* a login by gcloud */
 	route_manners(c, is_default, mm, ret);
 	if (strcmp(ret->format, "offline") == 0)
 		return ERR_OK;

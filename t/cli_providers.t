@@ -44,4 +44,22 @@ program('qwen', 'exit 0');
 $api->restart;
 is $status->('qwen-code'), 'configured', 'it is looked for at the start';
 $api->finish;
+
+# Google Cloud with gcloud's login instead of a key.
+program('gcloud', q(echo ya29.canary-of-gcloud));
+my $vertex = LF->mock(other => [ [ qr/:generateContent$/ => { body => { candidates => [ { content => { parts => [ { text => 'Hello from a cloud.' } ] }, finishReason => 'STOP' } ] } } ] ]);
+my $with = sub { return LF->start(model => { provider => 'vertex-ai', model => 'gemini-2.5-flash' }, env => { PATH => "$dir:$ENV{PATH}", HOME => $dir, @_ }, config => qq([provider_urls]\nvertex-ai = "@{[$vertex->base]}"\n)) };
+$api = $with->();
+is $status->('vertex-ai'), 'missing', 'a login without a project is none';
+$id = $api->post('/api/agents', { manifest_toml => qq(name = "ada"\n) }, 201)->{agent_id};
+is $api->post("/api/agents/$id/message", { message => 'hello' }, 412)->{code}, 'provider_auth_missing', 'and nobody is asked';
+$api->finish;
+$api = $with->(GOOGLE_CLOUD_PROJECT => 'proj-1');
+is $status->('vertex-ai'), 'auto_detected', 'with one it is found';
+$id = $api->post('/api/agents', { manifest_toml => qq(name = "ada"\n) }, 201)->{agent_id};
+is $api->post("/api/agents/$id/message", { message => 'hello' }, 200)->{response}, 'Hello from a cloud.', 'and used';
+my ($asked) = grep { $_->{path} =~ /generateContent/i } @{ $vertex->requests };
+is $asked->{headers}{authorization}, 'Bearer ya29.canary-of-gcloud', 'with the token that gcloud gave';
+unlike $api->log_text, qr/canary/, 'which nobody else sees';
+$api->finish;
 done_testing;

@@ -22,7 +22,31 @@
 
 enum { LOOK_MS = 100, END_MS = 2000, PART = 16384 };
 
+extern char **environ;
+
 struct pipes { int in, out, err; };     /* our ends; -1: closed */
+
+static bool
+is_given(const char *var, const char *prefix)
+{
+	static const char *const names[] = { "HOME=", "USER=", "LOGNAME=", "PATH=", "LANG=", "LC_", "TZ=", "TMPDIR=", "XDG_",
+		"SSL_CERT_", "HTTPS_PROXY=", "HTTP_PROXY=", "NO_PROXY=", "https_proxy=", "http_proxy=", "no_proxy=" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strncmp(var, names[i], strlen(names[i])) == 0)
+			return true;
+	return strncmp(var, prefix, strlen(prefix)) == 0;
+}
+
+void
+child_env(struct child_env *e, const char *prefix)
+{
+	e->n = 0;
+	for (char **v = environ; v != NULL && *v != NULL && e->n < CHILD_ENV_MAX; v++)
+		if (is_given(*v, prefix))
+			e->v[e->n++] = *v;
+	e->v[e->n] = NULL;
+}
 
 static void
 become(const struct child *c, int in, int out, int err)

@@ -26,6 +26,11 @@ struct child {
 	struct buf said;                /* the end of what it wrote to standard error; caller: buf_done */
 };
 
+enum { CHILD_ENV_MAX = 64 };
+/* What a program gets of our environment: what it needs to run and what begins with its own prefix. Ended by NULL. */
+struct child_env { unsigned n; const char *v[CHILD_ENV_MAX + 1]; };
+void child_env(struct child_env *, const char *prefix);
+
 /*
  * ERR_OK: it ran and closed its output (exit_code says how it ended), or on_bytes had enough. TIMEOUT; CANCELLED; TOO_LARGE;
  * UNAVAILABLE: it could not be started; NOMEM.

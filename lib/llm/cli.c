@@ -19,9 +19,7 @@
 #include "lib/llm/errors.h"
 #include "lib/llm/translate.h"
 
-enum { PROMPT_MAX = 16 * 1024 * 1024, ARGUMENT_MAX = 120 * 1024, ENV_MAX = 64, ARGS_MAX = 16, LIMIT_S = 300 };
-
-extern char **environ;
+enum { PROMPT_MAX = 16 * 1024 * 1024, ARGUMENT_MAX = 120 * 1024, ARGS_MAX = 16, LIMIT_S = 300 };
 
 struct program {
 	const char *format, *name, *prefix;     /* prefix: of variables that are its own */
@@ -105,30 +103,20 @@ flatten(const struct llm_request *rq, struct buf *b)
 
 /* --- what it is started with --------------------------------------------- */
 
-static bool
-is_given(const char *var, const char *prefix)
-{
-	static const char *const names[] = { "HOME=", "USER=", "LOGNAME=", "PATH=", "LANG=", "LC_", "TZ=", "TMPDIR=", "XDG_",
-		"SSL_CERT_", "HTTPS_PROXY=", "HTTP_PROXY=", "NO_PROXY=", "https_proxy=", "http_proxy=", "no_proxy=" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (strncmp(var, names[i], strlen(names[i])) == 0)
-			return true;
-	return strncmp(var, prefix, strlen(prefix)) == 0;
-}
-
-struct environment { const char *vars[ENV_MAX + 5]; char ids[3][160], home[4200]; };
+struct environment { const char *vars[CHILD_ENV_MAX + 5]; char ids[3][160], home[4200]; };
 
 static void
 fill(struct environment *e, const struct llm_request *rq, const struct program *p, const char *profile)
 {
 	const struct { const char *name, *value; } ids[] = { { "LIBREFANG_AGENT_ID", rq->agent_id },
 		{ "LIBREFANG_SESSION_ID", rq->session_id }, { "LIBREFANG_STEP_ID", rq->step_id } };
+	struct child_env given;
 	unsigned n = 0;
 
-	for (char **v = environ; v != NULL && *v != NULL && n < ENV_MAX; v++)
-		if (is_given(*v, p->prefix) && (profile == NULL || strncmp(*v, p->home, strlen(p->home)) != 0))
-			e->vars[n++] = *v;
+	child_env(&given, p->prefix);
+	for (unsigned i = 0; i < given.n; i++)
+		if (profile == NULL || strncmp(given.v[i], p->home, strlen(p->home)) != 0)
+			e->vars[n++] = given.v[i];
 	if (profile != NULL) {
 		snprintf(e->home, sizeof(e->home), "%s=%s", p->home, profile);
 		e->vars[n++] = e->home;

@@ -18,6 +18,7 @@ libllm_a_SOURCES = \
 	lib/llm/errors.c \
 	lib/llm/gemini.c \
 	lib/llm/gemini_decode.c \
+	lib/llm/google.c \
 	lib/llm/intake.c \
 	lib/llm/intake_parts.c \
 	lib/llm/limits.c \

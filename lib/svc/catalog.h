@@ -81,6 +81,8 @@ const char *catalog_auth_status(const struct config *, const char *provider);
 bool auth_available(const char *status);
 /* The program that a command-line format starts; of others the format itself. */
 const char *catalog_program(const char *format);
+/* Path of what "gcloud auth application-default login" leaves behind, where it can be read. */
+bool catalog_google_login(char *out, size_t cap);
 /* Environment variable that holds a provider's key under this configuration; never NULL. */
 const char *catalog_key_env(const struct config *, const char *provider, char out[static 128]);
 /* The same, for keeping a key: never empty. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/svc/catalog.h"
 #include "lib/svc/catalog_data.h"
@@ -42,6 +43,18 @@ catalog_program(const char *format)
 		if (strcmp(all[i].format, format) == 0)
 			return all[i].program;
 	return format;
+}
+
+bool
+catalog_google_login(char *out, size_t cap)
+{
+	const char *dir = getenv("CLOUDSDK_CONFIG"), *home = getenv("HOME");
+	bool own = dir != NULL && dir[0] == '/';
+
+	if (!own && (home == NULL || home[0] != '/'))
+		return false;
+	return (size_t)snprintf(out, cap, "%s%s/application_default_credentials.json", own ? dir : home, own ? "" : "/.config/gcloud") < cap &&
+	    access(out, R_OK) == 0;
 }
 
 /* The URL that the configuration gives a provider; NULL: none. */
@@ -87,7 +100,7 @@ catalog_auth_status(const struct config *cfg, const char *provider)
 		return "missing";
 	if (catalog_key_present(cfg, p != NULL ? p->id : provider))
 		return st->auth != NULL ? st->auth : "configured";
-	if (js_bool(facts, "alt", false))
+	if (js_bool(facts, "alt", false) || (p != NULL && !p->cli && js_bool(facts, "program", false)))
 		return "auto_detected";
 	if (p != NULL && p->cli)
 		return js_bool(facts, "program", false) ? "configured" : "cli_not_installed";

@@ -250,13 +250,26 @@ resolve_access(struct resolved *v)
 
 /* --- the default provider ---------------------------------------------------- */
 
+/* Is its program there, or, for Google Cloud, a login by gcloud and a project to use it for? */
+static bool
+program_is_there(const struct resolved *v, const struct provider *p)
+{
+	char path[4096];
+
+	if (p->cli)
+		return path_find(catalog_program(p->api_format), path, sizeof(path));
+	return strcmp(p->api_format, "vertex_ai") == 0 && (catalog_google_login(path, sizeof(path)) || path_find("gcloud", path, sizeof(path))) &&
+	    (text(js_obj(v->r.doc, "vertex_ai"), "project_id") != NULL || config_env("VERTEX_AI_PROJECT_ID") != NULL ||
+	    config_env("GOOGLE_CLOUD_PROJECT") != NULL || config_env("GCLOUD_PROJECT") != NULL);
+}
+
 /* Does the environment hold a key for this provider? Noted in v->providers, and whether its program is there. */
 static bool
 note_provider(struct resolved *v, const struct config *view, const char *id)
 {
 	const struct provider *p = catalog_provider(id);
 	struct json_object *o = js_obj(v->providers, id);
-	char name[128], path[4096];
+	char name[128];
 	bool key, alt;
 
 	if (o != NULL)
@@ -266,8 +279,7 @@ note_provider(struct resolved *v, const struct config *view, const char *id)
 	o = json_object_new_object();
 	if (o == NULL || json_object_object_add(o, "key_present", json_object_new_boolean(key)) != 0 ||
 	    json_object_object_add(o, "alt", json_object_new_boolean(alt)) != 0 ||
-	    (p != NULL && p->cli && json_object_object_add(o, "program",
-	    json_object_new_boolean(path_find(catalog_program(p->api_format), path, sizeof(path)))) != 0) ||
+	    (p != NULL && program_is_there(v, p) && json_object_object_add(o, "program", json_object_new_boolean(true)) != 0) ||
 	    json_object_object_add(v->providers, id, o) != 0)
 		json_object_put(o);
 	return key || alt;

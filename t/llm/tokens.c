@@ -3,6 +3,7 @@
  * asked like OpenAI elsewhere. Against a small server that hands out tokens and looks at them.
  */
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
@@ -53,6 +54,8 @@ serve(int fd, const struct seen *rq, void *arg)
 	snprintf(head, sizeof(head), "%s", rq->head);
 	snprintf(path, sizeof(path), "%s", rq->path);
 	pthread_mutex_unlock(&lock);
+	if (strncmp(rq->path, "/refuse/", 8) == 0)
+		return httpd_answer(fd, 401, "", "{}");
 	if (strncmp(rq->path, "/noplan/", 8) == 0)
 		return httpd_answer(fd, 403, "", "{\"error\":{\"message\":\"You do not have access to the model m-1\"}}");
 	if (strncmp(rq->path, "/stale/", 7) == 0 && (strstr(rq->head, "Bearer tok-1\r\n") || strstr(rq->head, "Bearer session\r\n")))
@@ -212,6 +215,73 @@ vertex(void)
 	gnutls_privkey_deinit(rsa);
 }
 
+static char place[] = "/tmp/lf-tokens-XXXXXX";
+
+static void
+write_in(const char *name, const char *text, mode_t mode)
+{
+	char file[256];
+	FILE *f;
+
+	snprintf(file, sizeof(file), "%s/%s", place, name);
+	f = fopen(file, "w");
+	fputs(text, f);
+	fclose(f);
+	chmod(file, mode);
+}
+
+/* A user's login, as gcloud keeps it, and gcloud itself. */
+static void
+vertex_users(void)
+{
+	char login[512], file[256], paths[8192];
+
+	if (mkdtemp(place) == NULL)
+		exit(1);
+	snprintf(login, sizeof(login), "{\"type\":\"authorized_user\",\"client_id\":\"id 1\",\"client_secret\":\"s&cret\",\"refresh_token\":\"1//r\","
+	    "\"quota_project_id\":\"quota-1\",\"token_uri\":\"http://127.0.0.1:%u/token\"}", srv.port);
+	setenv("CLOUDSDK_CONFIG", place, 1);
+	setenv("PATH", place, 1);
+	is_int(call("vertex_ai", "", "", "{\"project_id\":\"p\"}"), ERR_UPSTREAM, "nobody who is logged in");
+	ok(a.error == LLM_AUTH && strstr(a.why, "gcloud") != NULL, "is told");
+	write_in("application_default_credentials.json", login, 0600);
+	atomic_store(&tokens, 0);
+	is_int(call("vertex_ai", "", "", "{}"), ERR_OK, "a login that gcloud left is found");
+	is_str(said, "grant_type=refresh_token&client_id=id%201&client_secret=s%26cret&refresh_token=1%2F%2Fr", "and has a token fetched for it");
+	ok(strstr(head, "Authorization: Bearer tok-1\r\n") && strstr(head, "x-goog-user-project: quota-1\r\n"), "which goes along with whose account it is on");
+	is_str(path, "/v1/projects/quota-1/locations/us-central1/publishers/google/models/m-1:generateContent", "and is that project's");
+	is_int(call("vertex_ai", "", "", "{}"), ERR_OK, "again");
+	is_int(atomic_load(&tokens), 1, "with the same token");
+	is_int(call("vertex_ai", "", "", "{\"credentials_path\":\"/nonexistent\"}"), ERR_UPSTREAM, "another file that is named and not there");
+	ok(a.error == LLM_AUTH, "is no reason to take this one");
+	snprintf(file, sizeof(file), "%s/application_default_credentials.json", place);
+	is_int(call("vertex_ai", file, "", "{}"), ERR_OK, "the file may be named, too");
+	unlink(file);
+
+	snprintf(paths, sizeof(paths), "#!/bin/sh\necho \"$@\" >> %s/asked\n[ -e %s/out ] && { echo secret-canary >&2; exit 1; }\n"
+	    "[ \"$LF_SECRET\" = \"\" ] && echo ya29.from-gcloud\n", place, place);
+	setenv("LF_SECRET", "x", 1);
+	write_in("gcloud", paths, 0755);
+	is_int(call("vertex_ai", "", "", "{\"project_id\":\"p\"}"), ERR_OK, "gcloud is asked for a token");
+	ok(strstr(head, "Authorization: Bearer ya29.from-gcloud\r\n") && !strstr(head, "x-goog-user-project"), "which goes along, and it sees no secret of ours");
+	is_int(call("vertex_ai", "", "/stale", "{\"project_id\":\"p\"}"), ERR_OK, "again");
+	snprintf(file, sizeof(file), "%s/asked", place);
+	{
+		SCOPED_BUF b = BUF_INIT(4096);
+
+		ok(buf_read_file(&b, file) == ERR_OK && strcmp(b.p, "auth print-access-token --quiet\n") == 0, "with the same token");
+	}
+	is_int(call("vertex_ai", "", "/refuse", "{\"project_id\":\"p\"}"), ERR_UPSTREAM, "one that is refused");
+	write_in("out", "", 0600);
+	is_int(call("vertex_ai", "", "", "{\"project_id\":\"p\"}"), ERR_UPSTREAM, "is asked for anew, of one who is logged out");
+	ok(a.error == LLM_AUTH && strstr(a.why, "gcloud auth login") != NULL && strstr(a.why, "canary") == NULL, "which is told");
+	for (const char *const *f = (const char *const[]){ "out", "asked", "gcloud", NULL }; *f != NULL; f++) {
+		snprintf(file, sizeof(file), "%s/%s", place, *f);
+		unlink(file);
+	}
+	rmdir(place);
+}
+
 static void
 azure(void)
 {
@@ -232,6 +302,7 @@ main(void)
 	copilot();
 	session();
 	vertex();
+	vertex_users();
 	azure();
 	httpd_stop(&srv);
 	http_done();

@@ -20,6 +20,7 @@ package LF::Mock;
 #   garbage => 'bytes'      instead of events, or of JSON
 #   hang => 1               never an answer;  reset => 1: the connection is reset
 # embed => [ [ 'words in a text' => [ numbers ] ], ... [ '' => [ numbers ] ] ]: vectors, of /v1/embeddings; embed_answer => ANSWER: that instead.
+# other => [ [ qr/path/ => ANSWER ], ... ]: of other paths; status and body only.
 # key => { 'sk-…' => ANSWER }: to whoever comes with that key.
 use strict;
 use warnings;
@@ -193,6 +194,9 @@ sub one {
     if ($rq->{path} =~ m{/embeddings$} && $self->{script}{embed}) {
         $self->embeddings($c, $rq);
         return 1;
+    }
+    for my $o (@{ $self->{script}{other} // [] }) {
+        return reply($c, $o->[1]{status} // 200, $o->[1]{body}) if $rq->{path} =~ $o->[0];
     }
     if ($rq->{path} !~ m{/chat/completions$|^/api/chat$}) {
         return reply($c, 404, { error => { message => 'unknown path', type => 'invalid_request_error' } });
