@@ -1,10 +1,11 @@
 #!/usr/bin/perl
 # Each fuzz target (t/fuzz/NAME.c) meets its kept corpus and then, with
-# clang's fuzzer, FUZZ_SECONDS (3) seconds of what it makes of it. Without clang
-# the corpus alone is replayed.
+# clang's fuzzer, FUZZ_SECONDS of what it makes of it; if nobody says how many, all share
+# 50 seconds. FUZZ_ONLY="NAME ..." runs these alone. Without clang the corpus alone is replayed.
 #
 # A line "sources: lib/base/*.c ..." in a target's first comment says what it
 # is linked with, "libs: NAME ..." which further packages of pkg-config.
+# t/fuzz/dict/NAME, if it is there, holds words that the fuzzer may put in (libFuzzer's form).
 # What the fuzzer finds is left as t/fuzz/crash-NAME-* in the build tree.
 use strict;
 use warnings;
@@ -14,7 +15,9 @@ use Test::More;
 
 my $src     = $ENV{LF_SRCDIR}    // '.';
 my $build   = $ENV{LF_BUILDDIR}  // '.';
-my $seconds = $ENV{FUZZ_SECONDS} // 3;
+my @targets = grep { !m{/replay\.c$} } sort glob("$src/t/fuzz/*.c");
+my $seconds = $ENV{FUZZ_SECONDS} // (int(50 / @targets) || 1);
+my %only    = map { $_ => 1 } split ' ', $ENV{FUZZ_ONLY} // '';
 my $dir     = "$build/t/fuzz";
 my $objects = "$dir/obj";
 
@@ -51,7 +54,7 @@ sub pkg { my $out = qx(pkg-config @_ 2>/dev/null); chomp $out; return $out }
 
 sub newest_header {
     my $t = 0;
-    for my $h (glob("$src/lib/*/*.h $src/lib/*/*.def $src/db/*.h $src/t/fuzz/*.h")) {
+    for my $h (glob("$src/lib/*/*.h $src/lib/*/*.def $src/db/*.h $src/daemon/*.h $src/handlers/*.h $src/cli/*.h $src/t/*.h $src/t/fuzz/*.h")) {
         my $m = (stat $h)[9] // 0;
         $t = $m if $m > $t;
     }
@@ -91,9 +94,9 @@ sub build_target {
 $ENV{ASAN_OPTIONS}  = 'detect_leaks=1:allocator_may_return_null=1';
 $ENV{UBSAN_OPTIONS} = 'print_stacktrace=1';
 
-for my $file (sort glob("$src/t/fuzz/*.c")) {
+for my $file (@targets) {
     my ($name) = $file =~ m{/(\w+)\.c$};
-    next if $name eq 'replay';
+    next if %only && !$only{$name};
     my $corpus = "$src/t/fuzz/corpus/$name";
     my $text = do { open my $fh, '<', $file or die "$file: $!"; local $/; <$fh> };
     subtest $name => sub {
@@ -102,8 +105,9 @@ for my $file (sort glob("$src/t/fuzz/*.c")) {
         my $prog = build_target($name, $text);
         ok $prog, "$name is built" or return;
         my $new = tempdir(CLEANUP => 1);
+        my $words = -f "$src/t/fuzz/dict/$name" ? " -dict='$src/t/fuzz/dict/$name'" : '';
         my $cmd = $fuzzer
-            ? "'$prog' -max_total_time=$seconds -max_len=8192 -timeout=10 -rss_limit_mb=1024 -verbosity=0"
+            ? "'$prog' -max_total_time=$seconds -max_len=8192 -timeout=10$words -rss_limit_mb=1024 -verbosity=0"
               . " -print_final_stats=1 -artifact_prefix='$dir/crash-$name-' '$new' '$corpus'"
             : "'$prog' '$corpus'";
         my $out = qx($cmd 2>&1);

@@ -268,18 +268,17 @@ cron_next(const struct cron *k, const struct zone *zone, int64_t after_ms)
 		return after_ms + k->every_s * 1000;
 	while (t - after < (int64_t)YEARS_MAX * 366 * DAY_S) {
 		struct zone_span s = zone_at(zone, t);
-		int64_t before = s.from == INT64_MIN ? s.offset : zone_at(zone, s.from - 1).offset, next;
-		int64_t local = t + s.offset;
+		int64_t before = s.from == INT64_MIN ? s.offset : zone_at(zone, s.from - 1).offset, local;
 
+		if (!k->hour_star && t == s.from && before < s.offset && (local = local_match(k, t + before)) >= 0 && local < t + s.offset)
+			return t * 1000;                /* clocks were set forward over it */
+		local = t + s.offset;
 		if (!k->hour_star && before > s.offset && local < s.from + before)
 			local = s.from + before;        /* clocks were set back: these times came once already */
 		if ((local = local_match(k, local)) < 0)
 			return -1;
 		if (local - s.offset < s.until)
 			return (local - s.offset) * 1000;
-		next = zone_at(zone, s.until).offset;
-		if (!k->hour_star && local < s.until + next)
-			return s.until * 1000;          /* clocks are set forward over it */
 		t = s.until;
 	}
 	return -1;

@@ -142,6 +142,12 @@ patches(void)
 	is_str(text_of("one.txt"), "alpha\nBETA\nmore\ngamma\nDELTA\nend\n", "two hunks, the second of new lines alone");
 	patched(BEGIN "*** Update File: two.txt\n-first\n+FIRST\n" END, "changed two.txt\n");
 	is_str(text_of("two.txt"), "FIRST\nsecond", "a last line without an end stays so");
+	put("long.txt", "a long last line");
+	patched(BEGIN "*** Update File: long.txt\n-a long last line\n+short\n" END, "changed long.txt\n");
+	is_str(text_of("long.txt"), "short\n", "a last line that is another has an end");
+	unpatched(BEGIN "*** Update File: one.txt\n alpha\n BETA\n more\n gamma\n DELTA\n end\n@@\n-DELTA\n-end\n*** End of File\n" END,
+	    ERR_INVALID, "not there");
+	is_str(text_of("one.txt"), "alpha\nBETA\nmore\ngamma\nDELTA\nend\n", "what a hunk has passed is not changed by the next");
 	patched(BEGIN "*** Update File: two.txt\n*** Move to: moved.txt\n FIRST  \n" END, "changed two.txt, now moved.txt\n");
 	is_str(text_of("moved.txt"), "FIRST\nsecond", "blanks at the end do not matter; the file has moved");
 	is_str(text_of("two.txt"), "(none)", "  away from where it was");

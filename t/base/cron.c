@@ -90,6 +90,7 @@ test_dst(void)
 	/* clocks go from 2 to 3 on 29 March 2026 at 01:00Z, and back on 25 October at 01:00Z */
 	is_str(next("30 2 * * *", b, "2026-03-28T12:00:00Z"), "2026-03-29T01:00:00Z", "a time of day that is skipped is due when the gap ends");
 	is_str(next("30 2 * * *", b, "2026-03-29T01:00:00Z"), "2026-03-30T00:30:00Z", "and the day after at its own time");
+	is_str(next("30 2 * * *", b, "2026-03-29T00:59:59.500Z"), "2026-03-29T01:00:00Z", "also when asked within the second before it");
 	is_str(next("0,30 2 * * *", b, "2026-03-28T12:00:00Z"), "2026-03-29T01:00:00Z", "two of them: once");
 	is_str(next("0,30 2 * * *", b, "2026-03-29T01:00:00Z"), "2026-03-30T00:00:00Z", "and no more that day");
 	is_str(next("*/30 * * * *", b, "2026-03-29T00:30:00Z"), "2026-03-29T01:00:00Z", "by the half hour nothing is missing");

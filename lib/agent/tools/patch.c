@@ -171,7 +171,7 @@ static size_t
 find(const struct file *f, const struct line *old, size_t n, bool at_end)
 {
 	for (int exact = 1; exact >= 0; exact--)
-		for (size_t i = at_end && f->n >= n ? f->n - n : f->at; i + n <= f->n; i++) {
+		for (size_t i = at_end && f->n - f->at >= n ? f->n - n : f->at; i + n <= f->n; i++) {
 			size_t k = 0;
 
 			while (k < n && same(f->lines[i + k], old[k], exact != 0))
@@ -278,6 +278,18 @@ apply_hunks(struct patch *p, struct op *op, struct file *f)
 	return ERR_OK;
 }
 
+/* Is that its last line? */
+static bool
+ends_with(const struct buf *text, struct line l)
+{
+	const char *at;
+
+	if (text->len <= l.n)
+		return false;
+	at = text->p + text->len - 1 - l.n;
+	return memcmp(at, l.s, l.n) == 0 && (at == text->p || at[-1] == '\n');
+}
+
 static enum err
 update_text(struct patch *p, struct op *op)
 {
@@ -296,8 +308,7 @@ update_text(struct patch *p, struct op *op)
 		return tool_say(p->out, ERR_TOO_LARGE, "%.*s has too many lines", width(&op->path), op->path.s);
 	f.n = split(old.len > 0 ? old.p : "", old.len, f.lines, max);
 	e = apply_hunks(p, op, &f);
-	if (e == ERR_OK && old.len > 0 && old.p[old.len - 1] != '\n' && f.n > 0 && op->text.len > 0 && op->n > 0 &&
-	    same(f.lines[f.n - 1], (struct line){ op->text.p + op->text.len - 1 - f.lines[f.n - 1].n, f.lines[f.n - 1].n }, true))
+	if (e == ERR_OK && old.len > 0 && old.p[old.len - 1] != '\n' && !op->text.failed && ends_with(&op->text, f.lines[f.n - 1]))
 		op->text.len--;         /* its last line had no end, and stays so */
 	return e;
 }
