@@ -4,7 +4,7 @@
 # 50 seconds. FUZZ_ONLY="NAME ..." runs these alone. Without clang the corpus alone is replayed.
 #
 # A line "sources: lib/base/*.c ..." in a target's first comment says what it
-# is linked with, "libs: NAME ..." which further packages of pkg-config.
+# is linked with, "libs: NAME ..." which further packages of pkg-config, "link: -lNAME ..." what it has no word for.
 # t/fuzz/dict/NAME, if it is there, holds words that the fuzzer may put in (libFuzzer's form).
 # What the fuzzer finds is left as t/fuzz/crash-NAME-* in the build tree.
 use strict;
@@ -80,13 +80,14 @@ sub build_target {
     my ($name, $text) = @_;
     my ($sources) = $text =~ /^\s*\*?\s*sources:\s*(.+?)(?:\s*\*\/)?$/m;
     my ($libs) = $text =~ /^\s*\*?\s*libs:\s*(.+?)(?:\s*\*\/)?$/m;
+    my ($link) = $text =~ /^\s*\*?\s*link:\s*(.+?)(?:\s*\*\/)?$/m;
     my @pkgs = (qw(json-c nettle hogweed libargon2 gnutls), split ' ', $libs // '');
     my $cflags = pkg('--cflags', @pkgs, 'sqlite3');
     my @files = ("$src/t/fuzz/$name.c", map { glob "$src/$_" } split ' ', $sources // 'lib/base/*.c');
     push @files, "$src/t/fuzz/replay.c" unless $fuzzer;
     my @o = map { compile($_, $cflags) // return } @files;
     my $ld = (grep {/\.cc$/} @files) ? $cxx : $cc;
-    my $out = qx($ld $san @{[$fuzzer ? '-fsanitize=fuzzer' : '']} -pthread -o '$dir/$kind-$name' @o @{[pkg('--libs', @pkgs)]} -lm 2>&1);
+    my $out = qx($ld $san @{[$fuzzer ? '-fsanitize=fuzzer' : '']} -pthread -o '$dir/$kind-$name' @o @{[pkg('--libs', @pkgs)]} @{[$link // '']} -lm 2>&1);
     if ($?) { diag "$name: $out"; return }
     return "$dir/$kind-$name";
 }
