@@ -100,6 +100,8 @@ next_byte(struct uhttp *h)
 static enum err
 read_block(struct uhttp *h)
 {
+	int before = '\0';
+
 	h->head_bytes = 0;
 	for (;;) {
 		int ch;
@@ -108,8 +110,9 @@ read_block(struct uhttp *h)
 		ch = next_byte(h);
 		if (ch < 0)
 			return errno == EAGAIN || errno == EWOULDBLOCK ? ERR_TIMEOUT : ERR_IO;
-		if (h->head_bytes + 1 >= sizeof(h->head) || ch == '\0')
-			return ERR_UPSTREAM;
+		if (h->head_bytes + 1 >= sizeof(h->head) || ch == '\0' || (ch == '\n') != (before == '\r'))
+			return ERR_UPSTREAM;    /* also half of a line's end, which others might take for one */
+		before = ch;
 		h->head[h->head_bytes++] = (char)ch;
 		h->head[h->head_bytes] = '\0';
 		if (ch == '\n' && h->head_bytes >= 4 &&

@@ -104,6 +104,8 @@ main(void)
 	is_str(ASK("NOT HTTP\r\n\r\n", 4096), "error upstream_error", "what is not HTTP is an error");
 	is_str(ASK("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", 4096), "error upstream_error",
 	    "a length below zero is an error");
+	is_str(ASK("HTTP/1.1 200 OK\r\nA: 1\rB: 2\r\n\r\n", 4096), "error upstream_error", "half of a line's end is not HTTP");
+	is_str(ASK("HTTP/1.1 200 OK\r\nA: 1\nB: 2\r\n\r\n", 4096), "error upstream_error", "nor is the other half");
 	is_str(ASK("HTTP/1.1 200 OK\r\nX", 4096), "error internal_error", "a head that breaks off is an error");
 	unlink(path);
 	is_int(uhttp_send(&h, path, "x", 1, NULL, 0, 100), ERR_UNAVAILABLE, "nobody there: unavailable");
