@@ -22,6 +22,7 @@ libdaemon_a_SOURCES = \
 	daemon/keep.c \
 	daemon/keys.c \
 	daemon/lanes.c \
+	daemon/learn.c \
 	daemon/live.c \
 	daemon/live/agent_files.c \
 	daemon/live/agents.c \

@@ -1,5 +1,5 @@
 /*
- * The background of conversations: exchanges become rows, sessions get their titles, and rows that have no vector of the model in
+ * The background of conversations: exchanges become rows, sessions get their titles, agents learn from them, and rows that have no vector of the model in
  * use get one.
  */
 #include "daemon/remember.h"
@@ -10,6 +10,7 @@
 #include "daemon/background.h"
 #include "daemon/dbpool.h"
 #include "daemon/embedding.h"
+#include "daemon/learn.h"
 #include "daemon/title.h"
 #include "db/db.h"
 #include "lib/base/arena.h"
@@ -123,6 +124,8 @@ look(void)
 		e = sweep(&b.c);
 	if (e == ERR_OK)
 		e = titles_catch_up(&b.c);
+	if (e == ERR_OK)
+		e = learn_catch_up(&b.c);
 	if (e == ERR_OK)
 		e = vectors(&b.c);
 	if (e != ERR_OK && e != ERR_UPSTREAM)

@@ -106,18 +106,30 @@ side_ways(struct side *k, const struct model_route *own, size_t n)
 	return ERR_OK;
 }
 
-enum err
-side_ways_named(struct side *k)
+static enum err
+only(struct side *k, struct json_object *list, const char *name)
 {
 	struct fault f = k->c->fault;
 	enum err e;
 
 	k->n = k->at = 0;
 	k->ways = ctx_alloc(k->c, NAMED_MAX * sizeof(*k->ways));
-	e = k->ways == NULL ? fail(k->c, ERR_NOMEM, "out of memory") : named(k, names_of(k));
+	e = k->ways == NULL ? fail(k->c, ERR_NOMEM, "out of memory") : name != NULL ? add_named(k, name) : named(k, list);
 	if (e == ERR_OK)
 		k->c->fault = f;
 	return e;
+}
+
+enum err
+side_ways_named(struct side *k)
+{
+	return only(k, names_of(k), NULL);
+}
+
+enum err
+side_ways_to(struct side *k, const char *name)
+{
+	return only(k, NULL, name);
 }
 
 bool

@@ -10,7 +10,7 @@
 struct side {
 	struct ctx *c;
 	const struct agent *a;          /* whose budget it is on */
-	const char *task;               /* a key of [llm.auxiliary]: compression fold title session_summary */
+	const char *task;               /* a key of [llm.auxiliary]: compression fold title session_summary; or for the log alone */
 	const char *channel;            /* for the ledger */
 	const char *session_id;         /* or NULL */
 	struct cancel *cancel;          /* or NULL */
@@ -26,6 +26,8 @@ struct side {
 enum err side_ways(struct side *, const struct model_route *own, size_t n) MUST_CHECK;
 /* Only the models that [llm.auxiliary] names; n may be 0 then. */
 enum err side_ways_named(struct side *) MUST_CHECK;
+/* Only that one, named as they are there; n may be 0 then. */
+enum err side_ways_to(struct side *, const char *name) MUST_CHECK;
 /*
  * Ask. *ret: the text that it said, with something in it. Gives c->db back while the model writes, and takes one again. Errors: CANCELLED,
  * RATE_LIMITED, INTERNAL with the class of an llm_error.

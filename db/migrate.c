@@ -34,6 +34,7 @@ EMBED(migration_0018, "db/migrations/0018_pins.sql");
 EMBED(migration_0019, "db/migrations/0019_usage_agent.sql");
 EMBED(migration_0020, "db/migrations/0020_memory_category.sql");
 EMBED(migration_0021, "db/migrations/0021_task_wake.sql");
+EMBED(migration_0022, "db/migrations/0022_memory_learn.sql");
 
 static const struct {
 	const char *name;
@@ -60,6 +61,7 @@ static const struct {
 	{ "0019_usage_agent", migration_0019 },
 	{ "0020_memory_category", migration_0020 },
 	{ "0021_task_wake", migration_0021 },
+	{ "0022_memory_learn", migration_0022 },
 };
 
 int

@@ -145,7 +145,7 @@ stats(struct ctx *c, const char *agent_id)
 	jw_bool(w, "enabled", js_bool(o, "enabled", true));
 	jw_bool(w, "auto_memorize_enabled", js_bool(o, "auto_memorize", true));
 	jw_bool(w, "auto_retrieve_enabled", js_bool(o, "auto_retrieve", true));
-	jw_bool(w, "llm_extraction", false);
+	jw_bool(w, "llm_extraction", js_str_or(o, "extraction_model", "")[0] != '\0');
 	if (agent_id == NULL)
 		jw_bool(w, "proactive_enabled", c->cfg->proactive_memory);
 	jw_end(w);

@@ -35,6 +35,7 @@ libsvc_a_SOURCES = \
 	lib/svc/memory.c \
 	lib/svc/memory_edit.c \
 	lib/svc/memory_episode.c \
+	lib/svc/memory_learn.c \
 	lib/svc/memory_show.c \
 	lib/svc/memory_vector.c \
 	lib/svc/memory_words.c \

@@ -60,7 +60,7 @@ memory_remove(struct ctx *c, const char *agent_id)
 enum err
 memory_keep_all(struct ctx *c, const char *agent_id)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET remembered = 0 WHERE agent_id = ? AND remembered > 0"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET remembered = 0, learnt = 0 WHERE agent_id = ? AND remembered + learnt > 0"));
 
 	bind_text(st, agent_id);
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);

@@ -279,11 +279,24 @@ write_text(struct ctx *c, int64_t n, const char *content, const char *metadata)
 }
 
 enum err
+memory_retell(struct ctx *c, int64_t n, const char *old, const char *metadata, const char *content, const char *from, bool conflict)
+{
+	struct json_object *m = with_version(c, metadata, old);
+	const char *text;
+
+	if (m != NULL && from != NULL)
+		json_object_object_add(m, "updated_from", json_object_new_string(from));
+	if (m != NULL && conflict)
+		json_object_object_add(m, "conflict_detected", json_object_new_boolean(true));
+	text = m != NULL ? ctx_strdup(c, json_object_to_json_string_ext(m, JSON_C_TO_STRING_PLAIN)) : NULL;
+	return text != NULL ? write_text(c, n, content, text) : fail(c, ERR_NOMEM, "out of memory");
+}
+
+enum err
 memory_replace(struct ctx *c, const char *id, const char *content)
 {
 	SCOPED_TX tx = { 0 };
-	const char *old = NULL, *metadata = NULL, *text;
-	struct json_object *m;
+	const char *old = NULL, *metadata = NULL;
 	int64_t n = 0;
 	enum err e = tx_begin(c, &tx);
 
@@ -301,13 +314,11 @@ memory_replace(struct ctx *c, const char *id, const char *content)
 		return fail_db(c, st);
 	if (n == 0)
 		return fail(c, ERR_NOT_FOUND, "Memory not found");
-	m = old != NULL && metadata != NULL ? with_version(c, metadata, old) : NULL;
-	text = m != NULL ? ctx_strdup(c, json_object_to_json_string_ext(m, JSON_C_TO_STRING_PLAIN)) : NULL;
-	if (text == NULL)
+	if (old == NULL || metadata == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	db_stmt_done(&st);
 	st = NULL;
-	e = write_text(c, n, content, text);
+	e = memory_retell(c, n, old, metadata, content, NULL, false);
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }
 
@@ -367,8 +378,8 @@ is_there(struct ctx *c, const char *agent_id, const char *content, bool *ret)
 	return *ret || db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
-static enum err
-set_category(struct ctx *c, const char *id, const char *category)
+enum err
+memory_set_category(struct ctx *c, const char *id, const char *category)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE memory SET category = ? WHERE id = ?"));
 
@@ -400,7 +411,7 @@ memory_import(struct ctx *c, const char *agent_id, struct json_object *items, in
 		m.id = id;
 		m.agent_id = agent_id;
 		if ((e = memory_add(c, &m)) == ERR_OK && category != NULL)
-			e = set_category(c, id, category);
+			e = memory_set_category(c, id, category);
 		*ret_n += e == ERR_OK;
 	}
 	if (e == ERR_OK)

@@ -35,6 +35,9 @@ enum err memory_write_groups(struct ctx *, const char *agent_id, struct jw *, in
 
 /* Another text; the old one is kept as a version, its vector is made anew. NOT_FOUND. */
 enum err memory_replace(struct ctx *, const char *id, const char *content) MUST_CHECK;
+/* The same for one that was looked at, inside the caller's transaction: from: whose place that is (its id), or NULL; conflict: so it is marked. */
+enum err memory_retell(struct ctx *, int64_t n, const char *old, const char *metadata, const char *content, const char *from, bool conflict) MUST_CHECK;
+enum err memory_set_category(struct ctx *, const char *id, const char *category) MUST_CHECK;    /* inside the caller's transaction */
 enum err memory_forget(struct ctx *, const char *id) MUST_CHECK;          /* NOT_FOUND */
 /* level NULL: all of the agent's. */
 enum err memory_forget_all(struct ctx *, const char *agent_id, const char *level) MUST_CHECK;

@@ -98,6 +98,7 @@ store_summary(struct ctx *c, const char *id, const char *summary, int64_t n)
 	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET summary = ?1, message_count = ?2,"
 	    " searched = CASE WHEN searched > message_count - ?2 THEN searched - (message_count - ?2) ELSE 0 END,"
 	    " remembered = CASE WHEN remembered > message_count - ?2 THEN remembered - (message_count - ?2) ELSE 0 END,"
+	    " learnt = CASE WHEN learnt > message_count - ?2 THEN learnt - (message_count - ?2) ELSE 0 END,"
 	    " bytes = (SELECT coalesce(sum(length(content)), 0) FROM message WHERE session_id = ?3) WHERE id = ?3"));
 
 	bind_text(st, summary);
@@ -146,7 +147,7 @@ static enum err
 one_less(struct ctx *c, const char *id, int64_t seq)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE session SET message_count = message_count - 1, searched = searched - (searched >= ?1),"
-	    " remembered = remembered - (remembered >= ?1),"
+	    " remembered = remembered - (remembered >= ?1), learnt = learnt - (learnt >= ?1),"
 	    " bytes = bytes - (SELECT length(content) FROM message WHERE session_id = ?2 AND seq = ?1) WHERE id = ?2"));
 
 	bind_i64(st, seq);

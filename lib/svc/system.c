@@ -188,7 +188,7 @@ write_memory(struct ctx *c, struct jw *w)
 	jw_null(w, "embedding_provider");
 	jw_str(w, "embedding_model", js_str_or(m, "embedding_model", ""));
 	jw_bool(w, "proactive_memory_enabled", c->cfg != NULL && c->cfg->proactive_memory);
-	jw_null(w, "extraction_model");
+	jw_str(w, "extraction_model", c->cfg == NULL ? NULL : js_str(js_obj(c->cfg->raw, "proactive_memory"), "extraction_model"));
 	jw_end(w);
 }
 
