@@ -41,7 +41,7 @@ config_refresh(struct worker *w)
 	log_set_level(log_level_of(fresh->log_level));
 }
 
-/* Open the store; again after a migration or when it was not there. */
+/* Open the store; again after a migration or when it was not there. Before the daemon has said its version there may be no tables in it. */
 static void
 db_refresh(struct worker *w)
 {
@@ -53,6 +53,8 @@ db_refresh(struct worker *w)
 		db_close(w->c.db);
 	w->c.db = NULL;
 	w->schema_version = now;
+	if (now == 0)
+		return;
 	if (db_open(&w->c.db, w->cfg->db_path, false) != ERR_OK)
 		w->c.db = NULL;
 }

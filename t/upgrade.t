@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use File::Copy ();
 use File::Temp ();
+use IPC::Open2 ();
 use LF;
 use POSIX ();
 use Test::More;
@@ -57,6 +58,30 @@ for my $n (1 .. $newest) {
     };
 }
 
+subtest 'asked before there is a table' => sub {
+    good('stopped', 'stop');
+    clear();
+    my $held = IPC::Open2::open2(my $from, my $to, 'python3', '-c', 'import sqlite3,sys
+c=sqlite3.connect(sys.argv[1],isolation_level=None); c.execute("pragma journal_mode=wal"); c.execute("begin immediate")
+print("held",flush=True); sys.stdin.read(); c.execute("rollback")', $db);
+    is scalar <$from>, "held\n", 'somebody keeps the daemon from making them';
+    my $logged = length $api->log_text;
+    my $port = LF::free_port();
+    my $pid = fork // die "fork: $!";
+    if (!$pid) { close $to; POSIX::_exit(($api->command('start', '--listen', "127.0.0.1:$port"))[0]) }
+    $api->{base} = "http://127.0.0.1:$port";
+    my $r;
+    $api->wait_for(sub { $r = $api->raw('GET', '/api/agents'); $r->{headers}{'x-request-id'} });
+    is $r->{status}, 503, 'the pool has nothing to read yet' or diag $r->{content};
+    close $to;
+    waitpid $held, 0;
+    waitpid $pid, 0;
+    is $?, 0, 'then it is started';
+    $api->{port} = $port;
+    $api->get('/api/agents', 200);
+    unlike substr($api->log_text, $logged), qr/no such table/, 'and nobody has looked for tables that were not there';
+};
+
 subtest 'the power goes at any write' => sub {
     plan skip_all => 'strace is not installed' unless $strace;
     good('stopped', 'stop');
@@ -73,7 +98,7 @@ subtest 'the power goes at any write' => sub {
             open STDERR, '>', '/dev/null';
             exec { $strace } 'strace', '-f', '-qqq', '-o', "$dir/trace", '-e', 'trace=pwrite64', '-e', "inject=pwrite64:signal=KILL:when=$n", $program, 'start', '--foreground', '--listen', $address or POSIX::_exit(127);
         }
-        my $end = time + 10;
+        my $end = time + 60;
         my $dead;
         until (time > $end) {
             last if ($dead = -e "$dir/trace" && LF::slurp("$dir/trace") =~ /killed by SIGKILL/);
@@ -84,7 +109,7 @@ subtest 'the power goes at any write' => sub {
         waitpid $pid, 0;
         unlink "$dir/trace", $api->home . '/daemon.json';
         my ($rc, $out);
-        for my $try (1 .. 100) {        # what strace leaves runs on until it is killed too
+        for my $try (1 .. 600) {        # what strace leaves runs on until it is killed too
             my $sup = LF::slurp($api->home . '/librefang.lock') =~ /^(\d+)/ ? $1 : 0;
             kill 'KILL', $sup if $sup;
             ($rc, $out) = $api->command('start', '--listen', $address);
