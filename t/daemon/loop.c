@@ -177,7 +177,7 @@ test_uploads(void)
 	ok(write_all(fd, 999), "one that breaks off");
 	usleep(50000);
 	close(fd);
-	for (int i = 0; i < 100 && atomic_load(&taken) != -1000; i++)
+	for (int i = 0; i < 1500 && atomic_load(&taken) != -1000; i++)
 		usleep(20000);
 	is_int(atomic_load(&taken), -1000, "is known to have");
 	is_int(ask("POST", "/api/upload", "Content-Length: 0\r\n", ""), 200, "an empty one is no body");
@@ -293,19 +293,26 @@ test_ws_refusals(void)
 static void
 test_ws_idle(void)
 {
-	int fd, before = atomic_load(&ws_idles);
-	int64_t since;
+	int fd, before;
+	int64_t since, longest = 1000000;
 
 	is_int(ws_dial("", &fd), 101, "a socket");
-	for (int i = 0; i < 30; i++) {
-		usleep(50000);
+	for (int tries = 0; tries < 20 && longest > 400000; tries++) {  /* a machine that does much else may let us be silent */
 		ws_send(fd, 9, true, "", 0);
+		before = atomic_load(&ws_idles);
+		longest = 0;
+		for (int i = 0; i < 30; i++) {
+			since = clock_mono_us();
+			usleep(50000);
+			ws_send(fd, 9, true, "", 0);
+			longest = clock_mono_us() - since > longest ? clock_mono_us() - since : longest;
+		}
 	}
 	is_int(atomic_load(&ws_idles), before, "that pings is not idle");
 	ok(soon(&ws_idles, before + 1), "and is once it has been silent for its time");
 	since = clock_mono_us();
-	ws_send(fd, 1, true, "talk", 4);
-	ok(soon(&ws_idles, before + 2) && clock_mono_us() - since < 2000000,
+	ws_send(fd, 1, true, "talk", 4);        /* for twelve seconds */
+	ok(soon(&ws_idles, before + 2) && clock_mono_us() - since < 10000000,
 	    "what the server says is no sign of life");
 	close(fd);
 	ok(soon(&ws_closed, 5), "end");

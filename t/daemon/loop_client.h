@@ -86,7 +86,7 @@ ended(int fd)
 static bool
 soon(_Atomic int *what, int value)
 {
-	for (int i = 0; i < 3000 && atomic_load(what) != value; i++)
+	for (int i = 0; i < 30000 && atomic_load(what) != value; i++)
 		usleep(1000);
 	return atomic_load(what) == value;
 }
@@ -95,7 +95,7 @@ soon(_Atomic int *what, int value)
 static bool
 open_soon(uint32_t n)
 {
-	for (int i = 0; i < 3000 && atomic_load(&shm->sse_open) != n; i++)
+	for (int i = 0; i < 30000 && atomic_load(&shm->sse_open) != n; i++)
 		usleep(1000);
 	return atomic_load(&shm->sse_open) == n;
 }

@@ -206,7 +206,7 @@ chatter(void *arg)
 {
 	struct live *l = arg;
 
-	for (int i = 0; i < 13; i++) {
+	for (int i = 0, idles = atomic_load(&ws_idles); i < 120 && atomic_load(&ws_idles) == idles; i++) {
 		usleep(100000);
 		(void)live_ws_text(l, "tick", 4);
 	}

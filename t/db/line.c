@@ -78,7 +78,7 @@ least(void)
 static void
 many(void)
 {
-	int64_t longest = 0, until = clock_mono_us() + 20000000;
+	int64_t longest = 0, until = clock_mono_us() + 120000000;
 	pid_t kid[WRITERS];
 	struct ctx c;
 	struct db *db;
@@ -112,7 +112,7 @@ many(void)
 static void
 killed_holder(void)
 {
-	int64_t since = clock_mono_us();
+	int64_t since;
 	pid_t kid = fork();
 	struct ctx c;
 
@@ -126,8 +126,9 @@ killed_holder(void)
 	}
 	waitpid(kid, NULL, 0);
 	c = connect_to();
+	since = clock_mono_us();
 	is_int(put(&c, 7), ERR_OK, "a writer that is killed leaves the line to the next");
-	ok(clock_mono_us() - since < 2000000, "at once");
+	ok(clock_mono_us() - since < 4000000, "and lets nobody wait for its time");
 	db_close(c.db);
 	arena_free(c.arena);
 }

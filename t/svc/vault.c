@@ -198,6 +198,7 @@ killed(void)
 	unsigned whole = 0;
 
 	setenv("LIBREFANG_VAULT_KEY", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", 1);
+	ok(vault_set(&c, "X", "first") == ERR_OK, "there is one");
 	for (int i = 0; i < 10; i++) {
 		pid_t pid = fork();
 
