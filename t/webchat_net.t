@@ -10,8 +10,8 @@ use Test::More;
 my $long = join ' ', map {"word$_"} 1 .. 120;
 my $api = LF::Page->start(when => [
     [ 'QUICKLY' => { text => 'Hello from the mock.', chunks => 4 } ],
-    [ 'SLOWLY'  => { text => $long, chunks => 60, chunk_delay => 0.05 } ],
-    [ 'LATER'   => { text => 'The answer that came later.', delay => 1.5 } ],
+    [ 'SLOWLY'  => { text => $long, chunks => 60, stall => 30, until => 'slowly' } ],
+    [ 'LATER'   => { text => 'The answer that came later.', hang => 1, until => 'later' } ],
 ]);
 LF::Page::browse($api, 'net.mjs', LF_AGENT => LF::Page::agent($api, 'slow-one', 'default'));
 done_testing;

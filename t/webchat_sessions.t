@@ -13,7 +13,7 @@ my $users = join '', map { my ($role) = $keys{$_} =~ /-(\w+)-/; qq([[users]]\nna
 my $long = join ' ', map {"word$_"} 1 .. 400;
 my $flood = join "\n\n", 'word-the-first', (map { join ' ', map {"word$_"} 1 .. 200 } 1 .. 300), 'word-the-last';
 my $api = LF::Page->start(config => $users, when => [
-    [ 'SLOWLY' => { text => $long, chunks => 300, chunk_delay => 0.1 } ],
+    [ 'SLOWLY' => { text => $long, chunks => 300, stall => 40 } ],
     [ 'FLOOD'  => { text => $flood, chunks => 3000 } ],
 ]);
 for my $name (sort keys %keys) {

@@ -10,7 +10,7 @@ use Test::More;
 my $long = join ' ', map {"word$_"} 1 .. 120;
 my $api = LF::Page->start(when => [     # the last words may stand in a conversation that has the others too
     [ 'QUICKLY'  => { text => 'Hello from the mock.', chunks => 4 } ],
-    [ 'SLOWLY'   => { text => $long, chunks => 60, chunk_delay => 0.05 } ],
+    [ 'SLOWLY'   => { text => $long, chunks => 60, stall => 30 } ],
     [ 'BROKEN'   => { status => 401 } ],
     [ 'MARKDOWN' => { text => LF::slurp(LF::srcdir() . '/t/webchat/sample.md'), chunks => 30 } ],
 ]);

@@ -7,7 +7,7 @@ use LF::Page;
 use Test::More;
 
 my $long = join ' ', map {"word$_"} 1 .. 120;
-my $api = LF::Page->start(when => [ [ 'SLOWLY' => { text => $long, chunks => 60, chunk_delay => 0.05 } ] ]);
+my $api = LF::Page->start(when => [ [ 'SLOWLY' => { text => $long, chunks => 60, stall => 30 } ] ]);
 LF::Page::browse($api, 'ways.mjs', LF_AGENT => LF::Page::agent($api, 'offline-one', 'offline'));
 
 my $open = LF->start(key => '');

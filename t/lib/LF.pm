@@ -236,6 +236,17 @@ sub processes {
     return \%found;
 }
 
+# Does somebody (strace) watch each thread of these processes?
+sub traced {
+    for my $pid (@_) {
+        for my $status (glob "/proc/$pid/task/*/status") {
+            my $text = slurp($status);
+            return 0 if length $text && $text !~ /^TracerPid:\s*[1-9]/m;
+        }
+    }
+    return 1;
+}
+
 sub log_text { my ($self) = @_; return slurp("$self->{home}/logs/librefang.log") }
 
 sub log_tail {
@@ -248,7 +259,7 @@ sub log_tail {
 # Call until it gives something true; false after that many seconds.
 sub wait_for {
     my ($self, $what, $seconds) = @_;
-    my $end = Time::HiRes::time() + ($seconds // 10);
+    my $end = Time::HiRes::time() + ($seconds // 30);
     while (1) {
         my $v = $what->();
         return $v if $v;
@@ -419,7 +430,7 @@ sub connect {
 # connection is closed afterwards, so send "Connection: close".
 sub wire {
     my ($self, $bytes, $seconds) = @_;
-    my $s = LF::Stream->new($self->connect, $seconds // 10);
+    my $s = LF::Stream->new($self->connect, $seconds // 30);
     $s->send_bytes($bytes);
     $s->read_head or return (0, {}, '');
     return ($s->status, $s->headers, $s->rest);
@@ -432,7 +443,7 @@ sub later {
     my %h = (Host => "127.0.0.1:$self->{port}", Authorization => "Bearer $self->{key}", Accept => 'text/event-stream',
         'Content-Type' => 'application/json', 'Content-Length' => length $content, Connection => 'close',
         %{ $o{headers} // {} });
-    my $s = LF::Stream->new($self->connect, $o{timeout} // 20);
+    my $s = LF::Stream->new($self->connect, $o{timeout} // 60);
     $s->send_bytes(($o{method} // 'POST') . " $path HTTP/1.1\r\n"
         . join('', map {"$_: $h{$_}\r\n"} grep { defined $h{$_} } sort keys %h) . "\r\n$content");
     return $s;

@@ -1,5 +1,5 @@
 // One agent: its settings, tools, files, and what it does.
-import { accessible, agent, answer, ask, base, check, everyWay, on, picture, ready, steps, talk } from './lib.mjs';
+import { accessible, agent, answer, ask, base, check, everyWay, on, picture, ready, soon, steps, talk } from './lib.mjs';
 
 const { LF_SLOW: slow, LF_CHANGING: changing } = process.env;
 const line = (page, name) => page.locator('.line', { has: page.locator(`strong:text-is("${name}")`) });
@@ -87,7 +87,7 @@ await steps({
 		check(true, 'or stopped');
 		await line(page, 'slow-one').locator('[aria-label^="Put"]').click();
 		await said(page, 'at rest');
-		check((await line(page, 'slow-one').locator('.badge').textContent()) === 'at rest', 'an agent is put to rest');
+		await soon(async () => (await line(page, 'slow-one').locator('.badge').textContent()) === 'at rest', 'an agent is put to rest');
 		await page.goto(base + talk(slow));
 		await page.waitForSelector('.notice >> text=at rest');
 		await accessible(page, 'at rest');
@@ -99,7 +99,7 @@ await steps({
 		await said(page, 'at rest');
 		await line(page, 'slow-one').locator('[aria-label^="Wake"]').click();
 		await said(page, 'awake');
-		check((await line(page, 'slow-one').locator('.badge').textContent()) === 'ready', 'and awakened');
+		await soon(async () => (await line(page, 'slow-one').locator('.badge').textContent()) === 'ready', 'and awakened');
 
 		await page.goto(base + talk());
 		await page.waitForSelector('.empty h2, .item');

@@ -1,6 +1,6 @@
 // A browser for the tests of the page: `on(server, options)` opens one, `check` says
 // "ok NAME" or "not ok NAME", and `over` looks at what the browser complained about.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { chromium } from '../npm/node_modules/playwright-core/index.mjs';
 
 export const { LF_BASE: base, LF_KEY: key, LF_AGENT: agent, LF_CHROMIUM: program } = process.env;
@@ -31,7 +31,7 @@ export async function on({ expected = [], signed = true, at = '/', storage = {},
 		for (const e of ['framesent', 'framereceived']) w.on(e, (f) => page.lastFrames.push(`${e.slice(5)}: ${String(f.payload).slice(0, 160)}`));
 		w.on('close', () => page.lastFrames.push('closed'));
 	});
-	page.setDefaultTimeout(25000);
+	page.setDefaultTimeout(60000);
 	const complaints = [], foreign = [];
 	page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') complaints.push(m.text()); });
 	page.on('pageerror', (e) => complaints.push(String(e.stack)));
@@ -61,6 +61,22 @@ export async function fresh(o = {}) {
 		await ready(b.page);
 	}
 	return b;
+}
+
+// The mock's answers that wait until somebody lets them (LF::Mock).
+export const gate = (name) => ({
+	open: () => writeFileSync(`${process.env.LF_GATES}/${name}`, ''),
+	shut: () => rmSync(`${process.env.LF_GATES}/${name}`, { force: true }),
+});
+
+// What follows from an event a little later than we see it.
+export async function soon(test, name, more) {
+	let good = false;
+	for (const end = Date.now() + 30000; !good && Date.now() < end;) {
+		good = await test();
+		if (!good) await new Promise((done) => setTimeout(done, 50));
+	}
+	return check(good, name, more);
 }
 
 export async function ask(page, text) {

@@ -1,8 +1,9 @@
 // Connections that break or are not to be had, and turns that one does not watch to their end.
-import { answer, ask, check, fresh, key, on, picture, steps, talk } from './lib.mjs';
+import { answer, ask, check, fresh, gate, key, on, picture, steps, talk } from './lib.mjs';
 
 const coming = (page) => page.waitForSelector('.answer.is-coming .prose');
 const last = (page) => page.locator('.answer').last();
+const later = gate('later'), slowly = gate('slowly');
 const failedSocket = /WebSocket connection|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|Failed to load resource/;
 
 await steps({
@@ -13,7 +14,9 @@ await steps({
 		await page.reload();
 		await page.waitForSelector('.bubble');
 		check(await page.locator('.bubble').textContent() === 'LATER please', 'the question is there');
-		check(await page.locator('.answer.is-coming').count() === 1, 'its answer is awaited');
+		await page.waitForSelector('.answer.is-coming');
+		check(true, 'its answer is awaited');
+		later.open();
 		const a = await answer(page);
 		check((await a.textContent()).includes('The answer that came later.'), 'and comes');
 		check(await page.locator('.item').count() === 2, 'once');
@@ -29,6 +32,7 @@ await steps({
 		await coming(page);
 		const early = await page.textContent('.answer.is-coming .prose');
 		check(early.includes('word1 ') && !early.includes('word120'), 'the words that were said before, and those that still come, are shown as they come');
+		slowly.open();
 		const a = await answer(page);
 		check((await a.textContent()).includes('word1 ') && (await a.textContent()).includes('word120'), 'and at its end the whole answer');
 		check(await page.locator('.item').count() === 2, 'once');
@@ -37,6 +41,7 @@ await steps({
 
 	'another conversation meanwhile': async () => {
 		const b = await fresh(), { page } = b;
+		later.shut();
 		await ask(page, 'LATER again');
 		await page.waitForSelector('.answer.is-coming');
 		await page.click('.row.new');
@@ -44,6 +49,7 @@ await steps({
 		await page.waitForSelector('.session .pulse');
 		check(true, 'the list shows where an agent works');
 		await page.click('.session >> text=LATER again');
+		later.open();
 		const a = await answer(page);
 		check((await a.textContent()).includes('The answer that came later.'), 'whose answer is there when one comes back');
 		await b.over('meanwhile');
@@ -51,9 +57,9 @@ await steps({
 
 	'offline and online': async () => {
 		const b = await fresh({ expected: [failedSocket] }), { page, context } = b;
+		later.shut();
 		await ask(page, 'LATER still');
-		await page.waitForSelector('.answer.is-coming');
-		await page.waitForTimeout(200);
+		await page.waitForSelector('.session .pulse');          // it has arrived
 		await context.setOffline(true);
 		await page.waitForSelector('.is-offline');
 		check((await page.textContent('.notices')).includes('Offline'), 'a connection that is gone is told');
@@ -62,6 +68,7 @@ await steps({
 		await context.setOffline(false);
 		await page.waitForSelector('.is-online');
 		check(true, 'it comes back by itself');
+		later.open();
 		const a = await answer(page);
 		check((await a.textContent()).includes('The answer that came later.'), 'and with it the answer of the turn that ran');
 		check(await page.locator('.item').count() === 2, 'once');
@@ -92,6 +99,7 @@ await steps({
 		const a = await answer(page);
 		check((await a.textContent()).includes('Hello from the mock.'), 'the answer comes as a stream of events');
 		check(/\d in/.test(await a.locator('.spent').textContent()), 'with what it took');
+		slowly.shut();
 		await ask(page, 'SLOWLY now');
 		await coming(page);
 		await page.click('.send.stop');

@@ -66,10 +66,10 @@ sub start {
     my $pid = IPC::Open3::open3('<&' . fileno $null, my $out, undef, node(), program(),
         '-p', '0', '-h', '127.0.0.1', '-f', "$dir/fixtures.json", '--strict', '--log-level', 'info');
     my $self = bless { pid => $pid, dir => $dir, owner => $$,
-        journal => HTTP::Tiny->new(timeout => 5, default_headers => { Authorization => "Bearer $KEY" }) }, $class;
+        journal => HTTP::Tiny->new(timeout => 30, default_headers => { Authorization => "Bearer $KEY" }) }, $class;
     my $said = '';
     local $SIG{ALRM} = sub { die "aimock is silent\n$said" };
-    alarm 20;
+    alarm 90;
     while (my $line = <$out>) {
         $said .= $line;
         next if $line !~ m{listening on (http://127\.0\.0\.1:\d+)};

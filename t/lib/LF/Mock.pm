@@ -19,6 +19,7 @@ package LF::Mock;
 #   stall => N              after N parts nothing more comes, and the line stays open; ping => 1: but comments
 #   garbage => 'bytes'      instead of events, or of JSON
 #   hang => 1               never an answer;  reset => 1: the connection is reset
+#   until => 'name'         hang and stall end when the test says $up->let('name'); $up->shut('name') closes it again
 # embed => [ [ 'words in a text' => [ numbers ] ], ... [ '' => [ numbers ] ] ]: vectors, of /v1/embeddings; embed_answer => ANSWER: that instead.
 # other => [ [ qr/path/ => ANSWER ], ... ]: of other paths; status and body only.
 # key => { 'sk-…' => ANSWER }: to whoever comes with that key.
@@ -81,13 +82,18 @@ sub chats { my ($self) = @_; return [ grep { $_->{path} =~ m{/chat(?:/completion
 # Wait until that many chats came.
 sub wait_chats {
     my ($self, $n, $seconds) = @_;
-    my $end = Time::HiRes::time() + ($seconds // 10);
+    my $end = Time::HiRes::time() + ($seconds // 30);
     while (@{ $self->chats } < $n) {
         return 0 if Time::HiRes::time() > $end;
         Time::HiRes::sleep(0.02);
     }
     return 1;
 }
+
+# What waits for that name goes on, and whatever comes for it, until it is shut again. LF_GATES tells the scripts of t/webchat the place.
+sub gates { return "$_[0]{tmp}" }
+sub let  { my ($self, $name) = @_; open my $fh, '>', $self->gates . "/$name" or die "$name: $!"; close $fh; return }
+sub shut { my ($self, $name) = @_; unlink $self->gates . "/$name"; return }
 
 sub stop {
     my ($self) = @_;
@@ -205,11 +211,11 @@ sub one {
     $a //= $self->{script}{answers}[$n] // $self->{script}{default} // { text => 'Hello from the mock.' };
     pause($a->{delay}, $c);
     if ($a->{reset}) { setsockopt $c, SOL_SOCKET, SO_LINGER, pack('II', 1, 0); close $c; POSIX::_exit(0) }
-    if ($a->{hang}) { pause(3600, $c); return 0 }
+    if ($a->{hang}) { $self->wait_at($a, $c); return 0 if !defined $a->{until} }
     return reply($c, $a->{status}, $a->{body} // { error => { message => "scripted $a->{status}", type => 'mock_error' } },
         $a->{headers}) if $a->{status};
     return lines($c, $a, $ask) if $rq->{path} eq '/api/chat';
-    return $ask->{stream} ? events($c, $a, $ask) : whole($c, $a, $ask);
+    return $ask->{stream} ? $self->events($c, $a, $ask) : whole($c, $a, $ask);
 }
 
 sub embeddings {
@@ -235,6 +241,14 @@ sub pause {
         my $n = sysread $c, my $byte, 1;
         POSIX::_exit(0) if !$n;
     }
+    return;
+}
+
+# For ever, or until it is let through.
+sub wait_at {
+    my ($self, $a, $c) = @_;
+    return pause(3600, $c) if !defined $a->{until};
+    pause(0.02, $c) while !-e $self->gates . "/$a->{until}";
     return;
 }
 
@@ -334,7 +348,7 @@ sub deltas {
 sub chunk { my ($c, $text) = @_; send_all($c, sprintf("%x\r\n%s\r\n", length $text, $text)); return }
 
 sub events {
-    my ($c, $a, $ask) = @_;
+    my ($self, $c, $a, $ask) = @_;
     send_all($c, "HTTP/1.1 200 Mock\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
     if (defined $a->{garbage}) {
         chunk($c, $a->{garbage});
@@ -352,7 +366,8 @@ sub events {
     for my $d (deltas($a)) {
         return 0 if defined $a->{cut} && $sent >= $a->{cut};
         while ($a->{ping} && defined $a->{stall} && $sent >= $a->{stall}) { chunk($c, ": ping\n\n"); pause(0.2, $c) }
-        pause(defined $a->{stall} && $sent >= $a->{stall} ? 3600 : $a->{chunk_delay}, $c);
+        if (defined $a->{stall} && $sent >= $a->{stall}) { $self->wait_at($a, $c) }
+        else { pause($a->{chunk_delay}, $c) }
         $put->('data: ' . $JSON->encode({ %head, choices => [ { index => 0, delta => $d, finish_reason => undef } ] }) . "\n\n") or return 0;
         $sent++;
     }

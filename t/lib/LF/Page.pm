@@ -74,7 +74,7 @@ sub agent {
 
 sub browse {
     my ($api, $script, %env) = @_;
-    local @ENV{qw(LF_BASE LF_KEY LF_CHROMIUM), keys %env} = ($api->base, $api->key, $chromium, values %env);
+    local @ENV{qw(LF_BASE LF_KEY LF_CHROMIUM LF_GATES), keys %env} = ($api->base, $api->key, $chromium, $api->{mock} ? $api->{mock}->gates : '', values %env);
     open my $out, '-|', $node, LF::srcdir() . "/t/webchat/$script" or die "node: $!";
     my $seen = 0;
     while (<$out>) {

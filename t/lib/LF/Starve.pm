@@ -157,7 +157,7 @@ sub settled {
     my ($self, $seconds) = @_;
     my $open;
     $self->{stuck} //= { turns => 0, holds => 0 };
-    $self->{api}->wait_for(sub { $open = $self->looked('open'); !grep { $open->{$_} > $self->{stuck}{$_} } keys %$open }, $seconds // 10) and return 1;
+    $self->{api}->wait_for(sub { $open = $self->looked('open'); !grep { $open->{$_} > $self->{stuck}{$_} } keys %$open }, $seconds // 30) and return 1;
     $self->{stuck} = $open;     # told once
     return 0;
 }

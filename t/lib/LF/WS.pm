@@ -21,9 +21,9 @@ sub open {
     my $nonce = MIME::Base64::encode_base64(join('', map { chr rand 256 } 1 .. 16), '');
     my %h = (Host => '127.0.0.1:' . $api->port, Upgrade => 'websocket', Connection => 'Upgrade',
         'Sec-WebSocket-Key' => $nonce, 'Sec-WebSocket-Version' => 13, Authorization => 'Bearer ' . $api->key, %{ $o{headers} // {} });
-    my $s = LF::Stream->new($api->connect, $o{timeout} // 10);
+    my $s = LF::Stream->new($api->connect, $o{timeout} // 60);
     $s->send_bytes("GET $path HTTP/1.1\r\n" . join('', map {"$_: $h{$_}\r\n"} grep { defined $h{$_} } sort keys %h) . "\r\n");
-    my $self = bless { s => $s, in => '', seconds => $o{timeout} // 10 }, $class;
+    my $self = bless { s => $s, in => '', seconds => $o{timeout} // 60 }, $class;
     $s->read_head or return $self;
     $self->{status} = $s->status;
     if ($self->{status} != 101) {
