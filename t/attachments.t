@@ -9,7 +9,7 @@ use LF::WS;
 use MIME::Base64 qw(decode_base64 encode_base64);
 use Test::More;
 
-my $up = LF->mock(when => [ [ 'SLOW-ONE' => { text => 'slow', delay => 2 } ] ]);
+my $up = LF->mock(when => [ [ 'SLOW-ONE' => { text => 'slow', hang => 1, until => 'slow' } ] ]);
 my $bin = File::Temp->newdir('lf-bin-XXXXXXXX', TMPDIR => 1);
 open my $fh, '>', "$bin/pdftotext" or die;
 print $fh <<'SH';
@@ -172,10 +172,11 @@ subtest 'a question that waits when the daemon is killed' => sub {
     $up->wait_chats($n + 1);
     my $second = $api->later("/api/agents/$ada/message", { message => 'and this?', session_id => $s, attachments => [ { file_id => $id } ] });
     ok $api->wait_for(sub { my @f = glob $api->home . '/workspaces/agents/ada/uploads/' . substr($id, 0, 8) . '-*'; @f > 0 }), 'it has been read';
-    select undef, undef, undef, 0.3;
+    select undef, undef, undef, 2;             # and its turn is in the line, which nothing shows
     kill 'KILL', @{ $api->processes->{librefangd} };
-    ok $api->wait_for(sub { my ($c) = grep { $_->{body} =~ /and this\?/ } @{ $up->chats }; $c && $c->{body} =~ /image_url/ }, 20), 'is asked afterwards, with its picture';
-    ok $api->wait_for(sub { my $h = history($s); @$h == 4 && $h->[2]{images} }, 10), 'and shows it';
+    $up->let('slow');
+    ok $api->wait_for(sub { my ($c) = grep { $_->{body} =~ /and this\?/ } @{ $up->chats }; $c && $c->{body} =~ /image_url/ }), 'is asked afterwards, with its picture';
+    ok $api->wait_for(sub { my $h = history($s); @$h == 4 && $h->[2]{images} }), 'and shows it';
     $_->close for $first, $second;
 };
 

@@ -188,7 +188,7 @@ subtest 'logs' => sub {
     is scalar <$out>, "one more\n", 'and what is added';
     rename $log, "$log.1" or die;
     ok kill('USR1', $api->supervisor), 'the file is turned over';
-    $api->wait_for(sub { -e $log }, 5);
+    $api->wait_for(sub { -e $log });
     $add->('after the turn');
     my $line = '';
     while (defined($line = <$out>) && $line ne "after the turn\n") { }

@@ -30,17 +30,17 @@ sub woken { my ($id) = @_; return grep { !ref $_->{content} && $_->{content} =~ 
 subtest 'whoever is given a task is woken for it' => sub {
     my $id = agent('worker');
     is post_for('worker'), 'Given.', 'a task is put on the board';
-    ok $api->wait_for(sub { grep { $_->{json}{messages}[-1]{content} =~ /Task [0-9a-f-]{36} is completed/ } asked('worker') }, 20), 'its agent takes it and does it';
+    ok $api->wait_for(sub { grep { $_->{json}{messages}[-1]{content} =~ /Task [0-9a-f-]{36} is completed/ } asked('worker') }), 'its agent takes it and does it';
     like +(asked('worker'))[0]{json}{messages}[-1]{content}, qr/^\[autonomous\] A task for you is on the board: "count for worker" \([0-9a-f-]{36}\)/, 'it was told which';
     my $until = time + 3;
-    $api->wait_for(sub { time > $until }, 5);
+    $api->wait_for(sub { time > $until });
     is scalar(grep { $_->{json}{messages}[-1]{role} eq 'user' } asked('worker')), 1, 'once: a task that is taken wakes nobody';
 };
 
 subtest 'one that does not take it' => sub {
     agent('ignorer');
     post_for('ignorer');
-    ok $api->wait_for(sub { asked('ignorer') >= 4 }, 20), 'is woken again';
+    ok $api->wait_for(sub { asked('ignorer') >= 4 }), 'is woken again';
     my @at = map { $_->{at} } asked('ignorer');
     ok $at[1] - $at[0] >= 0.9 && $at[2] - $at[1] >= 1.9 && $at[3] - $at[2] >= 1.9, 'after a while each time, longer at first, then as long as the bound says' or diag "@at";
 };
@@ -50,19 +50,19 @@ subtest 'who is not woken' => sub {
     $api->put("/api/agents/$id{sleeper}/suspend", {}, 200);
     post_for($_) for sort keys %id;
     my $seen = asked('ignorer');
-    ok $api->wait_for(sub { asked('ignorer') > $seen }, 20), 'others are woken meanwhile';
+    ok $api->wait_for(sub { asked('ignorer') > $seen }), 'others are woken meanwhile';
     is scalar(map { asked($_) } keys %id), 0, 'whose manifest says so, who cannot take tasks, who is at rest';
     $api->put("/api/agents/$id{sleeper}/resume", {}, 200);
-    ok $api->wait_for(sub { asked('sleeper') }, 20), 'and when it is up again it is';
+    ok $api->wait_for(sub { asked('sleeper') }), 'and when it is up again it is';
 };
 
 subtest 'kill -9' => sub {
     my $id = agent('slow');
     post_for('slow');
-    ok $api->wait_for(sub { asked('slow') }, 20), 'while it thinks about it';
+    ok $api->wait_for(sub { asked('slow') }), 'while it thinks about it';
     kill 'KILL', @{ $api->processes->{librefangd} };
-    ok $api->wait_for(sub { grep { $_->{json}{messages}[-1]{content} =~ /is completed/ } asked('slow') }, 30), 'it does it all the same';
-    ok $api->wait_for(sub { ($api->raw('GET', "/api/agents/$id/session")->{status}) == 200 }, 10);
+    ok $api->wait_for(sub { grep { $_->{json}{messages}[-1]{content} =~ /is completed/ } asked('slow') }), 'it does it all the same';
+    ok $api->wait_for(sub { ($api->raw('GET', "/api/agents/$id/session")->{status}) == 200 });
     is scalar(woken($id)), 1, 'and was woken once';
 };
 

@@ -13,9 +13,9 @@ use Time::HiRes qw(sleep time);
 my $up = LF->mock(
     when => [
         [ 'NEVER-EVER' => { hang => 1 } ],
-        [ 'SLOW-TURN'  => { text => 'late', delay => 1 } ],
+        [ 'SLOW-TURN'  => { text => 'late', hang => 1, until => 'SLOW-TURN' } ],
         [ 'call_last'  => { text => 'too late' } ],
-        [ 'call_first' => { delay => 0.7, tool_calls => [ { id => 'call_last', name => 'file_list', arguments => { path => '.' } } ] } ],
+        [ 'call_first' => { hang => 1, until => 'TWICE', tool_calls => [ { id => 'call_last', name => 'file_list', arguments => { path => '.' } } ] } ],
         [ 'TWICE'      => { tool_calls => [ { id => 'call_first', name => 'file_list', arguments => { path => '.' } } ] } ],
     ],
     default => { text => 'Hello from the mock.', delay => 0.01 },
@@ -72,8 +72,9 @@ subtest 'every way in' => sub {
 subtest 'an agent that runs' => sub {
     my $a = agent("[capabilities]\ntools = [\"*\"]\n");
     my $s = $api->later("/api/agents/$a/message", { message => 'TWICE' });
-    ok $up->wait_chats(2 + @{ [ grep { $LF::JSON->encode($_->{json}) !~ /TWICE/ } @{ $up->chats } ] }, 10), 'has asked twice';
+    ok $up->wait_chats(2 + @{ [ grep { $LF::JSON->encode($_->{json}) !~ /TWICE/ } @{ $up->chats } ] }), 'has asked twice';
     $api->put("/api/budget/agents/$a", { max_llm_tokens_per_hour => 1 }, 200);
+    $up->let('TWICE');
     $s->read_head;
     is $s->status, 429, 'meets a limit of tokens that was set meanwhile' or diag $s->rest;
     like $s->rest, qr/agent budget-\d+'s hourly budget: 38 tokens spent/, 'which names what it took';
@@ -106,10 +107,10 @@ subtest 'an agent, in dollars' => sub {
 subtest 'what runs by itself' => sub {
     my $asked = sub { return scalar grep { $LF::JSON->encode($_->{json}) =~ /SELF-RUNNER/ } @{ $up->chats } };
     my $a = agent(qq(schedule = { periodic = { cron = "every 1s" } }\n[model]\nsystem_prompt = "SELF-RUNNER"\n[resources]\nmax_cost_per_hour_usd = 0.0000001\n));
-    ok $api->wait_for(sub { $api->raw('GET', '/api/metrics')->{content} =~ /^librefang_budget_refused_total\{scope="agent",window="hourly"\} [2-9]/m }, 10), 'is refused alike';
+    ok $api->wait_for(sub { $api->raw('GET', '/api/metrics')->{content} =~ /^librefang_budget_refused_total\{scope="agent",window="hourly"\} [2-9]/m }), 'is refused alike';
     is $asked->(), 0, 'and asks nobody';
     $api->put("/api/budget/agents/$a", { max_cost_per_hour_usd => 0 }, 200);
-    ok $api->wait_for(sub { $asked->() > 0 }, 10), 'until there is room';
+    ok $api->wait_for(sub { $asked->() > 0 }), 'until there is room';
     $api->del("/api/agents/$a?confirm=true", 200);
 };
 
@@ -147,7 +148,7 @@ subtest 'a user' => sub {
     $api->put('/api/budget/users/nobody', $all, 404);
     my ($alert) = grep { $_->{scope} eq 'user' } @{ $api->get('/api/budget', 200)->{alerts} };
     is $alert->{kind}, 'warning', 'her threshold was told';
-    ok $api->wait_for(sub { grep { $LF::JSON->encode($_->{json}) =~ /QuotaWarning: user zoe monthly budget \(usd\)/ } @{ $up->chats } }, 10), 'also to an agent that waits for it';
+    ok $api->wait_for(sub { grep { $LF::JSON->encode($_->{json}) =~ /QuotaWarning: user zoe monthly budget \(usd\)/ } @{ $up->chats } }), 'also to an agent that waits for it';
     $api->del("/api/agents/$watcher?confirm=true", 200);
     $api->del('/api/budget/users/zoe', 204);
     $api->del('/api/budget/users/zoe', 204);
@@ -163,9 +164,11 @@ subtest 'limits that are set below what is spent, or while a call is under way' 
     is $alerts->()->{'exceeded provider daily'}, $CALL, 'a provider, too';
     $api->put('/api/budget/providers/openai', { max_cost_per_day_usd => 0 }, 200);
     my $a = agent();
+    my $asked = @{ $up->chats };
     my $s = $api->later("/api/agents/$a/message", { message => 'SLOW-TURN' });
-    ok $up->wait_chats(1 + @{ $up->chats }, 10), 'a call is under way';
+    ok $up->wait_chats($asked + 1), 'a call is under way';
     limit(max_hourly_usd => $api->get('/api/budget', 200)->{hourly_spend} + $CALL / 2);
+    $up->let('SLOW-TURN');
     $s->read_head;
     is $s->status, 200, 'is not cut off';
     ok exists $alerts->()->{'exceeded global hourly'}, 'and told of when it ends' or diag explain $alerts->();
@@ -186,7 +189,7 @@ subtest 'two hundred at once' => sub {
     for my $s (@open) { $s->read_head; $status{ $s->status }++; $s->rest }
     is_deeply [ grep { $_ != 200 && $_ != 429 } keys %status ], [], 'each is answered or refused' or diag explain \%status;
     cmp_ok $status{429} // 0, '>', 100, 'most are refused';
-    cmp_ok $status{200} // 0, '>', 5, 'some are not';
+    cmp_ok $status{200} // 0, '>', 0, 'some are not';
     my $after = spent();
     ok $after <= $cap, 'nothing was spent beyond the cap' or diag "$after > $cap";
     ok abs($after - $before - $status{200} * $CALL) < 1e-9, 'and each was paid once' or diag $after - $before, ' ', $status{200};
@@ -198,15 +201,15 @@ subtest 'a daemon that dies with a call under way' => sub {
     my $before = spent();
     limit(max_daily_usd => $before + 0.05);
     my $s = $api->later('/v1/chat/completions', chat(messages => [ { role => 'user', content => 'NEVER-EVER' } ], max_tokens => 10000));
-    ok $api->wait_for(sub { (metric('librefang_budget_held_calls') // 0) == 1 }, 5), 'its price is put aside';
+    ok $api->wait_for(sub { (metric('librefang_budget_held_calls') // 0) == 1 }), 'its price is put aside';
     $api->post('/v1/chat/completions', chat(), 200);
     my $e = $api->post('/v1/chat/completions', chat(max_tokens => 10000), 429);
     ok $e->{error}{message} =~ /\$0\.03\d\d put aside/, 'and nobody else may spend it' or diag explain $e;
     my ($pid) = @{ $api->processes->{librefangd} };
     kill 'KILL', $pid;
-    ok $api->wait_for(sub { my $p = $api->processes->{librefangd}; $p && !grep { $_ == $pid } @$p }, 5), 'the next daemon';
+    ok $api->wait_for(sub { my $p = $api->processes->{librefangd}; $p && !grep { $_ == $pid } @$p }), 'the next daemon';
     ok $api->wait_for(sub { $api->raw('POST', '/v1/chat/completions', { headers => { 'Content-Type' => 'application/json' },
-        content => $LF::JSON->encode(chat(max_tokens => 10000)) })->{status} == 200 }, 5), 'lets it go';
+        content => $LF::JSON->encode(chat(max_tokens => 10000)) })->{status} == 200 }), 'lets it go';
     ok abs(spent() - $before - 2 * $CALL) < 1e-9, 'what was spent stays spent' or diag spent() - $before;
     is metric('librefang_budget_held_calls'), 0, 'nothing is put aside';
     limit();
@@ -214,11 +217,14 @@ subtest 'a daemon that dies with a call under way' => sub {
 
 subtest 'a turn that the next daemon takes up' => sub {
     my $max = $api->get('/api/budget/users/max', 200)->{user_id};
+    my $asked = @{ $up->chats };
+    $up->shut('SLOW-TURN');
     my $s = $api->later("/api/agents/$id/message", { message => 'SLOW-TURN' }, headers => { Authorization => 'Bearer key-of-max' });
-    ok $up->wait_chats(1 + @{ $up->chats }, 10), 'is under way';
+    ok $up->wait_chats($asked + 1), 'is under way';
     my ($pid) = @{ $api->processes->{librefangd} };
     kill 'KILL', $pid;
-    ok $api->wait_for(sub { my $u = $api->raw('GET', '/api/budget/users/max')->{json}; $u && ($u->{daily}{spend} // 0) > 0 }, 10), 'is paid by whom it is for';
+    $up->let('SLOW-TURN');
+    ok $api->wait_for(sub { my $u = $api->raw('GET', '/api/budget/users/max')->{json}; $u && ($u->{daily}{spend} // 0) > 0 }), 'is paid by whom it is for';
     like $api->raw('GET', '/api/usage/export?format=csv')->{content}, qr/,\Q$max\E,[^,]*,[^,]*,ok,false\r\n\z/, 'in the ledger too';
 };
 

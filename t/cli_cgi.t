@@ -22,6 +22,7 @@ sub cgi {
             defined $body ? (CONTENT_LENGTH => length $body, CONTENT_TYPE => 'application/json') : (), %env);
         delete @ENV{ grep { !defined $ENV{$_} } keys %ENV };
         $pid = IPC::Open3::open3(my $in, my $out, '>&STDERR', $program);
+        local $SIG{PIPE} = 'IGNORE';       # it may answer without having read
         print $in $body if defined $body;
         close $in;
         local $/;

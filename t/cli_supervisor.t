@@ -22,7 +22,7 @@ sub answers {
 sub back_within {
     my ($seconds, $who, $what) = @_;
     my $t0 = time;
-    my $ok = $api->wait_for($what, 5);
+    my $ok = $api->wait_for($what);
     ok $ok && time - $t0 < $seconds, "after kill -9 of $who it serves again within ${seconds} s"
         or diag sprintf('%.2f s', time - $t0), $api->log_tail(10);
     return;
@@ -50,7 +50,7 @@ subtest 'kill -9 of each child' => sub {
     my $master = (grep { LF::slurp("/proc/$_/cmdline") =~ /master/ } @{ $p->{nginx} })[0];
     kill 'KILL', $master;
     back_within(1, 'nginx\'s master', sub { answers('/api/health') });
-    ok $api->wait_for(sub { !grep { -e "/proc/$_/exe" && readlink "/proc/$_/exe" } @{ $p->{nginx} } }, 3),
+    ok $api->wait_for(sub { !grep { -e "/proc/$_/exe" && readlink "/proc/$_/exe" } @{ $p->{nginx} } }),
         'its old workers are gone';
     my @workers = grep { LF::slurp("/proc/$_/cmdline") =~ /worker/ } @{ $api->processes->{nginx} };
     kill 'KILL', @workers;
@@ -60,7 +60,7 @@ subtest 'kill -9 of each child' => sub {
     back_within(1, 'the daemon', sub { ($api->command('agent', 'list'))[0] == 0 });
     my ($watcher) = @{ $api->processes->{'librefang-watch'} };
     kill 'KILL', $watcher;
-    ok $api->wait_for(sub { my $w = $api->processes->{'librefang-watch'}; $w && grep { $_ != $watcher } @$w }, 2),
+    ok $api->wait_for(sub { my $w = $api->processes->{'librefang-watch'}; $w && grep { $_ != $watcher } @$w }),
         'a killed watcher has a successor';
 };
 
@@ -72,7 +72,7 @@ subtest 'reload loses nothing' => sub {
         for (1 .. 60) { $n++; $bad++ unless answers('/api/health') }
     }
     is $bad, 0, "none of $n requests failed while the configuration was loaded six times";
-    ok $api->wait_for(sub { !grep { $before{$_} } @{ $api->processes->{'librefang-fcgi'} } }, 3), 'all workers are new';
+    ok $api->wait_for(sub { !grep { $before{$_} } @{ $api->processes->{'librefang-fcgi'} } }), 'all workers are new';
 };
 
 subtest 'a broken configuration' => sub {
@@ -104,9 +104,9 @@ subtest 'kill -9 of the supervisor' => sub {
     my @all = map { @$_ } values %{ $api->processes };
     kill 'KILL', $sup;
     my $t0 = time;
-    my $free = $api->wait_for(sub { !IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $api->port) }, 5);
+    my $free = $api->wait_for(sub { !IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $api->port) });
     ok $free && time - $t0 < 1, 'the port is free within a second';
-    ok $api->wait_for(sub { !grep { readlink "/proc/$_/exe" } @all }, 2), 'no process is left';
+    ok $api->wait_for(sub { !grep { readlink "/proc/$_/exe" } @all }), 'no process is left';
     $t0 = time;
     $api->up;
     ok time - $t0 < 1, 'the next start serves within a second';

@@ -6,7 +6,6 @@ use warnings;
 use LF;
 use POSIX ();
 use Test::More;
-use Time::HiRes ();
 
 plan skip_all => 'strace is not installed' if !grep { -x "$_/strace" } split /:/, $ENV{PATH};
 
@@ -21,9 +20,7 @@ sub flushes {
         open STDERR, '>', "$out.err";
         exec 'strace', '-f', '-y', '-e', 'trace=fdatasync', '-o', $out, '-p', $api->processes->{librefangd}[0] or POSIX::_exit(127);
     }
-    my $until = Time::HiRes::time() + 5;
-    Time::HiRes::sleep(0.05) until -s "$out.err" || Time::HiRes::time() > $until;
-    Time::HiRes::sleep(0.2);
+    $api->wait_for(sub { LF::traced($api->processes->{librefangd}[0]) || waitpid($pid, POSIX::WNOHANG()) > 0 });
     $code->();
     kill INT => $pid;
     waitpid $pid, 0;

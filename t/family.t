@@ -18,7 +18,7 @@ my $up = LF->mock(
         [ 'call_ring_3' => { text => 'C cannot ask.' } ], [ 'call_ring_2' => { text => 'B is done.' } ], [ 'call_ring_1' => { text => 'A is done.' } ],
         [ 'call_kid' => { text => 'Made.' } ], [ 'call_big' => { text => 'Not made.' } ], [ 'call_end' => { text => 'Ended.' } ],
         [ 'call_key' => { text => 'Asked.' } ], [ 'quick has answered: The helper says 42' => { text => 'Now I know.' } ],
-        [ 'call_busy_1' => { text => 'Later, then.', delay => 1.5 } ],
+        [ 'call_busy_1' => { text => 'Later, then.', hang => 1, until => 'busy' } ],
         [ 'RING-C' => call('call_ring_3', 'agent_send', agent_id => 'ring-a', message => 'and you', async => $no) ],
         [ 'RING-B' => call('call_ring_2', 'agent_send', agent_id => 'ring-c', message => 'RING-C', async => $no) ],
         [ 'RING-A' => call('call_ring_1', 'agent_send', agent_id => 'ring-b', message => 'RING-B', async => $no) ],
@@ -32,7 +32,7 @@ my $up = LF->mock(
         [ 'MAKE-KID' => call('call_kid', 'agent_spawn', name => 'kid', system_prompt => 'You are the kid.', tools => ['file_read']) ],
         [ 'MAKE-BIG' => call('call_big', 'agent_spawn', name => 'big', system_prompt => 'You are big.', tools => [ 'web_fetch', 'memory_store' ]) ],
         [ 'END-KID' => call('call_end', 'agent_kill', agent_id => 'kid') ], [ 'END-HELPER' => call('call_end', 'agent_kill', agent_id => 'helper') ],
-        [ 'SLOW-WORK' => { text => 'slow result', delay => 0.8 } ],
+        [ 'SLOW-WORK' => { text => 'slow result', hang => 1, until => 'work' } ],
     ],
     default => { text => 'The helper says 42.' });
 my $api = LF->start(model => $up, timeout => 60);
@@ -78,24 +78,28 @@ subtest 'who waits for whom' => sub {
 
 subtest 'handed a task' => sub {
     my $id = agent('giver');
-    my $since = time;
     my $r = ask($id, 'GIVE-SLOWLY');
-    like trace($r), qr/"status":"delegated"/, 'the call returns at once';
-    cmp_ok time - $since, '<', 1, '  not when the work is done';
-    ok $api->wait_for(sub { said($id) =~ /\[task [-0-9a-f]{36}\] helper has answered: slow result \| I gave/ }, 8), 'the answer comes as a message, and the agent acts on it'
+    like trace($r), qr/"status":"delegated"/, 'the call returns at once, not when the work is done';
+    $up->let('work');
+    ok $api->wait_for(sub { said($id) =~ /\[task [-0-9a-f]{36}\] helper has answered: slow result \| I gave/ }), 'the answer comes as a message, and the agent acts on it'
         or diag said($id);
     is scalar(() = said($id) =~ /has answered/g), 1, '  once';
     my $rest = agent('sleeper');
     $api->put("/api/agents/$rest/suspend", {}, 200);
     my $other = agent('giver-2');
     ask($other, 'GIVE-REST');
-    ok $api->wait_for(sub { said($other) =~ /sleeper could not do it: .*at rest/ }, 8), 'who is at rest says so';
+    ok $api->wait_for(sub { said($other) =~ /sleeper could not do it: .*at rest/ }), 'who is at rest says so';
 };
 
 subtest 'an answer that comes while the asking turn runs' => sub {
     my $id = agent('busy-one');
-    agent('quick');
-    my $r = ask($id, 'GIVE-AND-WORK');
+    my $quick = agent('quick');
+    my $s = $api->later("/api/agents/$id/message", { message => 'GIVE-AND-WORK' });
+    $api->wait_for(sub { said($quick) =~ /The helper says 42/ });
+    sleep 1;                                    # it is on its way, or there
+    $up->let('busy');
+    $s->read_head;
+    my $r = $LF::JSON->decode($s->rest);
     is $r->{response}, 'Now I know.', 'is said into it';
     like said($id), qr/Later, then\. \| \[task [-0-9a-f]{36}\] quick has answered: The helper says 42\. \| Now I know\.$/, '  as a message, once';
     is $r->{iterations}, 3, '  of the same turn';
@@ -106,16 +110,17 @@ subtest 'an answer that comes while the asking turn runs' => sub {
 subtest 'the lane of sub-agents' => sub {
     my @id = map { agent("many-$_") } 1 .. 3;
     ask($_, 'GIVE-SLOWLY') for @id;             # all to the same helper: one after the other
-    ok $api->wait_for(sub { !grep { said($_) !~ /has answered/ } @id }, 15), 'all are done in the end';
+    ok $api->wait_for(sub { !grep { said($_) !~ /has answered/ } @id }), 'all are done in the end';
 };
 
 subtest 'stop' => sub {
     my $id = agent('stopper');
+    $up->shut('work');
     my $s = $api->later("/api/agents/$id/message", { message => 'WAIT-LONG' });
-    ok $api->wait_for(sub { @{ $api->get("/api/agents/$helper/runtime", 200) } }, 5), 'the other agent works';
+    ok $api->wait_for(sub { @{ $api->get("/api/agents/$helper/runtime", 200) } }), 'the other agent works';
     $api->post("/api/agents/$id/stop", {}, 200);
     $s->read_head;
-    ok $api->wait_for(sub { !@{ $api->get("/api/agents/$helper/runtime", 200) } }, 1), '  and is stopped with the one that waits';
+    ok $api->wait_for(sub { !@{ $api->get("/api/agents/$helper/runtime", 200) } }), '  and is stopped with the one that waits';
 };
 
 subtest 'made and ended' => sub {
@@ -143,14 +148,18 @@ subtest 'made and ended' => sub {
 subtest 'kill -9' => sub {
     my @id = map { agent("crash-$_") } 1 .. 3;
     my $before = grep { lc $_->{role} eq 'user' } @{ $api->get("/api/agents/$helper/session", 200)->{messages} };
-    for my $id (@id) {
+    for my $id (@id) {                          # the first dies while the helper works, the others at some moment of it
+        my $works = sub { return scalar grep { $_->{body} =~ /I am helper.*SLOW-WORK/s } @{ $up->chats } };
+        my $asked = $works->();
         ask($id, 'GIVE-SLOWLY');
-        sleep rand 1.5;
+        if ($id eq $id[0]) { $api->wait_for(sub { $works->() > $asked }) }
+        else { sleep rand 0.5 }
         my $pid = $api->processes->{librefangd}[0];
         kill 'KILL', $pid;
-        $api->wait_for(sub { my $p = $api->processes->{librefangd} // []; @$p && $p->[0] != $pid && $api->raw('GET', '/api/ready')->{status} == 200 }, 8);
+        $api->wait_for(sub { my $p = $api->processes->{librefangd} // []; @$p && $p->[0] != $pid && $api->raw('GET', '/api/ready')->{status} == 200 });
+        $up->let('work');
     }
-    ok $api->wait_for(sub { !grep { said($_) !~ /has answered: slow result \| I gave/ } @id }, 15), 'each answer comes back'
+    ok $api->wait_for(sub { !grep { said($_) !~ /has answered: slow result \| I gave/ } @id }), 'each answer comes back'
         or diag join "\n", map { said($_) } @id;
     is_deeply [ map { scalar(() = said($_) =~ /has answered/g) } @id ], [ 1, 1, 1 ], '  once';
     my $n = grep { lc $_->{role} eq 'user' } @{ $api->get("/api/agents/$helper/session", 200)->{messages} };

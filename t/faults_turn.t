@@ -24,7 +24,7 @@ sub say_it {
     my ($path, $text) = @_;
     my $pid = fork // die "fork: $!";
     if (!$pid) {
-        my $s = eval { $api->stream($path, { message => $text }, timeout => 20) };
+        my $s = eval { $api->stream($path, { message => $text }) };
         $s->all if $s && $s->status == 200;
         POSIX::_exit(0);
     }
@@ -56,7 +56,7 @@ sub unanswered {
 sub kill_daemon {
     my ($pid) = @{ $api->processes->{librefangd} };
     kill 'KILL', $pid;
-    return $api->wait_for(sub { my $p = $api->processes->{librefangd}; $p && grep { $_ != $pid } @$p }, 5);
+    return $api->wait_for(sub { my $p = $api->processes->{librefangd}; $p && grep { $_ != $pid } @$p });
 }
 
 # Neither what the model was told nor the history has a tool use without its result.
@@ -72,11 +72,11 @@ for my $way ([ 'a message', 'message' ], [ 'a streamed one', 'message/stream' ])
     subtest "$name, and the daemon dies while the model is silent" => sub {
         serve(answers => [ { hang => 1 }, { text => 'late, but here', delay => 0.2 } ]);
         my $child = say_it("/api/agents/$id/$tail", 'are you there?');
-        ok $up->wait_chats(1, 10), 'the model was asked';
+        ok $up->wait_chats(1), 'the model was asked';
         ok kill_daemon(), 'the daemon is killed and replaced';
         waitpid $child, 0;
         my $then = time;
-        ok $api->wait_for(sub { answered('late, but here') }, 15), 'the turn is taken up and answered'
+        ok $api->wait_for(sub { answered('late, but here') }), 'the turn is taken up and answered'
             or diag $api->log_tail(15);
         note sprintf '%.2f s', time - $then;
         is said('are you there?'), 1, 'what the user said is there once';
@@ -91,10 +91,11 @@ for my $way ([ 'a message', 'message' ], [ 'a streamed one', 'message/stream' ])
 }
 
 subtest 'the store is locked by a stranger when the answer comes' => sub {
-    serve(answers => [ { text => 'dearly paid for', delay => 0.5 } ]);
+    serve(answers => [ { text => 'dearly paid for', hang => 1, until => 'locked' } ]);
     my $asked = $api->later("/api/agents/$id/message", { message => 'hold on' });
-    ok $up->wait_chats(1, 10), 'the model was asked';
+    ok $up->wait_chats(1), 'the model was asked';
     my $release = $api->lock_store or return plan skip_all => 'neither sqlite3 nor a compiler';
+    $up->let('locked');
     sleep 6.5;      # longer than a write waits
     $release->();
     $asked->read_head;
@@ -111,14 +112,14 @@ subtest 'the daemon dies after a tool wrote' => sub {
     ]);
     my $kv = "/api/memory/agents/$id/kv";
     my $child = say_it("/api/agents/$id/message/stream", 'keep it');
-    ok $up->wait_chats(2, 10), 'the tool ran, and the model was asked again' or diag $api->log_tail(15);
+    ok $up->wait_chats(2), 'the tool ran, and the model was asked again' or diag $api->log_tail(15);
     my @keys = map { $_->{key} } @{ $api->get($kv, 200)->{kv_pairs} };
     my ($key) = grep {/counter/} @keys;
     ok defined $key, 'it wrote' or diag explain \@keys;
     $api->put("$kv/$key", '"touched since"', 200) if defined $key;
     ok kill_daemon(), 'the daemon is killed and replaced';
     waitpid $child, 0;
-    ok $api->wait_for(sub { answered('it is kept') }, 15), 'the answer arrives' or diag $api->log_tail(15);
+    ok $api->wait_for(sub { answered('it is kept') }), 'the answer arrives' or diag $api->log_tail(15);
     is $api->get("$kv/$key", 200)->{value}, 'touched since', 'the tool is not run a second time' if defined $key;
     is said('keep it'), 1, 'what the user said is there once';
     is scalar(@{ $up->chats }), 3, 'three questions to the model';
@@ -136,16 +137,16 @@ subtest 'the daemon dies while a file is written about' => sub {
         { hang => 1 }, { text => 'written' },
     ]);
     my $child = say_it("/api/agents/$id/message", 'write it');
-    ok $up->wait_chats(2, 10), 'both tools ran, and the model was asked again' or diag $api->log_tail(15);
+    ok $up->wait_chats(2), 'both tools ran, and the model was asked again' or diag $api->log_tail(15);
     my @results = grep { $_->{role} eq 'tool' } @{ ($up->chats->[1] // {})->{json}{messages} // [] };
     is scalar(@results), 2, 'two results were shown';
     for my $round (1 .. 2) {                    # the taken-up turn dies as well
         kill_daemon();
         last if $round == 2;
-        ok $up->wait_chats(3, 15), 'the turn is taken up';
+        ok $up->wait_chats(3), 'the turn is taken up';
     }
     waitpid $child, 0;
-    ok $api->wait_for(sub { answered('written') || @{ $up->chats } >= 4 && answered('Hello') }, 15), 'the answer arrives'
+    ok $api->wait_for(sub { answered('written') || @{ $up->chats } >= 4 && answered('Hello') }), 'the answer arrives'
         or diag $api->log_tail(15);
     is said('write it'), 1, 'what the user said is there once';
     consistent('after two deaths');
@@ -157,12 +158,12 @@ subtest 'the daemon dies while a tool works that must not run twice' => sub {
     $api->post('/api/agents', { manifest_toml => qq(name = "helper"\nauthor = "Ursula"\n[model]\nsystem_prompt = "Help."\n) }, 201);
     my $asked = sub { return scalar grep { $_->{body} =~ /"content":"[^"]*the inner question/ } @{ $up->chats } };
     my $child = say_it("/api/agents/$id/message", 'ask the other');
-    ok $api->wait_for($asked, 10), 'the other agent was asked' or diag $api->log_tail(15);
+    ok $api->wait_for($asked), 'the other agent was asked' or diag $api->log_tail(15);
     consistent('meanwhile');
     my $before = $asked->();
     ok kill_daemon(), 'the daemon is killed and replaced';
     waitpid $child, 0;
-    ok $api->wait_for(sub { answered('I cannot tell') }, 15), 'the model is told that the outcome is unknown'
+    ok $api->wait_for(sub { answered('I cannot tell') }), 'the model is told that the outcome is unknown'
         or diag $api->log_tail(15);
     is $asked->(), $before, 'and the other agent is not asked again';
     is said('ask the other'), 1, 'what the user said is there once';
@@ -172,20 +173,20 @@ subtest 'the daemon dies while a tool works that must not run twice' => sub {
 subtest 'kill -9 of everything' => sub {
     serve(answers => [ { hang => 1 }, { text => 'after the crash' } ]);
     my $child = say_it("/api/agents/$id/message", 'survive');
-    ok $up->wait_chats(1, 10), 'the model was asked';
+    ok $up->wait_chats(1), 'the model was asked';
     my @all = ($api->supervisor, map { @$_ } values %{ $api->processes });
     kill 'KILL', @all;
-    $api->wait_for(sub { !grep { readlink "/proc/$_/exe" } @all }, 5);
+    $api->wait_for(sub { !grep { readlink "/proc/$_/exe" } @all });
     waitpid $child, 0;
     $api->up;
-    ok $api->wait_for(sub { answered('after the crash') }, 15), 'the next start answers' or diag $api->log_tail(15);
+    ok $api->wait_for(sub { answered('after the crash') }), 'the next start answers' or diag $api->log_tail(15);
     is said('survive'), 1, 'what the user said is there once';
 };
 
 subtest 'who is cut off is not told to ask again' => sub {
     serve(when => [ [ 'NEVER-EVER' => { hang => 1 } ] ], default => { text => 'after all' });
     my $s = $api->later("/api/agents/$id/message", { message => 'NEVER-EVER' });
-    $api->wait_for(sub { @{ $api->get("/api/agents/$id/runtime", 200) } == 1 }, 5);
+    $api->wait_for(sub { @{ $api->get("/api/agents/$id/runtime", 200) } == 1 });
     my $v = $api->later('/v1/chat/completions', { model => 'assistant', messages => [ { role => 'user', content => 'hello' } ] });
     ok kill_daemon(), 'the daemon is killed';
     for ([ $s, 'a message' ], [ $v, 'a completion' ]) {
@@ -201,22 +202,22 @@ subtest 'who is cut off is not told to ask again' => sub {
 };
 
 subtest 'an orderly stop in the middle of a stream' => sub {
-    serve(answers => [ { text => 'many words that come slowly', chunks => 20, chunk_delay => 1 },
+    serve(answers => [ { text => 'many words that come slowly', chunks => 20, stall => 2 },
         { text => 'said to the end' } ]);
-    my $s = $api->stream("/api/agents/$id/message/stream", { message => 'tell me' }, timeout => 15);
+    my $s = $api->stream("/api/agents/$id/message/stream", { message => 'tell me' });
     is $s->status, 200, 'it streams';
     ok $s->next, 'something came';
     my $then = time;
     my ($rc, $out) = $api->command('stop');
     my $took = time - $then;
     is $rc, 0, 'librefang stop ends with 0' or diag $out;
-    ok $took < 10, 'within ten seconds' or diag $took;
+    ok $took < 60, 'although the model has not ended' or diag $took;
     note sprintf 'stopped after %.2f s', $took;
     my @rest = $s->all;
     ok !$s->timed_out, 'the stream ended';
     ok !$api->supervisor, 'nothing runs';
     $api->up;
-    ok $api->wait_for(sub { answered('said to the end') }, 15), 'the next start takes the turn up'
+    ok $api->wait_for(sub { answered('said to the end') }), 'the next start takes the turn up'
         or diag explain [ history() ], $api->log_tail(15);
     is said('tell me'), 1, 'what the user said is there once';
     is $api->post("/api/agents/$id/message", { message => 'go on' }, 200)->{response}, 'Hello from the mock.', 'and it goes on';

@@ -108,7 +108,7 @@ sub settled {
         $m = measure();
         my $names = sub { my ($who) = @_; return join ' ', map {"$_ $who->{$_}{n}"} sort keys %$who };
         return !$before || ($names->($m) eq $names->($before) && !grep { $m->{$_}{fds} > $before->{$_}{fds} + $FDS } keys %$m);
-    }, 5);
+    }, 20);
     return $m;
 }
 

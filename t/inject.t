@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $SOON = 1;                   # seconds the product promises
-my $LATE = 3;                   # a slow machine is no failure, this is
+my $LATE = 30;                  # a slow machine is no failure, this is
 my $KV = '/api/memory/agents/11111111-2222-4333-8444-555555555555/kv';
 
 LF::needed();
@@ -23,17 +23,6 @@ plan skip_all => 'strace is not installed' unless $strace;
 # --- strace -------------------------------------------------------------------------
 
 my (%tracer, $traces);
-
-# Is every thread of these processes watched?
-sub traced {
-    for my $pid (@_) {
-        for my $status (glob "/proc/$pid/task/*/status") {
-            my $text = LF::slurp($status);
-            return 0 if length $text && $text !~ /^TracerPid:\s*[1-9]/m;
-        }
-    }
-    return 1;
-}
 
 # Let calls fail: (\@pids, calls => 'read,write', how => 'error=EINTR:when=3+5'). undef: it may not be done here.
 sub inject {
@@ -47,8 +36,8 @@ sub inject {
         open STDERR, '>', "$log.err";
         exec { $strace } 'strace', @args, map { ('-p', $_) } @$pids or POSIX::_exit(127);
     }
-    my $end = time + 10;
-    until (traced(@$pids)) {
+    my $end = time + 60;
+    until (LF::traced(@$pids)) {
         local $?;
         if (waitpid($pid, POSIX::WNOHANG()) == $pid || time > $end) {
             kill 'KILL', $pid;
@@ -97,7 +86,7 @@ sub fronts  { return grep { LF::slurp("/proc/$_/cmdline") =~ /worker/ } @{ $api-
 
 sub ask {
     my ($method, $path, $body) = @_;
-    my $http = HTTP::Tiny->new(timeout => 15);
+    my $http = HTTP::Tiny->new(timeout => 60);
     my %h = (Authorization => 'Bearer ' . $api->key);
     $h{'Content-Type'} = 'application/json' if defined $body;
     my $r = $http->request($method, $api->base . $path, { headers => \%h, defined $body ? (content => $LF::JSON->encode($body)) : () });
@@ -140,7 +129,7 @@ sub turn_one {
     return wrong($r, ref $r->{json} && ($r->{json}{response} // '') =~ /\w/);
 }
 sub stream_one {
-    my $s = eval { $api->stream("/api/agents/$agent/message/stream", { message => 'hello ' . ++$n }, timeout => 15) } // return "stream: $@";
+    my $s = eval { $api->stream("/api/agents/$agent/message/stream", { message => 'hello ' . ++$n }) } // return "stream: $@";
     if ($s->status == 200) {
         my @e = $s->all;
         return () if @e && ($e[-1]{event} eq 'done' || ($e[-1]{json}{phase} // '') eq 'error');
@@ -173,7 +162,7 @@ my %kinds = (put => \&put_one, get => \&get_one, list => \&list_one, turn => \&t
 # Everything serves: seconds until each kind was answered with success.
 sub recovered {
     my ($since) = @_;
-    my $end = $since + 8;
+    my $end = $since + 40;
     for my $try ([ 'GET', "$KV" ], [ 'PUT', "$KV/again", { value => 1 } ], [ 'GET', '/api/agents' ], [ 'GET', '/api/ready' ],
         [ 'POST', "/api/agents/$agent/message", { message => 'hello' } ]) {
         while (1) {
@@ -202,6 +191,7 @@ sub suffer {
             last if time - $begun > 20;
             push @wrong, $kinds{$kind}->();
         }
+        $api->wait_for(sub { LF::slurp($t->{log}) =~ /INJECTED/ }) if !$o{may_miss};
         my $met = relent($t);
         my $since = time;
         $nothing_kept = 0;
@@ -303,7 +293,7 @@ is $api->supervisor, $sup, 'it is the same supervisor';
 cmp_ok scalar(workers()), '==', 2, 'the pool is whole';
 my $before = () = $api->log_text =~ /msg="configuration loaded"/g;
 kill 'HUP', $sup;
-ok $api->wait_for(sub { (() = $api->log_text =~ /msg="configuration loaded"/g) > $before }, 5), 'the next reload is taken';
+ok $api->wait_for(sub { (() = $api->log_text =~ /msg="configuration loaded"/g) > $before }), 'the next reload is taken';
 
 suffer('nginx: no more descriptors', [ fronts() ], [ [ 'accept4', 'error=EMFILE:when=1..3' ] ], { %short, turn => 1 });
 suffer('nginx: cannot reach the pool', [ fronts() ], [ [ 'socket', 'error=EMFILE:when=1+2' ] ], { %short, turn => 2, stream => 2 });

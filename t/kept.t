@@ -73,12 +73,12 @@ subtest 'what the parent works on' => sub {
 subtest 'wake-ups that led to nothing' => sub {
     my $id = agent('pulse', 'PULSE-AGENT', "[schedule.continuous]\ncheck_interval_secs = 1\n[autonomous]\nheartbeat_keep_recent = 2\n");
     my $ticks = sub { scalar grep { $_->{body} =~ /PULSE-AGENT/ } @{ $up->chats } };
-    ok $api->wait_for(sub { $ticks->() >= 2 }, 10), 'it wakes up';
+    ok $api->wait_for(sub { $ticks->() >= 2 }), 'it wakes up';
     ask($id, 'Are you there?');                 # is answered with silence as well
     my $seen = $ticks->();
-    ok $api->wait_for(sub { $ticks->() >= $seen + 4 }, 15), 'again and again';
+    ok $api->wait_for(sub { $ticks->() >= $seen + 4 }), 'again and again';
     $api->put("/api/agents/$id/suspend", {}, 200);
-    $api->wait_for(sub { !@{ $api->get("/api/agents/$id/runtime", 200) } }, 5);
+    $api->wait_for(sub { !@{ $api->get("/api/agents/$id/runtime", 200) } });
     my @m = messages($id);
     is scalar(grep { lc $_->{role} eq 'user' && $_->{content} =~ /^\[autonomous\]/ } @m), 2, 'the newest are kept';
     is scalar(grep { $_->{content} eq 'Are you there?' } @m), 1, 'and what people said';

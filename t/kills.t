@@ -99,7 +99,7 @@ for my $s (0 .. $SERVERS - 1) {
     }
 }
 push @children, @watchers;
-ok $server[0]->wait_for(sub { @watchers == grep { -s $_ } glob "$dir/heard.*" }, 30), 'watchers attach';
+ok $server[0]->wait_for(sub { @watchers == grep { -s $_ } glob "$dir/heard.*" }, 60), 'watchers attach';
 
 # Turn k goes to one server and one of its agents. Each talker says one after the other, and writes down what was answered; what fails is not said again.
 my @talkers;
@@ -120,7 +120,7 @@ for my $s (0 .. $SERVERS - 1) {
 push @children, @talkers;
 
 my ($killed, @since, @was) = (0);
-my $until = Time::HiRes::time() + 120 + $KILLS;
+my $until = Time::HiRes::time() + 300 + $KILLS;
 while ($killed < $KILLS && Time::HiRes::time() < $until) {
     Time::HiRes::sleep(0.02 + rand 0.08);
     for my $s (grep { !$since[$_] || $since[$_][1] < Time::HiRes::time() - 1.05 } 0 .. $SERVERS - 1) {
@@ -138,7 +138,7 @@ waitpid $_, 0 for @talkers;
 my $quiet = 0;
 for my $s (0 .. $SERVERS - 1) {
     my $api = $server[$s];
-    $quiet += $api->wait_for(sub { ($api->raw('GET', '/api/ready')->{status} == 200) && !grep { @{ $api->get("/api/agents/$_/runtime", 200) } } @{ $agents[$s] } }, 30) ? 1 : 0;
+    $quiet += $api->wait_for(sub { ($api->raw('GET', '/api/ready')->{status} == 200) && !grep { @{ $api->get("/api/agents/$_/runtime", 200) } } @{ $agents[$s] } }, 120) ? 1 : 0;
 }
 is $quiet, $SERVERS, 'all turns end';
 

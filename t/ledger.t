@@ -40,7 +40,7 @@ sub of_agent {
     my @h = split /,/, shift @l;
     return grep { $_->{agent_id} eq $id } map { my %r; @r{@h} = split /,/, $_, -1; \%r } @l;
 }
-sub ready { my ($what) = @_; return $api->wait_for(sub { $api->raw('GET', '/api/ready')->{status} == 200 && $what->() }, 20) }
+sub ready { my ($what) = @_; return $api->wait_for(sub { $api->raw('GET', '/api/ready')->{status} == 200 && $what->() }) }
 sub said { my ($id) = @_; my $m = $api->get("/api/agents/$id/session", 200)->{messages}; return $m->[-1]{content} }
 sub idle { my ($id) = @_; return !@{ $api->get("/api/agents/$id/runtime", 200) } }
 sub kill_it { my ($run) = @_; kill 'KILL', @{ $api->processes->{librefangd} }; $run->close; return }

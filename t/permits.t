@@ -18,7 +18,7 @@ my $up = LF->mock(
         [ 'ASK-BOTH' => call('call_top', 'middle', 'ASK-DOWN') ],
     ],
     default => { text => 'The bottom knows it.' });
-my $api = LF->start(model => $up, timeout => 20,
+my $api = LF->start(model => $up, timeout => 60,
     config => "[queue.concurrency]\nmain_lane = 1\ncron_lane = 1\nsubagent_lane = 1\ntrigger_lane = 1\n[turn]\nmax_threads = 1\n");
 
 sub agent { my ($name, $more) = @_; return $api->post('/api/agents', { manifest_toml => "name = \"$name\"\n" . ($more // '') }, 201)->{agent_id} }
@@ -36,7 +36,7 @@ subtest 'somebody waits' => sub {
 subtest 'nobody does' => sub {
     $api->del("/api/agents/$_/history", 200) for $middle, $bottom;
     my $id = agent('alone', "schedule = { continuous = { check_interval_secs = 1 } }\n[model]\nsystem_prompt = \"BY-ITSELF\"\n");
-    ok $api->wait_for(sub { said($id) =~ /I know it now\./ }, 12), 'an agent of the background is answered through the only permit' or diag said($id);
+    ok $api->wait_for(sub { said($id) =~ /I know it now\./ }), 'an agent of the background is answered through the only permit' or diag said($id);
     like said($bottom), qr/the question \| The bottom knows it\.$/, '  by all that it needs';
     $api->put("/api/agents/$id/suspend", {}, 200);
     is $api->post("/api/agents/$top/message", { message => 'hello' }, 200)->{response}, 'I know it now.', 'and the place of those who wait is free again';

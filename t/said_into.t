@@ -9,8 +9,8 @@ use Test::More;
 my $tool = { name => 'memory_store', arguments => { key => 'x', value => 'y' } };
 my $up = LF->mock(when => [
         [ 'AND-ALSO' => { text => 'both' } ],
-        [ 'SLOW-ONE' => { text => 'slow answer', delay => 1.5 } ],
-        [ 'TWO-TOOLS' => { tool_calls => [ $tool, { %$tool, arguments => { key => 'z', value => 'y' } } ], delay => 1.5 } ],
+        [ 'SLOW-ONE' => { text => 'slow answer', hang => 1, until => 'said' } ],
+        [ 'TWO-TOOLS' => { tool_calls => [ $tool, { %$tool, arguments => { key => 'z', value => 'y' } } ], hang => 1, until => 'said' } ],
         [ 'NEVER-EVER' => { hang => 1 } ],
     ], default => { text => 'fine' });
 my $api = LF->start(model => $up);
@@ -19,15 +19,23 @@ my $n = 0;
 
 sub whole { my ($s) = @_; $s->read_head; return $LF::JSON->decode($s->rest) }
 sub spawn { return $api->post('/api/agents', { manifest_toml => 'name = "into-' . ++$n . '"' }, 201)->{agent_id} }
-sub running { my ($id) = @_; return $api->wait_for(sub { @{ $api->get("/api/agents/$id/runtime", 200) } == 1 }) }
+# A turn whose model was asked and does not speak before it is let.
+sub begin {
+    my ($id, $text) = @_;
+    my $n = @{ $up->chats };
+    $up->shut('said');
+    my $run = $api->later("/api/agents/$id/message", { message => $text });
+    $up->wait_chats($n + 1);
+    return $run;
+}
 sub into { my ($id, $text, $status, %more) = @_; return $api->post("/api/agents/$id/inject", { message => $text, %more }, $status // 200) }
 sub said { my ($id) = @_; return map { lc(substr($_->{role}, 0, 1)) . ": $_->{content}" } @{ $api->get("/api/agents/$id/session", 200)->{messages} } }
 
 subtest 'while the model speaks' => sub {
     my $id = spawn();
-    my $run = $api->later("/api/agents/$id/message", { message => 'SLOW-ONE' });
-    running($id);
+    my $run = begin($id, 'SLOW-ONE');
     ok into($id, 'AND-ALSO this')->{injected}, 'accepted';
+    $up->let('said');
     is whole($run)->{response}, 'both', 'answered';
     is_deeply [ said($id) ], [ 'u: SLOW-ONE', 'a: slow answer', 'u: AND-ALSO this', 'a: both' ], 'and part of the conversation';
     ok !into($id, 'too late')->{injected}, 'afterwards nothing is accepted';
@@ -35,11 +43,11 @@ subtest 'while the model speaks' => sub {
 
 subtest 'before its tools ran' => sub {
     my $id = spawn();
-    my $run = $api->later("/api/agents/$id/message", { message => 'TWO-TOOLS' });
-    running($id);
+    my $run = begin($id, 'TWO-TOOLS');
     my $s = $api->get("/api/agents/$id", 200)->{session_id};
     ok into($id, 'AND-ALSO that', 200, session_id => uc $s)->{injected}, 'by session';
     ok !into($id, 'x', 200, session_id => $nobody)->{injected}, 'not into another one';
+    $up->let('said');
     is whole($run)->{response}, 'both', 'answered';
     my $last = (grep { ref $_->{json} } @{ $up->requests })[-1]{json}{messages};
     is((grep { ($_->{role} // '') eq 'tool' && $_->{content} =~ /^Skipped/ } @$last), 2, 'its tools did not run any more');
@@ -49,8 +57,7 @@ subtest 'before its tools ran' => sub {
 
 subtest 'as much as there is room for' => sub {
     my $id = spawn();
-    my $run = $api->later("/api/agents/$id/message", { message => 'NEVER-EVER' });
-    running($id);
+    my $run = begin($id, 'NEVER-EVER');
     ok into($id, "more $_")->{injected}, "number $_" for 1 .. 8;
     is into($id, 'more 9', 503)->{code}, 'backpressure', 'then there is none';
     $api->post("/api/agents/$id/stop", undef, 200);
@@ -70,10 +77,10 @@ subtest 'what is none' => sub {
 
 subtest 'through a crash' => sub {
     my $id = spawn();
-    my $run = $api->later("/api/agents/$id/message", { message => 'SLOW-ONE' });
-    running($id);
+    my $run = begin($id, 'SLOW-ONE');
     ok into($id, 'AND-ALSO after it')->{injected}, 'accepted';
     kill 'KILL', @{ $api->processes->{librefangd} };
+    $up->let('said');
     $run->close;
     ok $api->wait_for(sub { my $r = $api->raw('GET', "/api/agents/$id/session"); $r->{status} == 200 && $r->{content} =~ /"both"/ }), 'the turn goes on' or diag $api->log_tail(5);
     is_deeply [ said($id) ], [ 'u: SLOW-ONE', 'a: slow answer', 'u: AND-ALSO after it', 'a: both' ], 'with what was said into it';

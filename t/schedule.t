@@ -10,8 +10,8 @@ use Time::HiRes qw(sleep time);
 LF::needed();
 
 my $up = LF->mock(
-    when => [ [ 'ALWAYS-LIMITED' => { status => 429, headers => { 'Retry-After' => 0 } } ], [ 'SLOWLY' => { text => 'done slowly', delay => 0.5 } ],
-        [ 'NOTHING-TO-DO' => { text => 'NO_REPLY' } ] ],
+    when => [ [ 'ALWAYS-LIMITED' => { status => 429, headers => { 'Retry-After' => 0 } } ], 
+        (map { [ $_ => { text => "done $_", hang => 1, until => $_ } ] } qw(BUSY CROWD KILLED)), [ 'NOTHING-TO-DO' => { text => 'NO_REPLY' } ] ],
     default => { text => 'Done.' });
 my $api = LF->start(model => $up, timeout => 60, env => { LF_LLM_RETRY_MS => 5 });
 my $n = 0;
@@ -27,23 +27,26 @@ sub asked { my ($prompt, $u) = @_; return [ grep { $_->{json}{messages}[0]{conte
 sub said { my ($id) = @_; return [ map { $_->{content} } grep { lc $_->{role} eq 'user' } @{ $api->get("/api/agents/$id/session", 200)->{messages} } ] }
 sub agents { return { map { $_->{id} => $_ } @{ $api->get('/api/agents?limit=500', 200)->{items} } } }
 
+# What had begun has ended.
+sub rests { my ($id) = @_; return $api->wait_for(sub { sleep 0.2; !@{ $api->get("/api/agents/$id/runtime", 200) } }) }
+
 my $limited = agent('{ periodic = { cron = "* * * * * *" } }', prompt => 'ALWAYS-LIMITED');       # looked at further below
 
 subtest 'a continuous agent' => sub {
     my $id = agent('{ continuous = { check_interval_secs = 1 } }', prompt => 'CONT');
     is agents()->{$id}{schedule}, "continuous \x{b7} 1s", 'is shown as one';
-    ok $api->wait_for(sub { @{ asked('CONT') } >= 2 }, 8), 'acts every second';
+    ok $api->wait_for(sub { @{ asked('CONT') } >= 2 }), 'acts every second';
     like said($id)->[0], qr/^\[autonomous\] .*\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/, 'is told that nobody asked, and what time it is';
     is agents()->{$id}{has_processed_message}, JSON::PP::true, 'and counts as one that has worked';
     $api->put("/api/agents/$id/suspend", {}, 200);
-    $api->wait_for(sub { !@{ $api->get("/api/agents/$id/runtime", 200) } }, 5);
+    rests($id);
     my $before = @{ asked('CONT') };
     sleep 1.1;
     is scalar @{ asked('CONT') }, $before, 'suspended it does not';
     $api->put("/api/agents/$id/resume", {}, 200);
-    ok $api->wait_for(sub { @{ asked('CONT') } > $before }, 5), 'resumed it does again';
+    ok $api->wait_for(sub { @{ asked('CONT') } > $before }), 'resumed it does again';
     $api->patch("/api/agents/$id", { schedule => 'reactive' }, 200);
-    sleep 0.3;
+    rests($id);
     $before = @{ asked('CONT') };
     sleep 1.1;
     is scalar @{ asked('CONT') }, $before, 'no more when its schedule is taken away';
@@ -52,12 +55,12 @@ subtest 'a continuous agent' => sub {
 
 subtest 'a periodic agent' => sub {
     my $id = agent('{ periodic = { cron = "* * * * * *" } }', prompt => 'CRON');
-    ok $api->wait_for(sub { @{ asked('CRON') } >= 2 }, 8), 'six fields: each second';
+    ok $api->wait_for(sub { @{ asked('CRON') } >= 2 }), 'six fields: each second';
     my @slots = map { /due at (\S+?)\. / ? $1 : '?' } @{ said($id) };
     is_deeply [ grep { !/T\d\d:\d\d:\d\d\.000Z$/ } @slots ], [], 'at the whole second' or diag "@slots";
     $api->del("/api/agents/$id?confirm=true", 200);
     $id = agent('{ periodic = { cron = "every 1s" } }', prompt => 'EVERY');
-    ok $api->wait_for(sub { @{ asked('EVERY') } >= 1 }, 8), 'every 1s';
+    ok $api->wait_for(sub { @{ asked('EVERY') } >= 1 }), 'every 1s';
     $api->del("/api/agents/$id?confirm=true", 200);
     $id = agent('{ periodic = { cron = "0 0 1 1 *" } }', prompt => 'YEARLY', more => "[autonomous]\nquiet_hours = \"22:00-06:00\"\n");
     is agents()->{$id}{schedule}, '0 0 1 1 *', 'one that is never due now is kept';
@@ -74,11 +77,11 @@ subtest 'a periodic agent' => sub {
 
 subtest 'who is busy is not asked again' => sub {
     my $id = agent('{ continuous = { check_interval_secs = 1 } }', prompt => 'BUSY');
-    my $s = $api->later("/api/agents/$id/message", { message => 'SLOWLY' });
-    $api->wait_for(sub { @{ asked('BUSY') } }, 5);
-    sleep 1.5;
-    my @at = map { $_->{at} } @{ asked('BUSY') };
-    is_deeply [ grep { $at[$_] - $at[ $_ - 1 ] < 0.4 } 1 .. $#at ], [], 'its turns do not pile up';
+    my $s = $api->later("/api/agents/$id/message", { message => 'and you?' });
+    $api->wait_for(sub { @{ asked('BUSY') } });
+    sleep 2.2;
+    is scalar @{ asked('BUSY') }, 1, 'its turns do not pile up';
+    $up->let('BUSY');
     $s->read_head;
     is $s->status, 200, 'whoever waits is answered';
     $api->del("/api/agents/$id?confirm=true", 200);
@@ -86,42 +89,46 @@ subtest 'who is busy is not asked again' => sub {
 
 subtest 'a provider that has had enough' => sub {
     my $id = $limited;
-    ok $api->wait_for(sub { $api->log_text =~ /agent=$id what="rate limits stop its loop" in_a_row=5/ }, 12), 'five slots in a row, and the loop stops';
+    ok $api->wait_for(sub { $api->log_text =~ /agent=$id what="rate limits stop its loop" in_a_row=5/ }), 'five slots in a row, and the loop stops';
     my $before = @{ asked('ALWAYS-LIMITED') };
     sleep 1.2;
     is scalar @{ asked('ALWAYS-LIMITED') }, $before, 'no more calls';
     $api->put("/api/agents/$id/suspend", {}, 200);
     $api->put("/api/agents/$id/resume", {}, 200);
-    ok $api->wait_for(sub { @{ asked('ALWAYS-LIMITED') } > $before }, 5), 'until somebody resumes it';
+    ok $api->wait_for(sub { @{ asked('ALWAYS-LIMITED') } > $before }), 'until somebody resumes it';
     $api->del("/api/agents/$id?confirm=true", 200);
 };
 
 subtest 'a lane bounds what goes on by itself, and nobody who waits' => sub {
-    my @ids = map { agent('{ continuous = { check_interval_secs = 1 } }', prompt => 'CROWD SLOWLY') } 1 .. 6;
-    $api->wait_for(sub { @{ asked('CROWD') } >= 9 }, 12);
-    my $since = time;
-    is $api->post('/api/agents/' . agent() . '/message', { message => 'quick' }, 200)->{response}, 'Done.', 'somebody who asks is answered';
-    cmp_ok time - $since, '<', 1.5, '  at once';
-    my @at = map { $_->{at} } @{ asked('CROWD') };
-    my $most = 0;
-    for my $t (@at) { my $k = grep { $_ <= $t && $_ > $t - 0.45 } @at; $most = $k if $k > $most }
-    is $most, 3, 'three of them at a time';
+    my @ids = map { agent('{ continuous = { check_interval_secs = 1 } }', prompt => 'CROWD') } 1 .. 6;
+    $api->wait_for(sub { @{ asked('CROWD') } >= 3 });
+    is $api->post('/api/agents/' . agent() . '/message', { message => 'quick' }, 200)->{response}, 'Done.', 'somebody who asks is answered meanwhile';
+    sleep 1.2;
+    is scalar @{ asked('CROWD') }, 3, 'three of them at a time';
+    $up->let('CROWD');
+    ok $api->wait_for(sub { @{ asked('CROWD') } >= 6 }), 'then the others';
     $api->del("/api/agents/$_?confirm=true", 200) for @ids;
 };
 
 subtest 'kill -9' => sub {
-    my $id = agent('{ periodic = { cron = "* * * * * *" } }', prompt => 'KILLED SLOWLY');
+    my $id = agent('{ periodic = { cron = "* * * * * *" } }', prompt => 'KILLED');
+    my $asked = 0;
     for my $i (1 .. 3) {
-        $api->wait_for(sub { @{ asked('KILLED') } >= $i }, 10);
-        sleep rand 0.9;
+        $api->wait_for(sub { @{ asked('KILLED') } > $asked });
+        if ($i == 2) {          # this time when it is answered, or about to be
+            $up->let('KILLED');
+            $api->wait_for(sub { grep { lc $_->{role} eq 'assistant' } @{ $api->get("/api/agents/$id/session", 200)->{messages} } });
+            $up->shut('KILLED');
+        }
         my $pid = $api->processes->{librefangd}[0];
+        $asked = @{ asked('KILLED') };
         kill 'KILL', $pid;
-        $api->wait_for(sub { my $p = $api->processes->{librefangd} // []; @$p && $p->[0] != $pid && $api->raw('GET', '/api/ready')->{status} == 200 }, 8);
+        $api->wait_for(sub { my $p = $api->processes->{librefangd} // []; @$p && $p->[0] != $pid && $api->raw('GET', '/api/ready')->{status} == 200 });
     }
-    # All three may have met the same turn: it is enough when another slot was acted on after it.
-    $api->wait_for(sub { 2 <= grep { lc $_->{role} eq 'user' } @{ $api->get("/api/agents/$id/session", 200)->{messages} } }, 15);
+    $up->let('KILLED');
+    $api->wait_for(sub { 2 <= grep { lc $_->{role} eq 'user' } @{ $api->get("/api/agents/$id/session", 200)->{messages} } });
     $api->patch("/api/agents/$id", { schedule => 'reactive' }, 200);
-    $api->wait_for(sub { !@{ $api->get("/api/agents/$id/runtime", 200) } }, 10);
+    $api->wait_for(sub { !@{ $api->get("/api/agents/$id/runtime", 200) } });
     my $m = $api->get("/api/agents/$id/session", 200)->{messages};
     my %slots;
     $slots{$_}++ for map { $_->{content} =~ /due at (\S+?)\. / ? $1 : '?' } grep { lc $_->{role} eq 'user' } @$m;

@@ -54,9 +54,9 @@ subtest 'a time of day' => sub {
     agent('DAILY', '{ periodic = { cron = "30 9 * * *" } }');
     my $quiet = agent('QUIET', '{ periodic = { cron = "0 * * * *" } }', "[autonomous]\nquiet_hours = \"08:00-20:00\"\n");
     agent('SLEEPER', '{ continuous = { check_interval_secs = 3600 } }', "[autonomous]\nquiet_hours = \"05:00-23:00\"\n");
-    at(9 * 3600 + 29 * 60 + 57);
+    at(9 * 3600 + 29 * 60 + 54);
     is asked('DAILY'), 0, 'before it nothing happens';
-    ok $api->wait_for(sub { asked('DAILY') == 1 }, 6), 'it is due without anybody looking';
+    ok $api->wait_for(sub { asked('DAILY') == 1 }), 'it is due without anybody looking';
     at(9 * 3600 + 28 * 60);
     at(9 * 3600 + 30 * 60 + 5);
     sleep 0.3;
@@ -66,13 +66,13 @@ subtest 'a time of day' => sub {
     is asked('SLEEPER'), 0, 'who sleeps until eleven has not acted';
     is asked('QUIET'), 0, 'nor who is quiet until eight';
     at(20 * 3600 - 1);
-    ok $api->wait_for(sub { asked('QUIET') == 1 }, 6), '  which is over now';
+    ok $api->wait_for(sub { asked('QUIET') == 1 }), '  which is over now';
     at(86400 + 9 * 3600 + 29 * 60 + 58);
-    ok $api->wait_for(sub { asked('DAILY') == 2 }, 6), 'the day after it is due again';
+    ok $api->wait_for(sub { asked('DAILY') == 2 }), 'the day after it is due again';
     at(3 * 86400 + 12 * 3600);
+    ok $api->wait_for(sub { $api->log_text =~ /what=schedule missed=\d/ }), 'what nobody was there for is passed over: the log tells';
     sleep 0.3;
-    is asked('DAILY'), 2, 'what nobody was there for is passed over';
-    like $api->log_text, qr/what=schedule missed=\d/, '  and the log tells';
+    is asked('DAILY'), 2, '  and nothing is done';
     my $id = (grep { $_->{name} eq 'QUIET' } @{ $api->get('/api/agents?limit=500', 200)->{items} })[0]{id};
     my @hours = map { $_->{content} =~ /due at \d{4}-\d\d-\d\dT(\d\d)/ ? $1 : () } @{ $api->get("/api/agents/$id/session", 200)->{messages} };
     is_deeply [ grep { $_ >= 8 && $_ < 20 } @hours ], [], 'quiet hours were quiet' or diag "@hours";
@@ -83,7 +83,7 @@ subtest 'a clock that was far ahead' => sub {
     at(0);
     my $before = asked('DAILY');
     at(9 * 3600 + 29 * 60 + 58);
-    ok $api->wait_for(sub { asked('DAILY') == $before + 1 }, 6), 'and is set right does not keep an agent waiting';
+    ok $api->wait_for(sub { asked('DAILY') == $before + 1 }), 'and is set right does not keep an agent waiting';
 };
 
 subtest 'a start when it is due, and long after' => sub {
@@ -92,7 +92,7 @@ subtest 'a start when it is due, and long after' => sub {
     wall(86400 + 9 * 3600 + 30 * 60 + 20);
     my $before = asked('DAILY');
     $api->up;
-    ok $api->wait_for(sub { asked('DAILY') == $before + 1 }, 6), 'twenty seconds late it is done all the same';
+    ok $api->wait_for(sub { asked('DAILY') == $before + 1 }), 'twenty seconds late it is done all the same';
     $api->down;
     wall(2 * 86400 + 9 * 3600 + 40 * 60);
     $api->up;

@@ -37,7 +37,7 @@ sub foreground {
 # The server's end: (wait status, what it said).
 sub ended {
     my ($api) = @_;
-    my $end = time + 15;
+    my $end = time + 60;
     my $got;
     while (($got = waitpid $api->{foreground}, POSIX::WNOHANG()) == 0 && time < $end) { Time::HiRes::sleep(0.02) }
     my $status = $?;
@@ -53,7 +53,7 @@ for my $kind ('a path', 'an abstract name') {
         my $said = sub {
             my ($want, $seconds) = @_;
             my $all = '';
-            while (IO::Select->new($s)->can_read($seconds // 15)) {
+            while (IO::Select->new($s)->can_read($seconds // 60)) {
                 defined $s->recv(my $m, 4096) or last;
                 $all .= "$m\n";
                 return $all if $all =~ $want;
@@ -62,7 +62,7 @@ for my $kind ('a path', 'an abstract name') {
         };
         my $api = foreground($name =~ s/^\0/@/r);
         like $said->(qr/^READY=1$/m), qr/^READY=1$/m, 'READY when requests are answered';
-        $api->{http} = HTTP::Tiny->new(timeout => 10);
+        $api->{http} = HTTP::Tiny->new(timeout => 60);
         is $api->raw('GET', '/api/health')->{status}, 200, 'which they are';
         kill 'HUP', $api->{foreground};
         my $all = $said->(qr/READY=1/);
@@ -82,7 +82,7 @@ subtest 'memory that is written is never executed' => sub {
     plan skip_all => 'the kernel does not know that promise' if do { my $p = fork // die; if (!$p) { POSIX::_exit(syscall(157, 65, 1, 0, 0, 0) == 0 ? 0 : 1) } waitpid $p, 0; $? };
     plan skip_all => 'the sanitizers need it' if LF::slurp("$build/librefang") =~ /__asan_init/;
     my $api = foreground(undef, no_exec_gain => 1);
-    $api->{http} = HTTP::Tiny->new(timeout => 10);
+    $api->{http} = HTTP::Tiny->new(timeout => 60);
     ok $api->wait_for(sub { $api->raw('GET', '/api/health')->{status} == 200 }), 'nginx and the pool run so';
     $api->post('/api/agents', { manifest_toml => qq(name = "bea"\n) }, 201);
     kill 'TERM', $api->{foreground};
@@ -135,8 +135,8 @@ subtest 'system calls' => sub {
     plan skip_all => 'this systemd lists no system calls' if keys %may < 100;
     my $sum = File::Temp->new;
     my $api = foreground(undef, under => [ $strace, '-f', '-c', '-qq', '-o', "$sum" ]);
-    $api->{http} = HTTP::Tiny->new(timeout => 20);
-    plan skip_all => 'processes cannot be traced here' if !$api->wait_for(sub { $api->raw('GET', '/api/health')->{status} == 200 }, 20);
+    $api->{http} = HTTP::Tiny->new(timeout => 60);
+    plan skip_all => 'processes cannot be traced here' if !$api->wait_for(sub { $api->raw('GET', '/api/health')->{status} == 200 });
     my $id = $api->post('/api/agents', { manifest_toml => qq(name = "bea"\n[capabilities]\ntools = ["*"]\n) }, 201)->{agent_id};
     $api->post("/api/agents/$id/message", { message => $_ }) for 'hello', 'list files', 'remember that the sky is blue';
     my ($supervisor) = $api->supervisor;
@@ -155,12 +155,12 @@ subtest 'logs that move away' => sub {
     my $api = LF->start;
     my $logs = $api->home . '/logs';
     $api->raw('GET', '/api/health');
-    ok $api->wait_for(sub { LF::slurp("$logs/access.log") =~ /health/ }, 4), 'the access log has a line';
+    ok $api->wait_for(sub { LF::slurp("$logs/access.log") =~ /health/ }), 'the access log has a line';
     rename "$logs/$_", "$logs/$_.1" for qw(access.log librefang.log);
     kill 'USR1', $api->supervisor;
-    ok $api->wait_for(sub { -e "$logs/access.log" && -e "$logs/librefang.log" }, 5), 'USR1 makes new ones';
+    ok $api->wait_for(sub { -e "$logs/access.log" && -e "$logs/librefang.log" }), 'USR1 makes new ones';
     $api->raw('GET', '/api/version');
-    ok $api->wait_for(sub { LF::slurp("$logs/access.log") =~ /version/ }, 5), 'to which the lines go now';
+    ok $api->wait_for(sub { LF::slurp("$logs/access.log") =~ /version/ }), 'to which the lines go now';
     unlike LF::slurp("$logs/access.log.1"), qr/version/, 'not to the old one';
     $api->down;
     my $snippet = LF::slurp("$src/systemd/logrotate.in");

@@ -134,8 +134,7 @@ subtest 'a disk that is full' => sub {
             exec $strace, '-f', '-o', $api->home . "/strace.$call", '-e', "trace=$call", '-e', "inject=$call:error=ENOSPC", '-p', $daemon or POSIX::_exit(127);
         }
         SKIP: {
-            skip 'strace may not watch here', 2 unless $api->wait_for(sub { LF::slurp("/proc/$daemon/status") =~ /^TracerPid:\s+[1-9]/m || waitpid($pid, 1) > 0 }, 5)
-                && LF::slurp("/proc/$daemon/status") =~ /^TracerPid:\s+[1-9]/m;
+            skip 'strace may not watch here', 2 unless $api->wait_for(sub { LF::traced($daemon) || waitpid($pid, 1) > 0 }) && LF::traced($daemon);
             my $r = $api->raw(POST => "/api/agents/$ada/upload", { headers => { 'Content-Type' => 'text/plain' }, content => 'x' x 500000 });
             is $r->{status}, 503, "$call: it is said";
             ok $api->wait_for(sub { $before == (() = files()) }), 'and nothing is left';

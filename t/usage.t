@@ -11,7 +11,7 @@ my $half = 'These words were cut in the middle of what they wanted to say';
 my $up = LF->mock(
     when => [
         [ 'CUT-HERE'  => { text => $half, cut => 4 } ],
-        [ 'SLOWLY'    => { text => $half, chunks => 10, chunk_delay => 0.2 } ],
+        [ 'SLOWLY'    => { text => $half, chunks => 10, stall => 4 } ],
         [ 'FAIL-500'  => { status => 500 } ],
         [ 'NO-USAGE'  => { garbage => '{"id":"x","object":"chat.completion","created":1,"model":"mock-model","choices":[{"index":0,"message":{"role":"assistant","content":"twelve bytes"},"finish_reason":"stop"}]}' } ],
         (map { my ($word, $n) = @$_; [ "ODD-$word" => { garbage => qq({"id":"x","object":"chat.completion","created":1,"model":"mock-model","choices":[{"index":0,"message":{"role":"assistant","content":"twelve bytes"},"finish_reason":"stop"}],"usage":{"prompt_tokens":$n}}) } ] }
@@ -110,7 +110,7 @@ subtest 'a client that goes away' => sub {
     my $s = $api->stream('/v1/chat/completions', { model => 'openai/mock-model', stream => JSON::PP::true(), messages => [ { role => 'user', content => 'SLOWLY' } ] });
     1 while ($s->next // last)->{data} !~ /"content"/;
     $s->close;
-    ok $api->wait_for(sub { total()->{failed_count} > $before->{failed_count} }, 5), 'ends the call';
+    ok $api->wait_for(sub { total()->{failed_count} > $before->{failed_count} }), 'ends the call';
     my $row = (rows())[-1];
     is_deeply [ @$row{qw(status estimated)} ], [ 'cancelled', 'true' ], 'which is a row';
     ok $row->{output_tokens} > 0 && $row->{output_tokens} < 15, 'and is paid as far as it was heard' or diag $row->{output_tokens};

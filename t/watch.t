@@ -8,8 +8,9 @@ use LF::WS;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $up = LF->mock(when => [ [ 'call_note' => { text => 'noted', delay => 1.2 } ], [ 'NOTE-IT' => { text => 'I note it. ', tool_calls => [ { id => 'call_note', name => 'memory_store', arguments => { key => 'k', value => 'v' } } ] } ], [ 'SLOW-ONE' => { text => 'one two three four five', chunks => 5, delay => 1, chunk_delay => 0.05 } ], [ 'NEVER-EVER' => { hang => 1 } ], [ 'BROKEN' => { status => 400, body => {} } ] ],
+my $up = LF->mock(when => [ [ 'call_note' => { text => 'noted', hang => 1, until => 'noted' } ], [ 'NOTE-IT' => { text => 'I note it. ', tool_calls => [ { id => 'call_note', name => 'memory_store', arguments => { key => 'k', value => 'v' } } ] } ], [ 'SLOW-ONE' => { text => 'one two three four five', chunks => 5, stall => 2, until => 'said' } ], [ 'NEVER-EVER' => { hang => 1 } ], [ 'BROKEN' => { status => 400, body => {} } ] ],
     default => { text => 'fine' });
+$up->let('said');               # SLOW-ONE waits after its second word only where it is shut
 my $api = LF->start(model => $up);
 my $nobody = '00000000-0000-4000-8000-000000000000';
 my $n = 0;
@@ -53,6 +54,7 @@ sub told { return join "\n", map { $_->{event} eq 'chunk' ? $_->{json}{content} 
 
 subtest 'who lost the connection reads on' => sub {
     my ($id, $s) = spawn();
+    $up->shut('said');
     my $run = $api->later("/api/agents/$id/message/stream", { message => 'SLOW-ONE' });
     $run->read_head;
     my @first;
@@ -62,6 +64,7 @@ subtest 'who lost the connection reads on' => sub {
     my $text = text(@first);
     my $running = read_on($id, $s, $first[-1]{id});
     my $whole = read_on($id, $s, '0');
+    $up->let('said');
     is $text . text(all($running)), 'one two three four five', 'the rest comes, and nothing twice';
     my @e = all($whole);
     is text(@e), 'one two three four five', 'or all of it, from the beginning of the turn that runs';
@@ -88,14 +91,16 @@ subtest 'who lost the connection reads on' => sub {
 
 subtest 'what a crash interrupted is said anew' => sub {
     my ($id, $s) = spawn();
+    $up->shut('said');
     my $run = $api->later("/api/agents/$id/message/stream", { message => 'SLOW-ONE' });
     $run->read_head;
     my @first;
     while (my $e = $run->next) { push @first, $e if !defined $e->{comment}; last if text(@first) }
     kill 'KILL', $api->processes->{librefangd}[0];
     my $w;
-    $api->wait_for(sub { $w = read_on($id, $s, $first[-1]{id}); ($w->status // 0) == 200 }, 5);
+    $api->wait_for(sub { $w = read_on($id, $s, $first[-1]{id}); ($w->status // 0) == 200 });
     my $whole = read_on($id, $s, '0');
+    $up->let('said');
     my @e = all($w);
     unlike told(@e), qr/<phase streaming>.*<phase streaming>/s, 'who reads on from before it gets nothing of another attempt in the middle';
     my %old = map { $_->{id} => 1 } grep { defined $_->{id} } @first;
@@ -121,7 +126,8 @@ subtest 'what was said before a crash' => sub {
     $up->wait_chats($n + 2);                        # the tool has run, the model is asked again
     kill 'KILL', $api->processes->{librefangd}[0];
     my $w;
-    $api->wait_for(sub { $w = read_on($id, $s, '0'); ($w->status // 0) == 200 }, 5);
+    $api->wait_for(sub { $w = read_on($id, $s, '0'); ($w->status // 0) == 200 });
+    $up->let('noted');
     my @e = all($w);
     is join(' ', map { $_->{json}{phase} // $_->{event} } grep { $_->{event} ne 'chunk' } @e), 'streaming tool_use tool_result thinking done', 'is told to who comes after it';
     is text(@e), 'I note it. noted', '  every word';
