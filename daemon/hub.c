@@ -213,13 +213,29 @@ hub_leave(struct watcher *w)
 		watcher_free(w);
 }
 
+enum err
+hub_join(struct ctx *c, struct watcher *w, struct live *live, const char *last_id, bool anew)
+{
+	enum err e;
+
+	w->live = live_hold(live);
+	pthread_mutex_lock(&lock);
+	e = live_begin(live, c, "text/event-stream");
+	if (e == ERR_OK)
+		join(w, last_id, anew);
+	else
+		watcher_free(w);
+	pthread_mutex_unlock(&lock);
+	return e;
+}
+
 void
-hub_join(struct watcher *w, struct live *live, bool ws, const char *last_id, bool anew)
+hub_join_socket(struct watcher *w, struct live *live)
 {
 	w->live = live_hold(live);
-	w->ws = ws;
+	w->ws = true;
 	pthread_mutex_lock(&lock);
-	join(w, last_id, anew);
+	join(w, NULL, false);
 	pthread_mutex_unlock(&lock);
 }
 

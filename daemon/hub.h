@@ -17,16 +17,19 @@ const char *turn_end_text(bool good, int64_t input_tokens, int64_t output_tokens
 
 /*
  * A seat for a watcher, taken before anything is answered. UNAVAILABLE too_many_watchers: all are taken; NOMEM.
- * It is given away by hub_join(), or given back by hub_leave() (NULL is fine).
+ * It is given away by hub_join() or hub_join_socket(), or given back by hub_leave() (NULL is fine).
  */
 struct watcher;
 enum err hub_seat(struct ctx *, const char *agent_id, const char *session_id, struct watcher **ret) MUST_CHECK;
 void hub_leave(struct watcher *);
 /*
- * From now on; the stream has begun, or (ws) the socket is open. last_id: what came after that event is told first, see
- * journal_read(); NULL: nothing is. anew: it is of a turn that will be told anew, if nothing is kept of it.
+ * From now on, and the stream begins: whoever has read its head misses nothing that comes later. last_id: what came after
+ * that event is told first, see journal_read(); NULL: nothing is. anew: it is of a turn that will be told anew, if
+ * nothing is kept of it. The seat is used up, also on failure (as live_begin()).
  */
-void hub_join(struct watcher *, struct live *, bool ws, const char *last_id, bool anew);
+enum err hub_join(struct ctx *, struct watcher *, struct live *, const char *last_id, bool anew) MUST_CHECK;
+/* The same for a WebSocket, before its client is told that it is open. */
+void hub_join_socket(struct watcher *, struct live *);
 /* Does anybody watch? Costs one look at a number when nobody does. */
 bool hub_watched(const char *session_id);
 /* An event of that turn, at that place of its journal (0: none), as turn_event_text() made it. */

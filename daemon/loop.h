@@ -46,8 +46,10 @@ struct ws_session;
 enum err ws_admit(struct ctx *c, struct request *rq, struct ws_session **ret) MUST_CHECK;
 /* RATE_LIMITED when the peer has cfg->max_ws_per_ip sockets already. Given back when the connection ends. */
 enum err live_ws_slot(struct live *, struct ctx *c, const char *peer) MUST_CHECK;
-/* The socket is open. The handle is good until ws_on_close() returns, or longer for who holds it. */
-void ws_on_open(struct ws_session *, struct live *);
+/* Admitted, and nobody has been told yet. The handle is good until ws_on_close() returns, or longer for who holds it. */
+void ws_on_admit(struct ws_session *, struct live *);
+/* The client has been told that the socket is open. */
+void ws_on_open(struct ws_session *);
 /* One text message, NUL-terminated, valid during the call. text NULL: one of n bytes, too long to be kept. */
 void ws_on_text(struct ws_session *, char *text, size_t n);
 /* No text and no ping for cfg->ws_idle_s. Comes again after as long, unless closed. */

@@ -229,6 +229,7 @@ ws_upgrade(struct conn *k, const char *protocol)
 	k->live->ws = true;
 	k->live->rq = NULL;
 	k->phase = AS_WS;
+	ws_on_admit(k->live->session, k->live);
 	k->ws_idle_us = (int64_t)c.cfg->ws_idle_s * 1000000;
 	job_free(j);
 	return 0;
@@ -275,7 +276,7 @@ ws_open(struct conn *k)
 	k->ws_heard_us = clock_mono_us();
 	if (k->ws_idle_us > 0)
 		lws_sul_schedule(loop_context(), 0, &k->ws_idle, idle_timer, k->ws_idle_us);
-	ws_on_open(k->live->session, k->live);
+	ws_on_open(k->live->session);
 }
 
 /*

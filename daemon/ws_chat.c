@@ -446,17 +446,23 @@ ws_on_text(struct ws_session *s, char *text, size_t n)
 }
 
 void
-ws_on_open(struct ws_session *s, struct live *live)
+ws_on_admit(struct ws_session *s, struct live *live)
+{
+	s->live = live_hold(live);
+	if (!s->watches)
+		return;
+	hub_join_socket(s->seat, live);
+	s->seat = NULL;
+}
+
+void
+ws_on_open(struct ws_session *s)
 {
 	char hello[96];
 	int n = snprintf(hello, sizeof(hello), "{\"type\":\"connected\",\"agent_id\":\"%s\"}", s->agent_id);
 
-	s->live = live_hold(live);
-	if (s->watches) {
-		hub_join(s->seat, live, true, NULL, false);
-		s->seat = NULL;
+	if (s->watches)
 		return;
-	}
 	(void)live_ws_text(s->live, hello, (size_t)n);
 	pthread_mutex_lock(&lock);
 	s->next = open_ones;

@@ -74,10 +74,10 @@ tell_past(struct ctx *c, struct live *live, const struct past *p, const char *se
 	return e;
 }
 
-/* *ret_seat: among the watchers; NULL: none is wanted. */
 static enum err
-begin(struct ctx *c, const struct request *rq, char id[static 37], struct past *past, struct watcher **ret_seat)
+begin(struct ctx *c, const struct request *rq, char id[static 37], struct past *past)
 {
+	struct watcher *seat;
 	struct session s;
 	struct agent a;
 	enum err e = request_agent(c, rq, &a);
@@ -88,30 +88,24 @@ begin(struct ctx *c, const struct request *rq, char id[static 37], struct past *
 		e = session_to_watch(c, &a, id, &s);
 	if (e == ERR_OK)
 		e = past_of(c, id, rq->h.last_event_id, past);
-	if (e == ERR_OK && !rq->head && !is_over(past))
-		e = hub_seat(c, a.id, id, ret_seat);
-	if (e == ERR_OK && (e = live_begin(rq->live, c, "text/event-stream")) != ERR_OK) {
-		hub_leave(*ret_seat);
-		*ret_seat = NULL;
-	}
-	return e;
+	if (e == ERR_OK && (rq->head || is_over(past)))
+		return live_begin(rq->live, c, "text/event-stream");
+	if (e == ERR_OK)
+		e = hub_seat(c, a.id, id, &seat);
+	return e == ERR_OK ? hub_join(c, seat, rq->live, rq->h.last_event_id, past->state != NULL) : e;
 }
 
 struct reply
 sessions_stream(struct ctx *c, const struct request *rq)
 {
-	struct watcher *seat = NULL;
 	struct past past;
 	char id[37];
 
-	if (begin(c, rq, id, &past, &seat) != ERR_OK)
+	if (begin(c, rq, id, &past) != ERR_OK)
 		return reply_fail(c);
-	if (is_over(&past) && !rq->head) {
+	if (!rq->head && !is_over(&past))
+		return reply_open_stream(c);
+	if (!rq->head)
 		ignore_err(tell_past(c, rq->live, &past, id));  /* then it ends without its last event */
-		return reply_streamed(c);
-	}
-	if (seat == NULL)
-		return reply_streamed(c);
-	hub_join(seat, rq->live, false, rq->h.last_event_id, past.state != NULL);
-	return reply_open_stream(c);
+	return reply_streamed(c);
 }
