@@ -1,11 +1,11 @@
 #!/usr/bin/perl
 # Nothing grows: many requests of each kind, and afterwards the processes have as much
 # memory of their own and as many descriptors as before them. LF_GROWTH says how many of
-# each (1,000; `make growth`: 50,000), LF_GROWTH_KINDS which of them (a pattern; all); what takes
-# long is asked in its share of that, unless LF_GROWTH_WHOLE is set. A round before them fills what
-# is kept on purpose. What a heap holds goes up and down with who met whom; what leaks only goes up: so a process
-# has grown when it has done so three times in a row. One worker answers all, because
-# several would not share the work evenly.
+# each (1,000; `make growth`: 50,000), LF_GROWTH_KINDS which of them (a pattern; all). What takes
+# long is done in its share of that, or, if LF_GROWTH_WHOLE is set, until it has taken so many
+# requests. A round before them fills what is kept on purpose. What a heap holds goes up and down
+# with who met whom; what leaks only goes up: so a process has grown when it has done so three
+# times in a row. One worker answers all, because several would not share the work evenly.
 use strict;
 use warnings;
 use File::Temp ();
@@ -21,7 +21,9 @@ my $TIMES = $ENV{LF_GROWTH} || 1000;
 my $KB = 1024;                  # what may be added to 3 % of a process
 my $FDS = 8;                    # connections are kept for a while
 my $AT_ONCE = 2;
+my $WHOLE = $ENV{LF_GROWTH_WHOLE};
 my $ROUNDS = 3;
+my $QUIET = 15;                 # seconds until what a crowd has left is given back
 
 LF::needed();
 plan skip_all => 'no /proc/self/smaps_rollup' unless -r '/proc/self/smaps_rollup';
@@ -57,7 +59,7 @@ my %kinds = map { ($_ => $all->{kinds}{$_}) } grep {/$only/} keys %{ $all->{kind
 sub load {
     my ($kind, $times) = @_;
     my ($share, $do) = @{ $kinds{$kind} };
-    $times = int $times * $share unless $ENV{LF_GROWTH_WHOLE};
+    $times = int $times * $share unless $WHOLE;
     my @kids = map {
         my $me = $_;
         pipe my $from, my $to or die "pipe: $!";
@@ -65,7 +67,8 @@ sub load {
         if (!$pid) {
             close $from;
             my @bad;
-            for (1 .. max(1, $times / $AT_ONCE)) { push @bad, $do->($me); last if @bad > 5 }
+            my $done = 0;
+            do { push @bad, $do->($me); $done++ } until @bad > 5 || ($WHOLE ? $LF::Kinds::asked : $done) >= $times / $AT_ONCE;
             print $to map {"$_\n"} (map {"row $_"} keys %{ $all->{seen} }), map { s/\n/ /gr } @bad;
             close $to;
             POSIX::_exit(0);
@@ -149,6 +152,7 @@ sub flat {
         my $took = time - $since;
         $last = settled($was);
         @grown = grown($was, $last);
+        $api->wait_for(sub { $last = measure(); return !(@grown = grown($was, $last)) }, $QUIET) if @grown && $time == $ROUNDS;
         note sprintf '%s: %.1f s', $name, $took;
         note in_words($_, $was, $last) for sort keys %$was;
         last unless @grown;

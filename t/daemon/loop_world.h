@@ -195,10 +195,15 @@ ws_admit(struct ctx *c, struct request *rq, struct ws_session **ret)
 }
 
 void
-ws_on_open(struct ws_session *s, struct live *l)
+ws_on_admit(struct ws_session *s, struct live *l)
 {
 	s->live = live_hold(l);
-	(void)live_ws_text(l, "hi", 2);
+}
+
+void
+ws_on_open(struct ws_session *s)
+{
+	(void)live_ws_text(s->live, "hi", 2);
 }
 
 static void

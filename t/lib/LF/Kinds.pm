@@ -14,6 +14,7 @@ my $LOOK = 400;
 my ($api, @agents, @rows, %seen, $self);
 my ($conn, $in) = (undef, '');
 my $n = 0;
+our $asked = 0;                 # requests of this process
 
 # agents: ids, one for each client, named grow-1 and so on; models answers as OpenAI does
 sub new {
@@ -32,6 +33,7 @@ sub _pattern {
 
 sub _look {
     my ($method, $path) = @_;
+    $asked++;
     return if $n > $LOOK;
     my $asked = "$method " . $path =~ s/\?.*//r;
     my @fit = sort { ($a->[0] =~ tr/{//) <=> ($b->[0] =~ tr/{//) } grep { $asked =~ $_->[1] } @rows;
