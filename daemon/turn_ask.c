@@ -97,6 +97,8 @@ turn_hear(struct turn *t)
 		own->text = incoming_text(t->c, own->text);
 	if (own->blocks != NULL)
 		own->blocks = incoming_blocks(t->c, own->blocks);
+	if (own->sender_name != NULL && (own->sender_name = incoming_name(t->c, own->sender_name)) == NULL)
+		return fail(t->c, ERR_NOMEM, "out of memory");
 	if ((t->ask->text != NULL && own->text == NULL) || (t->ask->blocks != NULL && own->blocks == NULL))
 		return fail(t->c, ERR_NOMEM, "out of memory");
 	t->ask = own;
@@ -122,8 +124,13 @@ choose_session(struct turn *t)
 	if (a->session_id != NULL) {
 		memcpy(t->session_id, a->session_id, 37);
 	} else if (a->sender_id != NULL) {
-		const char *scope = ctx_printf(t->c, "%s:%s", t->agent.id, a->channel != NULL ? a->channel : "api");
+		char *scope = ctx_printf(t->c, "%s:%s", t->agent.id, a->channel != NULL ? a->channel : "api");
 
+		if (scope == NULL)
+			return fail(t->c, ERR_NOMEM, "out of memory");
+		for (char *s = scope; *s != '\0'; s++)
+			if (*s >= 'A' && *s <= 'Z')
+				*s |= 32;
 		uuid5(SENDER_NAMESPACE, scope, strlen(scope), t->session_id);
 	} else if (strcmp(js_str_or(t->agent.manifest, "session_mode", ""), "new") == 0) {
 		uuid4(t->session_id);

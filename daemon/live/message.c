@@ -53,7 +53,7 @@ check_text(struct ctx *c, const struct message_request *in)
 static const char *
 channel_of(struct ctx *c, const char *type)
 {
-	if (strcmp(type, "cron") == 0 || strcmp(type, "autonomous") == 0 || strcmp(type, "webui") == 0)
+	if (strcasecmp(type, "cron") == 0 || strcasecmp(type, "autonomous") == 0 || strcasecmp(type, "webui") == 0)
 		return ctx_printf(c, "ext-%s", type);
 	return type;
 }

@@ -14,4 +14,9 @@ bool incoming_is_suspect(const char *text);
 const char *incoming_text(struct ctx *, const char *text);
 /* Of content blocks: their texts. Not changed; the same, or a new array kept by c. NULL: out of memory. */
 struct json_object *incoming_blocks(struct ctx *, struct json_object *blocks);
+/*
+ * A name from outside as it may stand before what somebody says: no invisible signs, blanks and controls are one blank, [ ] are ( ),
+ * at most 64 characters. "": nothing is left. NULL: out of memory.
+ */
+const char *incoming_name(struct ctx *, const char *name);
 #endif
