@@ -159,6 +159,8 @@ begin(struct turn *t)
 	if (e == ERR_OK)
 		e = step_start(t->c, t->id, t->epoch, t->step + 1, "model", t->route.model, NULL, NULL);
 	t->step += e == ERR_OK;
+	if (e == ERR_OK && t->ask->lane == LANE_NONE)   /* from who acts by itself the heartbeat wants more than a beginning */
+		e = turn_touch(t);
 	return e;
 }
 
@@ -329,6 +331,16 @@ suspended(struct turn *t)
 	return true;
 }
 
+/* What no model answers for: foreign code, for which there is no sandbox yet. */
+static enum err
+runs_here(struct turn *t)
+{
+	const char *module = js_str_or(t->agent.manifest, "module", "builtin:chat");
+
+	return strncmp(module, "builtin:", 8) == 0 ? ERR_OK
+	    : fail_code(t->c, ERR_NOT_IMPLEMENTED, "module_not_supported", "The agent's module %s cannot be run by this server", module);
+}
+
 static struct turn *
 turn_new(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 {
@@ -480,7 +492,8 @@ turn_run(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 	if (t == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	uuid7(t->id);
-	if ((e = turn_hear(t)) != ERR_OK || (e = turn_prepare(t)) != ERR_OK || suspended(t) || (e = turn_files(t)) != ERR_OK)
+	if ((e = turn_hear(t)) != ERR_OK || (e = turn_prepare(t)) != ERR_OK || suspended(t) || (e = runs_here(t)) != ERR_OK ||
+	    (e = turn_files(t)) != ERR_OK)
 		return e;
 	if ((e = take_place(t)) != ERR_OK)
 		return e;

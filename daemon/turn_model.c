@@ -51,19 +51,28 @@ add_named(struct turn *t, const char *model)
 	    model, NULL);
 }
 
+/* Nothing is to change by itself: of the whole system, or of the agent. */
+static bool
+is_stable(const struct turn *t)
+{
+	return t->agent.stable || strcmp(t->c->cfg->mode, "stable") == 0;
+}
+
 /*
- * The session's own model; else the one that [routing] of the manifest has for a question of that weight, and behind it
- * the agent's; else the agent's.
+ * The session's own model; else, where nothing is to change by itself, the one that the manifest pins; otherwise the one that
+ * [routing] of the manifest has for a question of that weight, and behind it the agent's; else the agent's.
  */
 static enum err
 add_first(struct turn *t)
 {
-	const char *routed;
+	const char *pinned = is_stable(t) ? js_str_or(t->agent.manifest, "pinned_model", "") : "", *routed;
 	enum err e;
 
 	if (t->own_model != NULL)
 		return add_named(t, t->own_model);
-	routed = turn_routed(t);
+	if (pinned[0] != '\0')
+		return add_named(t, pinned);
+	routed = is_stable(t) ? NULL : turn_routed(t);
 	e = routed != NULL ? add_named(t, routed) : ERR_OK;
 	if (e != ERR_OK && e != ERR_PRECONDITION)
 		return e;
