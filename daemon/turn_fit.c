@@ -161,18 +161,18 @@ tell_in_short(struct turn *t)
 {
 	enum err e = ERR_OK;
 
-	for (size_t last = LAST_KEPT; e == ERR_OK && last >= LAST_FEW && t->told < TOLD_MAX && over(t, full); last -= 3)
+	for (size_t last = LAST_KEPT; e == ERR_OK && last >= LAST_FEW && t->told < TOLD_MAX && over(t, turn_full_ratio(t)); last -= 3)
 		e = tell_middle(t, last);
 	return e;
 }
 
 static enum err
-leave_out(struct turn *t)
+leave_out(struct turn *t, double most)
 {
 	static const char notice[] = "[The beginning of this conversation was left out: it no longer fitted.]";
 	enum err e = take(t, fit_tail(t->c, &t->history, LAST_KEPT, NULL));
 
-	if (e == ERR_OK && over(t, brim))
+	if (e == ERR_OK && over(t, most))
 		e = take(t, fit_tail(t->c, &t->history, LAST_FEW, notice));
 	if (e == ERR_OK && over(t, brim))
 		e = take(t, fit_results(t->c, &t->history, FIT_RESULT_MIN, 0));
@@ -184,6 +184,7 @@ leave_out(struct turn *t)
 enum err
 turn_fit(struct turn *t)
 {
+	double ratio = turn_full_ratio(t), most = ratio > full ? ratio : full;
 	bool stubs = !t->fitted;
 	enum err e = ERR_OK;
 
@@ -192,11 +193,11 @@ turn_fit(struct turn *t)
 		return ERR_OK;
 	if (stubs)
 		e = compress(t);
-	if (e == ERR_OK && over(t, full)) {
+	if (e == ERR_OK && over(t, ratio)) {
 		warn(t, "The conversation fills most of the model's window; older parts are told in short.");
 		e = tell_in_short(t);
-		if (e == ERR_OK && over(t, full))
-			e = leave_out(t);
+		if (e == ERR_OK && over(t, most))
+			e = leave_out(t, most);
 	}
 	return e == ERR_OK ? take(t, fit_guard(t->c, &t->history, turn_window(t))) : e;
 }

@@ -10,6 +10,7 @@
 #include "daemon/summary.h"
 #include "daemon/turn_state.h"
 #include "lib/agent/prompt.h"
+#include "lib/agent/repair.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 #include "lib/svc/session_compact.h"
@@ -18,6 +19,18 @@ enum {
 	HISTORY_DEFAULT = 60, HISTORY_MIN = 4, HISTORY_MAX = 500, THRESHOLD = 30, THRESHOLD_MAX = 100000, LEAST = 5,
 	TOLD_AT_ONCE = 4, AGAIN_AFTER = 10,
 };
+
+static const double full_usual = 0.7;
+
+/* A turn of many calls may be longer than what is loaded; what was asked must be in it. */
+static bool
+any_question(const struct history *h)
+{
+	for (size_t i = h->n; i > 0; i--)
+		if (message_is_question(&h->v[i - 1]))
+			return true;
+	return h->n == 0 || h->v[0].seq <= 1;
+}
 
 enum err
 turn_history(struct turn *t)
@@ -30,6 +43,8 @@ turn_history(struct turn *t)
 
 	limit = limit < HISTORY_MIN ? HISTORY_MIN : limit > HISTORY_MAX ? HISTORY_MAX : limit;
 	e = messages_load(t->c, t->session_id, limit, &t->history);
+	if (e == ERR_OK && limit < HISTORY_MAX && !any_question(&t->history))
+		e = messages_load(t->c, t->session_id, HISTORY_MAX, &t->history);
 	t->stored = t->history.n;
 	if (e == ERR_OK)
 		e = messages_load_pinned(t->c, t->session_id, &t->history);
@@ -84,17 +99,24 @@ turn_note_failure(const char *session_id, size_t n)
 
 /* --- by itself ------------------------------------------------------------------------------ */
 
+double
+turn_full_ratio(struct turn *t)
+{
+	double ratio = js_f64(js_obj(t->c->cfg->raw, "compaction"), "token_threshold_ratio", full_usual);
+
+	ratio = js_f64(js_obj(t->agent.manifest, "compaction"), "token_threshold_ratio", ratio);
+	return ratio > 0 && ratio <= 1 ? ratio : full_usual;
+}
+
 static bool
 too_long(struct turn *t)
 {
 	size_t most = compaction_rule(t->c, &t->agent, "threshold_messages", THRESHOLD, 1, THRESHOLD_MAX);
-	double ratio;
+	double ratio = turn_full_ratio(t);
 
 	if (t->stored > most)
 		return true;
-	ratio = js_f64(js_obj(t->c->cfg->raw, "compaction"), "token_threshold_ratio", 0.7);
-	ratio = js_f64(js_obj(t->agent.manifest, "compaction"), "token_threshold_ratio", ratio);
-	return ratio > 0 && ratio <= 1 && !turn_surely_within(t, ratio) && (double)turn_tokens(t) > ratio * (double)turn_window(t);
+	return !turn_surely_within(t, ratio) && (double)turn_tokens(t) > ratio * (double)turn_window(t);
 }
 
 enum err

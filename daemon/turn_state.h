@@ -141,6 +141,8 @@ enum err turn_compact(struct turn *) MUST_CHECK;
 /* To tell something in short: who is asked for that task, else who the turn's questions go to. */
 struct summary;
 enum err turn_summary(struct turn *, const char *task, struct summary *ret) MUST_CHECK;
+/* The share of its window from which on a conversation is too long: [compaction] of the manifest, else of the configuration, else 0.7. */
+double turn_full_ratio(struct turn *);
 /* Could the session of n messages not be shortened when it was about as long? */
 bool turn_failed_lately(const char *session_id, size_t n);
 void turn_note_failure(const char *session_id, size_t n);

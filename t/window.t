@@ -160,6 +160,31 @@ subtest 'a window that is full' => sub {
     is session($id)->{messages}[-1]{content}, 'fine', 'answered';
 };
 
+subtest 'a window that is nearly full' => sub {
+    # Summaries cannot be had, so the oldest goes: what stays fills no more than seven tenths, though ten messages would have fitted.
+    my ($id) = spawn("[model]\ncontext_window = 8000\n[compaction]\nthreshold_messages = 1000\n");
+    with($id, { role => 'user', content => 'POISON' }, { role => 'assistant', content => 'x' },
+        map { ({ role => 'user', content => "ask $_ " . 'word ' x 400 }, { role => 'assistant', content => "yes $_ " . 'word ' x 400 }) } 1 .. 8);
+    say_to($id, 'THE-LAST');
+    my @m = map { $_->{content} } @{ (chats())[-1]{json}{messages} };
+    is $m[-1], 'THE-LAST', 'the question is there';
+    is scalar(grep {/^\[The beginning of this conversation was left out/} @m), 1, 'the model is told that something is missing';
+    is scalar(grep {/^(?:ask|yes) 8 /} @m), 2, 'the newest is there';
+    is scalar(grep {/^(?:ask|yes) [1-6] /} @m), 0, 'the oldest is not';
+};
+
+subtest 'less of a window' => sub {
+    my $full = sub {
+        my ($id) = spawn("[model]\ncontext_window = 8000\n[compaction]\nthreshold_messages = 1000\ntoken_threshold_ratio = $_[0]\n");
+        my $s = with($id, map { ({ role => 'user', content => "ask $_ " . 'word ' x 300 }, { role => 'assistant', content => "yes $_ " . 'word ' x 300 }) } 1 .. 6);
+        my $before = chats();
+        say_to($id, 'go on');
+        return chats() - $before;
+    };
+    is $full->('0.9'), 1, 'as long as there is room nobody is asked for a summary';
+    cmp_ok $full->('0.4'), '>', 1, 'unless the manifest wants less of it filled';
+};
+
 subtest 'old results become a line each' => sub {
     my ($id) = spawn();
     my @m = ({ role => 'user', content => 'do five things' });
