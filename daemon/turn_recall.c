@@ -17,7 +17,7 @@
 #include "lib/svc/config.h"
 #include "lib/svc/user.h"
 
-enum { PATIENCE_MS = 1000, QUESTION_MAX = 4000, VISIBLE = 60, SECTION_MAX = 8000 };
+enum { PATIENCE_MS = 1000, QUESTION_MAX = 4000, VISIBLE = 60, SECTION_MAX = 8000, RECALL_MAX = 20 };
 
 bool
 turn_may_recall(struct turn *t)
@@ -68,26 +68,35 @@ by_vector(struct turn *t, const struct memory_scope *s, const char *text, struct
 		*n = 0;
 }
 
+/* How many may come to mind: [proactive_memory] max_retrieve, five when it is silent. */
+static size_t
+how_many(struct turn *t)
+{
+	int64_t n = js_i64(js_obj(t->c->cfg->raw, "proactive_memory"), "max_retrieve", MEMORY_RECALL);
+
+	return n < 1 ? 1 : n > RECALL_MAX ? RECALL_MAX : (size_t)n;
+}
+
 static void
-find(struct turn *t, struct memory v[static MEMORY_RECALL], size_t *n)
+find(struct turn *t, struct memory v[static RECALL_MAX], size_t *n)
 {
 	const char *text = ctx_strndup(t->c, t->ask->text, utf8_cut(t->ask->text, strlen(t->ask->text), QUESTION_MAX));
 	struct memory_scope s = scope_of(t);
-	struct memory words[MEMORY_RECALL];
-	size_t k = MEMORY_RECALL;
+	struct memory words[RECALL_MAX];
+	size_t most = how_many(t), k = most;
 
-	*n = MEMORY_RECALL;
+	*n = most;
 	if (text == NULL) {
 		*n = 0;
 		return;
 	}
 	by_vector(t, &s, text, v, n);
-	if (*n == MEMORY_RECALL)
+	if (*n == most)
 		return;
 	job_db_acquire(t->c);
 	if (memory_by_words(t->c, &s, text, words, &k) != ERR_OK)
 		log_line(LOG_WARN, "rid=%s turn=%s what=\"no memories\" err=%s", t->c->rid, t->id, err_code(t->c->fault.err));
-	for (size_t i = 0; i < k && *n < MEMORY_RECALL; i++)
+	for (size_t i = 0; i < k && *n < most; i++)
 		if (!has(v, *n, &words[i]))
 			v[(*n)++] = words[i];
 }
@@ -138,7 +147,7 @@ report(struct turn *t, const struct memory *v, size_t n)
 static void
 recall(struct turn *t)
 {
-	struct memory v[MEMORY_RECALL];
+	struct memory v[RECALL_MAX];
 	const char *system = t->system, *section;
 	int64_t most = js_i64(js_obj(t->c->cfg->raw, "proactive_memory"), "format_context_max_chars", SECTION_MAX);
 	bool stable = js_bool(t->c->cfg->raw, "stable_prefix_mode", false);

@@ -84,6 +84,16 @@ subtest 'what else is remembered' => sub {
     $api->finish;
 };
 
+subtest 'how many' => sub {
+    my @parcels = map { { name => 'memory_store', arguments => { key => "parcel_$_", value => "The $_ parcel lies in the harbour." } } } qw(green red blue);
+    my $up = LF->mock(answers => [ { tool_calls => \@parcels } ], default => { text => 'fine' });
+    $api = LF->start(model => $up, config => "[memory]\nfts_only = true\n[proactive_memory]\nmax_retrieve = 2\n");
+    my $id = spawn();
+    say($id, 'Keep them.');
+    is scalar @{ say($id, 'Is there a parcel in the harbour?')->{memories_used} }, 2, 'is for the configuration to say';
+    $api->finish;
+};
+
 subtest 'by vectors' => sub {
     my $up = LF->mock(default => { text => 'fine' }, embed => [ [ canine => [ 1, 0.1, 0 ] ], [ hound => [ 0.9, 0.2, 0 ] ], [ ship => [ 0, 1, 0 ] ], [ '' => [ 0, 0, 1 ] ] ]);
     $api = LF->start(model => $up, config => "[memory]\nembedding_provider = \"openai\"\nembedding_model = \"mock-embed\"\n[proactive_memory]\nmin_similarity = 0.5\n");
