@@ -9,10 +9,10 @@
 #include "lib/svc/memory.h"
 
 /*
- * Assemble the system prompt into out. It changes with the day, the manifest, the tools and the workspace's files,
- * with nothing else, so that providers can cache it. workspace: absolute directory, NULL: none. depth > 0: a turn
+ * Assemble the system prompt into out. It changes with the day, the manifest, the tools, the workspace's files and the value
+ * user_name of the agent's memory, with nothing else, so that providers can cache it. workspace: absolute directory, NULL: none. depth > 0: a turn
  * asked for by another agent, which gets a shorter prompt. tools: as tools_for() gives them. c->db may be NULL: then
- * only USER.md tells whether the user's name is known. Errors: NOMEM, TOO_LARGE.
+ * only USER.md tells the user's name. Errors: NOMEM, TOO_LARGE.
  */
 enum err prompt_system(struct ctx *, const struct agent *, const char *workspace, unsigned depth,
     struct json_object *tools, struct buf *out) MUST_CHECK;

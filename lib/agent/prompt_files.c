@@ -17,7 +17,7 @@
 #include "lib/base/json.h"
 #include "lib/base/util.h"
 
-enum { SLOTS = 256, FILE_CAP = 32768 };
+enum { SLOTS = 256, READ_MAX = 1 << 20, FILE_CAP = 32768 };
 static const int64_t fresh_us = 30 * INT64_C(1000000);
 
 static const struct { const char *name; size_t max; } files[PF_COUNT] = {
@@ -110,16 +110,18 @@ cut_chars(const char *s, size_t n, size_t max)
 static char *
 read_one(struct ctx *c, const char *workspace, enum prompt_file which, bool *ret_named)
 {
-	SCOPED_BUF b = BUF_INIT(FILE_CAP + 131072);
+	SCOPED_BUF b = BUF_INIT(READ_MAX + 131072);
 	char path[64] = ".identity/";
 	size_t n = strlen(path), max = files[which].max;
 	enum err e = ERR_NOT_FOUND;
 
 	memcpy(path + n, files[which].name, strlen(files[which].name) + 1);
 	if (which != PF_CONTEXT)
-		e = sandbox_read(c, workspace, path, strlen(path), FILE_CAP, &b);
+		e = sandbox_read(c, workspace, path, strlen(path), READ_MAX, &b);
 	if (e == ERR_NOT_FOUND)
-		e = sandbox_read(c, workspace, path + n, strlen(path + n), FILE_CAP, &b);
+		e = sandbox_read(c, workspace, path + n, strlen(path + n), READ_MAX, &b);
+	if (e == ERR_OK && b.len > FILE_CAP)
+		b.len = utf8_cut(b.p, b.len, FILE_CAP);
 	if (e != ERR_OK || b.len == 0 || memchr(b.p, '\0', b.len) != NULL || !utf8_ok(b.p, b.len))
 		return NULL;
 	b.len = strip_remarks(b.p, b.len);

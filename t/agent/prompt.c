@@ -6,6 +6,7 @@
 #include "lib/agent/manifest.h"
 #include "lib/agent/prompt.h"
 #include "lib/agent/tool.h"
+#include "lib/svc/kv.h"
 #include "t/svc/store.h"
 
 static struct config cfg = { .provider = "offline", .model = "offline" };
@@ -101,6 +102,62 @@ files(void)
 	ok(strstr(p, "## Character") == NULL && strstr(p, "## Tool notes") == NULL, "neither symlinks nor broken text get in");
 }
 
+/* Sections in their order; 'S': not for who is asked by another agent. */
+static void
+order(void)
+{
+	static const char toml[] = "name = 'ada'\n[model]\nsystem_prompt = 'You are kind.'\n[autonomous]\n"
+	    "[[context_injection]]\nname = 'House'\ncontent = 'a rule'\n";
+	static const struct { const char *text; bool own; } sections[] = {
+		{ "You are kind.", false }, { "Today is ", false }, { "## Tool calls\n", true }, { "## Working rules\n", true }, { "## Tools (catalog)\n", false },
+		{ "## Memory\n", false }, { "## Tool notes\n", false }, { "## Character\n", true }, { "## The user\n", true }, { "## Worth remembering\n", true },
+		{ "## Identity\n", true }, { "## Heartbeat checklist\n", true }, { "## Name\nThe name that you have kept of your user is Zoe (so): x.\n", true },
+		{ "## Other agents\n", true }, { "## Safety\n", true }, { "## Work\n", false }, { "## Workspace\n", true }, { "## Current context\n", true },
+		{ "## House\na rule\n", false }, { "\n\nAnswer in the language that you are spoken to in.\n", false },
+	};
+	static const struct { const char *name, *title; size_t max; } limits[] = {
+		{ ".identity/AGENTS.md", "Working rules", 2000 }, { ".identity/TOOLS.md", "Tool notes", 2000 }, { ".identity/SOUL.md", "Character", 2000 },
+		{ ".identity/USER.md", "The user", 2000 }, { ".identity/MEMORY.md", "Worth remembering", 2000 }, { ".identity/IDENTITY.md", "Identity", 2000 },
+		{ ".identity/HEARTBEAT.md", "Heartbeat checklist", 1000 }, { ".identity/BOOTSTRAP.md", "First conversation", 1500 }, { "context.md", "Current context", 8000 },
+	};
+	static const char name[] = "\"Zoe [so]:\\nx\"";
+	const char *p, *at, *child;
+	char text[40001], title[64];
+	size_t wrong = 0;
+
+	if (manifest_parse(&ctx, toml, sizeof(toml) - 1, &manifest) != ERR_OK)
+		exit(1);
+	tools = tools_of(&ctx, manifest, "full", true, 0).granted;
+	unlink(ctx_printf(&ctx, "%s/.identity/SOUL.md", work));
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++)
+		put(limits[i].name, text);
+	prompt_forget(work);
+	at = prompt(0);
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		snprintf(title, sizeof(title), "## %s\n", limits[i].title);
+		p = strstr(at, title);
+		is_int(p != NULL ? (int64_t)strspn(p + strlen(title), "x") : 0, (int64_t)limits[i].max, "%s has its share", limits[i].name);
+	}
+	is_int(kv_put(&ctx, ADA, "user_name", 9, name, sizeof(name) - 1), ERR_OK, "the user says a name");
+	at = prompt(0);
+	ok(strstr(at, "## First conversation") == NULL, "then it is not asked for");
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++)
+		if ((p = strstr(at, sections[i].text)) == NULL) {
+			printf("# not there, or out of order: %s\n", sections[i].text);
+			wrong++;
+		} else {
+			at = p;
+		}
+	is_int((int64_t)wrong, 0, "sections stand in their order");
+	wrong = 0;
+	child = prompt(1);
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++)
+		wrong += (strstr(child, sections[i].text) == NULL) != sections[i].own;
+	is_int((int64_t)wrong, 0, "who is asked by another agent is told what it needs for that");
+}
+
 static void
 no_tools(void)
 {
@@ -123,6 +180,7 @@ main(void)
 		return 1;
 	fresh();
 	files();
+	order();
 	no_tools();
 	buf_done(&out);
 	store_close(&ctx);
