@@ -70,6 +70,7 @@ check_PROGRAMS += t/agent/manifest
 check_PROGRAMS += t/svc/run_paths
 check_PROGRAMS += t/svc/schedule
 check_PROGRAMS += t/agent/prompt
+check_PROGRAMS += t/agent/pictures
 check_PROGRAMS += t/agent/recalled
 check_PROGRAMS += t/agent/tools
 check_PROGRAMS += t/svc/config
