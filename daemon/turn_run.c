@@ -25,7 +25,7 @@
 #include "lib/svc/config.h"
 #include "lib/svc/series.h"
 
-enum { RESULT_MAX = 512 << 10, PREVIEW_MAX = 300, SUMMARY_MAX = 200, TOGETHER = 4, TOGETHER_MAX = 16 };
+enum { RESULT_MAX = 512 << 10, PREVIEW_MAX = 300, SUMMARY_MAX = 200, RATIONALE_MAX = 2000, TOGETHER = 4, TOGETHER_MAX = 16 };
 
 /* One call under way: what its thread has of its own, and what came of it. */
 struct run {
@@ -167,7 +167,7 @@ run_tool(struct run *r)
 	struct tool_env env = {
 		.c = r->c, .agent_id = t->agent.id, .agent_name = t->agent.name, .session_id = t->session_id,
 		.turn_id = t->id, .workspace = t->workspace, .sender_id = t->ask->sender_id, .depth = t->ask->depth,
-		.event_depth = t->ask->event_depth + 1, .cancel = t->ask->cancel,
+		.event_depth = t->ask->event_depth + 1, .incognito = !t->record, .cancel = t->ask->cancel,
 		.turn = t, .granted = t->granted, .load_tool = env_load_tool, .db_get = env_db_get, .db_put = env_db_put, .ask_agent = turn_ask_agent,
 		.spawn_agent = turn_spawn_agent, .end_agent = turn_end_agent, .task_given = assigned_look,
 	};
@@ -257,16 +257,18 @@ tell(struct turn *t, const struct call *k)
 static void
 trace(struct turn *t, const struct call *k)
 {
+	const char *why = content_text(t->c, t->content, "text", "text");       /* what the model said with its calls */
 	struct json_object *o = json_object_new_object();
 	char ts[25];
 
+	why += strspn(why, " \t\r\n");
 	if (t->out->traces == NULL)
 		t->out->traces = json_keep(t->c, json_object_new_array());
 	time_rfc3339(clock_ms(), ts);
 	json_object_object_add(o, "tool_use_id", json_object_new_string(k->id));
 	json_object_object_add(o, "tool_name", json_object_new_string(k->name));
 	json_object_object_add(o, "input", json_object_get(k->input));
-	json_object_object_add(o, "rationale", NULL);
+	json_object_object_add(o, "rationale", why[0] != '\0' ? json_object_new_string_len(why, (int)utf8_cut(why, strlen(why), RATIONALE_MAX)) : NULL);
 	json_object_object_add(o, "recovered_from_text", json_object_new_boolean(t->recovered));
 	json_object_object_add(o, "execution_ms", json_object_new_int64(k->ms));
 	json_object_object_add(o, "is_error", json_object_new_boolean(k->is_error));
@@ -275,7 +277,7 @@ trace(struct turn *t, const struct call *k)
 	json_object_object_add(o, "iteration", json_object_new_int64(t->out->iterations));
 	json_object_object_add(o, "timestamp", json_object_new_string(ts));
 	json_object_array_add(t->out->traces, o);
-	if (strcmp(k->name, "memory_store") == 0 && !k->is_error) {
+	if (strcmp(k->name, "memory_store") == 0 && !k->is_error && t->record) {
 		if (t->out->memories_saved == NULL)
 			t->out->memories_saved = json_keep(t->c, json_object_new_array());
 		json_object_array_add(t->out->memories_saved, json_object_new_string(js_str_or(k->input, "key", "")));

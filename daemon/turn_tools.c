@@ -216,7 +216,7 @@ write_begun(void *arg)
 	for (size_t i = 0; e == ERR_OK && i < b->n; i++)
 		if (b->k[i].step == 0)
 			e = row_start(t, &b->k[i]);
-	if (e == ERR_OK && t->ask->lane != LANE_NONE)
+	if (e == ERR_OK)
 		e = turn_touch(t);              /* the heartbeat listens */
 	return e == ERR_OK && b->bill ? turn_settle(t, false) : e;
 }

@@ -130,6 +130,16 @@ subtest 'what is told of a call' => sub {
     is $key, undef, 'with all that belongs to it';
 };
 
+subtest 'incognito' => sub {
+    my $id = spawn();
+    my $r = say_to($id, 'GO-three', 200, incognito => JSON::PP::true);
+    is $r->{response}, 'all done', 'the model believes to have stored something';
+    is_deeply $api->get("/api/memory/agents/$id/kv", 200)->{kv_pairs}, [], 'which is not so';
+    is $r->{memories_saved}, undef, 'and nobody is told so';
+    say_to($id, 'GO-three');
+    is scalar @{ $api->get("/api/memory/agents/$id/kv", 200)->{kv_pairs} }, 3, 'otherwise it is';
+};
+
 subtest 'an answer of nothing' => sub {
     my $id = spawn();
     my $before = @{ $up->chats };

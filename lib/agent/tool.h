@@ -25,6 +25,7 @@ struct tool_env {
 	const char *sender_id;          /* who spoke to the agent; NULL: nobody is named */
 	unsigned depth;                 /* of nested agent calls; 0: asked from outside */
 	unsigned event_depth;           /* of what this call makes happen (event.h) */
+	bool incognito;                 /* nothing of the turn is to be remembered */
 	struct cancel *cancel;
 	int64_t deadline_us;            /* monotonic: when the time for this call is over; 0: never */
 	struct turn *turn;              /* for agent_send; opaque here */

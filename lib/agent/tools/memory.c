@@ -80,6 +80,8 @@ tool_memory_store(struct tool_env *env, struct json_object *input, struct buf *o
 	value_json(v, &json);
 	if (json.failed)
 		return tool_say(out, ERR_INVALID, "parameter value: at most %d bytes are kept", KV_VALUE_MAX);
+	if (env->incognito)             /* the model need not know */
+		return tool_say(out, ERR_OK, "Stored under '%.*s'.", (int)n, key);
 	e = tool_db_take(env, out);
 	if (e != ERR_OK)
 		return e;
