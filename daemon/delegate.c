@@ -17,6 +17,7 @@
 #include "daemon/turn.h"
 #include "daemon/turn_agents.h"
 #include "db/db.h"
+#include "lib/agent/incoming.h"
 #include "lib/base/util.h"
 #include "lib/svc/conversation.h"
 #include "lib/svc/delegation.h"
@@ -98,7 +99,9 @@ work(struct hand *h, struct background *b)
 static const char *
 news(struct ctx *c, const struct delegation *d)
 {
-	return ctx_printf(c, "[task %s] %s %s: %s", d->id, d->to_name, d->is_error ? "could not do it" : "has answered",
+	const char *name = incoming_name(c, d->to_name);
+
+	return name == NULL ? NULL : ctx_printf(c, "[task %s] %s %s: %s", d->id, name, d->is_error ? "could not do it" : "has answered",
 	    d->result != NULL && d->result[0] != '\0' ? d->result : "(nothing)");
 }
 

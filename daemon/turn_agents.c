@@ -13,6 +13,7 @@
 #include "daemon/spawn.h"
 #include "daemon/turn_state.h"
 #include "db/db.h"
+#include "lib/agent/incoming.h"
 #include "lib/base/util.h"
 #include "lib/svc/agent_family.h"
 #include "lib/svc/config.h"
@@ -89,13 +90,15 @@ last_question(struct ctx *c, const char *session_id)
 const char *
 turn_parent_context(struct ctx *c, const struct agent *asker, const char *session_id, const char *question, const struct agent *other)
 {
-	const char *about = asker->description != NULL ? asker->description : "";
+	const char *about = asker->description != NULL ? asker->description : "", *name;
 
 	if (other->parent_id == NULL || strcmp(other->parent_id, asker->id) != 0 || !js_bool(other->manifest, "inherit_parent_context", true))
 		return NULL;
 	if (question == NULL)
 		question = last_question(c, session_id);
-	return ctx_printf(c, "[You work for the agent %s, which made you%s%.*s. It was asked: %.*s]", asker->name, about[0] != '\0' ? ": " : "",
+	if ((name = incoming_name(c, asker->name)) == NULL)
+		return NULL;
+	return ctx_printf(c, "[You work for the agent %s, which made you%s%.*s. It was asked: %.*s]", name, about[0] != '\0' ? ": " : "",
 	    (int)utf8_cut(about, strlen(about), ABOUT_MAX), about, (int)utf8_cut(question, strlen(question), QUESTION_MAX), question);
 }
 

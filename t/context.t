@@ -76,4 +76,27 @@ subtest 'a session that is old' => sub {
     }
     $api->finish;
 };
+
+subtest 'a session of yesterday' => sub {
+    my $hour = ((localtime)[2] + 12) % 24;              # not now
+    $api = LF->start(model => $up, config => "[session.reset]\nmode = \"daily\"\ndaily_at_hour = $hour\n");
+    my $id = spawn();
+    say_to($id, 'today');
+    my $first = session($id)->{session_id};
+    my $named = $api->post("/api/agents/$id/sessions", { label => 'other' }, 200)->{session_id};
+    $api->post("/api/agents/$id/sessions/$first/switch", undef, 200);
+    $api->post("/api/agents/$id/message", { message => 'there', session_id => $named }, 200);
+    my $db = $api->home . '/data/librefang-c.db';
+    SKIP: {
+        skip 'no sqlite3', 3 if system("sqlite3 '$db' \"PRAGMA busy_timeout=3000; UPDATE session SET updated_ms = updated_ms - 4 * 3600000\" >/dev/null 2>&1") != 0;
+        say_to($id, 'later');
+        is session($id)->{session_id}, $first, 'a few hours, but not over the hour, are no matter';
+        system "sqlite3 '$db' \"PRAGMA busy_timeout=3000; UPDATE session SET updated_ms = updated_ms - 25 * 3600000\" >/dev/null";
+        say_to($id, 'a day later');
+        isnt session($id)->{session_id}, $first, 'a day is';
+        my $r = $api->post("/api/agents/$id/message", { message => 'there again', session_id => $named }, 200);
+        is $api->get("/api/sessions/$named", 200)->{message_count}, 4, 'one that is named goes on';
+    }
+    $api->finish;
+};
 done_testing;

@@ -29,6 +29,9 @@ my $up = LF->mock(when => [
         chain('long', 8, 1), chain('three', 3),
         [ 'ON-AND-ON' => { tool_calls => [ { name => 'system_time', arguments => {} }, ] } ],
         [ 'Please answer the last message' => { text => '' } ], [ 'SAY-NOTHING' => { text => '' } ],
+        [ '"tool_call_id":"call_half"' => { text => '' } ],
+        [ 'SAY-HALF' => { text => 'Half of it.', tool_calls => [ { id => 'call_half', name => 'system_time', arguments => {} } ] } ],
+        [ 'CUT-AGAIN' => { text => 'as far as it got', tool_calls => [ { name => 'memory_store', arguments => '{"key":"a","val' } ], finish => 'length' } ],
         [ 'NEVER-EVER' => { hang => 1 } ],
     ], default => { text => 'fine' });
 my $api = LF->start(model => $up, top => 'agent_max_iterations = 4', config => qq([web.fetch]\nssrf_allowed_hosts = ["127.0.0.1"]\n));
@@ -121,6 +124,14 @@ subtest 'how often' => sub {
     is say_to(spawn("[autonomous]\nmax_iterations = 2\n"), 'ON-AND-ON', 500)->{error}, 'Max iterations exceeded: 2', 'the manifest counts over it';
 };
 
+subtest 'calls that are cut off' => sub {
+    my $id = spawn("[autonomous]\nmax_iterations = 20\n");
+    my $before = @{ $up->chats };
+    is say_to($id, 'CUT-AGAIN')->{response}, 'as far as it got', 'end, however often they are made';
+    is @{ $up->chats } - $before, 6, 'five times the model may try again';
+    is_deeply $api->get("/api/memory/agents/$id/kv", 200)->{kv_pairs}, [], 'none ran';
+};
+
 subtest 'what is told of a call' => sub {
     my $r = say_to(spawn(), 'GO-three');
     is $r->{response}, 'all done', 'answered';
@@ -146,6 +157,7 @@ subtest 'an answer of nothing' => sub {
     my $r = say_to($id, 'SAY-NOTHING');
     is @{ $up->chats } - $before, 2, 'is asked for once more';
     like $r->{response}, qr/returned no text/, 'and then said to be one';
+    is say_to(spawn(), 'SAY-HALF')->{response}, 'Half of it.', 'unless something was said before its tools ran';
     my @e = $api->stream("/api/agents/$id/message/stream", { message => 'SAY-NOTHING' })->all;
     is $e[-1]{event}, 'done', 'a stream ends well';
     my $ws = LF::WS->open($api, "/api/agents/$id/ws");
