@@ -189,7 +189,7 @@ turn_fit(struct turn *t)
 	enum err e = ERR_OK;
 
 	t->fitted = true;
-	if (turn_surely_within(t, 0.5))         /* the results that the guard cuts make as much at least */
+	if (turn_surely_within(t, ratio < 0.5 ? ratio : 0.5))   /* the results that the guard cuts make as much at least */
 		return ERR_OK;
 	if (stubs)
 		e = compress(t);
