@@ -117,7 +117,7 @@ read_body(struct uhttp *h, struct answer *a)
 	if (n < 0 || a->body.failed)
 		return complain(EXIT_FAILED, "the answer broke off");
 	if (a->body.len > 0 && json_check(a->body.p, a->body.len, JSON_DEPTH_MAX * 2, NULL) == ERR_OK)
-		a->json = json_tokener_parse(a->body.p);
+		a->json = json_parse(a->body.p, a->body.len);
 	return EXIT_GOOD;
 }
 

@@ -81,7 +81,7 @@ helper_tell(const struct cli *cli, const char *const *argv, const char *sentence
 		fwrite(out.p, 1, out.len, stdout);
 		return EXIT_GOOD;
 	}
-	j = json_tokener_parse(out.p);
+	j = json_parse(out.p, out.len);
 	printf("%s%s\n", sentence, js_str_or(j, member, "?"));
 	json_object_put(j);
 	return EXIT_GOOD;

@@ -64,7 +64,7 @@ on_event(void *arg, const char *event, const char *data, size_t n)
 		ch->done = ch->done || strcmp(event, "done") == 0;
 		return true;
 	}
-	j = json_check(data, n, JSON_DEPTH_MAX * 2, NULL) == ERR_OK ? json_tokener_parse(data) : NULL;
+	j = json_check(data, n, JSON_DEPTH_MAX * 2, NULL) == ERR_OK ? json_parse(data, n) : NULL;
 	text = js_str(j, "content");
 	tool = js_str(j, "tool");
 	if (text != NULL && text[0] != '\0') {

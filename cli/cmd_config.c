@@ -47,7 +47,7 @@ config_get(struct cli *cli, const char *key)
 
 	if (e != ERR_OK)
 		return complain(e == ERR_NOT_FOUND ? EXIT_REFUSED : EXIT_FAILED, "%s", msg);
-	j = cli->json ? NULL : json_tokener_parse(out.p);
+	j = cli->json ? NULL : json_parse(out.p, out.len);
 	if (json_object_is_type(j, json_type_string))
 		printf("%s\n", json_object_get_string(j));
 	else

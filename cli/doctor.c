@@ -190,7 +190,7 @@ check_inside(struct doctor *d, const char *path, const struct stat *st)
 {
 	SCOPED_BUF out = BUF_INIT(65536);
 	int rc = helper_run((const char *const[]){ "librefang-backup", "check", path, NULL }, &out);
-	struct json_object *j = out.p != NULL ? json_tokener_parse(out.p) : NULL;
+	struct json_object *j = out.p != NULL ? json_parse(out.p, out.len) : NULL;
 	const char *fault = js_str_or(j, "fault", "");
 
 	if (j == NULL)

@@ -90,7 +90,7 @@ sup_url(const struct run_paths *p, char *out, size_t cap)
 	snprintf(path, sizeof(path), "%s/daemon.json", p->home);
 	if (buf_read_file(&b, path) != ERR_OK || json_check(b.p, b.len, 8, NULL) != ERR_OK)
 		return;
-	j = json_tokener_parse(b.p);
+	j = json_parse(b.p, b.len);
 	addr = js_str(j, "listen_addr");
 	if (addr != NULL)
 		snprintf(out, cap, "http://%s", addr);

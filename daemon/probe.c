@@ -283,7 +283,7 @@ probe_ask(struct ctx *c, const struct probe *p, struct probed *r)
 		read_answer(c, p, &a, r);
 	} else {
 		r->forbidden = e == ERR_FORBIDDEN && strstr(a.why, "the proxy refused") == NULL;
-		r->error = e == ERR_TIMEOUT ? LLM_TIMEOUT : LLM_UPSTREAM;
+		r->error = e == ERR_NOMEM ? LLM_NO_MEMORY : e == ERR_TIMEOUT ? LLM_TIMEOUT : LLM_UPSTREAM;
 		snprintf(r->why, sizeof(r->why), "%.250s", a.why[0] != '\0' ? a.why : "The provider cannot be reached");
 		llm_redact(r->why, p->key);
 	}

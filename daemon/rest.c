@@ -467,7 +467,7 @@ rest_next_key(struct ctx *c, struct model_route *route, const struct llm_answer 
 bool
 rest_other_may_serve(const struct llm_answer *a)
 {
-	return a->error != LLM_CONTEXT_OVERFLOW && a->error != LLM_FORMAT && a->error != LLM_CANCELLED && !a->any_output;
+	return a->error != LLM_CONTEXT_OVERFLOW && a->error != LLM_FORMAT && a->error != LLM_CANCELLED && a->error != LLM_NO_MEMORY && !a->any_output;
 }
 
 /* --- as others see it ------------------------------------------------------------------------ */

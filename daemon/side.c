@@ -145,6 +145,8 @@ model_failed(struct ctx *c, const struct llm_answer *a)
 {
 	if (a->error == LLM_CANCELLED)
 		return fail(c, ERR_CANCELLED, "Cancelled");
+	if (a->error == LLM_NO_MEMORY)
+		return fail(c, ERR_NOMEM, "out of memory");
 	return fail_code(c, a->error == LLM_RATE_LIMITED ? ERR_RATE_LIMITED : ERR_INTERNAL, llm_error_code(a->error), "%s", a->why);
 }
 

@@ -259,7 +259,7 @@ try_route(struct turn *t, const struct llm_sink *sink)
 		lane_give(LANE_MODEL);
 	count_call(clock_mono_us() - since);
 	turn_owe(t, e, since);
-	if (e != ERR_OK && t->answer.error != LLM_CANCELLED)
+	if (e != ERR_OK && t->answer.error != LLM_CANCELLED && t->answer.error != LLM_NO_MEMORY)
 		count_error(t);
 	return e;
 }
@@ -333,6 +333,8 @@ model_failed(struct turn *t)
 
 	if (cancelled(t->ask->cancel) || a->error == LLM_CANCELLED)
 		return fail(t->c, ERR_CANCELLED, "Cancelled");
+	if (a->error == LLM_NO_MEMORY)
+		return fail(t->c, ERR_NOMEM, "out of memory");
 	if (t->tried != NULL)
 		note_tried(t);
 	ignore_err(t->tried != NULL ?

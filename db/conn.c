@@ -57,6 +57,8 @@ wait_for_lock(void *arg, int times)
 	return 1;
 }
 
+static const char roll_back[] = SQL("ROLLBACK");
+
 static bool
 pragmas(struct db *db, bool create)
 {
@@ -76,6 +78,16 @@ pragmas(struct db *db, bool create)
 			return false;
 	}
 	return true;
+}
+
+/* It must be there when memory is not. */
+static bool
+keeps_rollback(struct db *db)
+{
+	SCOPED_STMT st = db_prepare(db, roll_back);
+
+	db->rc = st->rc;
+	return st->s != NULL;
 }
 
 static void
@@ -113,7 +125,7 @@ db_open(struct db **ret, const char *path, bool create)
 	if (db->rc == SQLITE_OK) {
 		sqlite3_extended_result_codes(db->h, 1);
 		sqlite3_busy_handler(db->h, wait_for_lock, db);
-		if (pragmas(db, create)) {
+		if (pragmas(db, create) && keeps_rollback(db)) {
 			*ret = db;
 			return ERR_OK;
 		}
@@ -232,7 +244,7 @@ db_run(struct ctx *c, const char *sql)
 static void
 rollback(struct db *db)
 {
-	SCOPED_STMT st = db_prepare(db, SQL("ROLLBACK"));
+	SCOPED_STMT st = db_prepare(db, roll_back);
 
 	ignore_err(db_exec(st));        /* a failed engine has rolled back by itself */
 }
@@ -265,6 +277,8 @@ tx_begin_since(struct ctx *c, struct tx *tx, int64_t waited_since_us)
 	tx->db->line = line;
 	c->db = tx->db;
 	tx->db->stood_since_us = since_us;
+	if (!sqlite3_get_autocommit(tx->db->h))
+		rollback(tx->db);       /* could not be done at its end */
 	e = db_run(c, SQL("BEGIN IMMEDIATE"));
 	tx->db->stood_since_us = 0;
 	if (e != ERR_OK)

@@ -26,7 +26,8 @@ make_all(struct ctx *c, struct buf *out)
 	size_t n = json_object_array_length(all);
 	struct jw w = JW_INIT(out);
 
-	(void)c;
+	if (all == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
 	jw_object(&w, NULL);
 	jw_array(&w, "tools");
 	for (size_t i = 0; i < n; i++)

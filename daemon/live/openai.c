@@ -154,6 +154,8 @@ gateway_failed(struct ctx *c, const struct llm_answer *a)
 	    a->error == LLM_FORMAT || a->error == LLM_CONTEXT_OVERFLOW ? ERR_BAD_REQUEST :
 	    a->error == LLM_CANCELLED ? ERR_CANCELLED : ERR_INTERNAL;
 
+	if (a->error == LLM_NO_MEMORY)
+		return fail(c, ERR_NOMEM, "out of memory");
 	return fail_code(c, e, llm_error_code(a->error), "%s", a->why);
 }
 

@@ -34,14 +34,7 @@ json_joined(int rc)
 }
 
 /* Into nothing: v goes with it. */
-static inline int
-json_member_add(struct json_object *o, const char *key, struct json_object *v)
-{
-	if (o != NULL)
-		return json_joined(json_object_object_add(o, key, v));
-	json_object_put(v);
-	return json_joined(-1);
-}
+int json_member_add(struct json_object *, const char *key, struct json_object *v);
 
 static inline int
 json_element_add(struct json_object *o, struct json_object *v)
@@ -51,6 +44,48 @@ json_element_add(struct json_object *o, struct json_object *v)
 	json_object_put(v);
 	return json_joined(-1);
 }
+
+/* What has no length for want of memory has none, and no members: json-c ends the process. */
+static inline size_t
+json_length(const struct json_object *o)
+{
+	return json_object_is_type(o, json_type_array) ? json_object_array_length(o) : 0;
+}
+
+static inline int
+json_members(const struct json_object *o)
+{
+	return json_object_is_type(o, json_type_object) ? json_object_object_length(o) : 0;
+}
+
+static inline struct json_object *
+json_element(const struct json_object *o, size_t i)
+{
+	return json_object_is_type(o, json_type_array) ? json_object_array_get_idx(o, i) : NULL;
+}
+
+static inline struct lh_entry *
+json_first(const struct json_object *o)
+{
+	struct lh_table *t = json_object_get_object(o);
+
+	return t != NULL ? lh_table_head(t) : NULL;
+}
+
+/* All that it holds is copied too. *ret is NULL before; without memory it stays so, and -1 is returned. */
+int json_copied(struct json_object *, struct json_object **ret);
+
+#define json_object_array_length(o) json_length(o)
+#define json_object_array_get_idx(o, i) json_element(o, i)
+#define json_object_object_length(o) json_members(o)
+#undef json_object_object_foreach
+#define json_object_object_foreach(o, key, val) \
+	char *key = NULL; \
+	struct json_object *val __attribute__((unused)) = NULL; \
+	for (struct lh_entry *at_##key = json_first(o), *next_##key = NULL; \
+	    at_##key != NULL && (key = (char *)lh_entry_k(at_##key), val = (struct json_object *)lh_entry_v(at_##key), \
+	    next_##key = lh_entry_next(at_##key), true); \
+	    at_##key = next_##key)
 
 #define json_object_new_object() json_made(json_object_new_object())
 #define json_object_new_array() json_made(json_object_new_array())
@@ -63,7 +98,7 @@ json_element_add(struct json_object *o, struct json_object *v)
 #define json_object_new_double(n) json_made(json_object_new_double(n))
 #define json_object_object_add(o, key, v) json_member_add(o, key, v)
 #define json_object_array_add(o, v) json_element_add(o, v)
-#define json_object_deep_copy(from, to, fn) json_joined(json_object_deep_copy(from, to, fn))
+#define json_object_deep_copy(from, to, fn) json_copied(from, to)
 #define json_object_to_json_string_ext(o, how) json_written(o, how)
 
 /* Is all that the text says in what was made of it, or the other way? false: memory_short is set. */

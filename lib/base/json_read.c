@@ -27,6 +27,72 @@ json_keep(struct ctx *c, struct json_object *o)
 	return o;
 }
 
+/* --- putting together ----------------------------------------------------------------------- */
+
+/* json-c 0.16 does not look whether it could copy the name, and compares with it later. */
+int
+json_member_add(struct json_object *o, const char *key, struct json_object *v)
+{
+	struct lh_table *t;
+
+	if (o == NULL) {
+		json_object_put(v);
+		return json_joined(-1);
+	}
+	if ((json_object_object_add)(o, key, v) != 0)
+		return json_joined(-1);
+	t = json_object_get_object(o);
+	if (t->tail == NULL || lh_entry_k(t->tail) != NULL)
+		return 0;
+	(void)json_object_get(v);       /* it stays the caller's */
+	(void)lh_table_delete_entry(t, t->tail);        /* it is there */
+	return json_joined(-1);
+}
+
+static int
+copied(struct json_object *from, struct json_object **ret)
+{
+	int rc = 0;
+
+	*ret = NULL;
+	if (from == NULL)
+		return 0;
+	if (json_object_is_type(from, json_type_object)) {
+		*ret = json_object_new_object();
+		json_object_object_foreach(from, key, v) {
+			struct json_object *copy;
+
+			rc = *ret == NULL ? -1 : copied(v, &copy);
+			if (rc == 0 && (rc = json_object_object_add(*ret, key, copy)) != 0)
+				json_object_put(copy);
+			if (rc != 0)
+				break;
+		}
+	} else if (json_object_is_type(from, json_type_array)) {
+		*ret = json_object_new_array();
+		for (size_t i = 0, n = json_object_array_length(from); i < n && rc == 0; i++) {
+			struct json_object *copy;
+
+			rc = *ret == NULL ? -1 : copied(json_object_array_get_idx(from, i), &copy);
+			if (rc == 0 && (rc = json_object_array_add(*ret, copy)) != 0)
+				json_object_put(copy);
+		}
+	} else {
+		return (json_object_deep_copy)(from, ret, NULL);
+	}
+	if (rc == 0 && *ret != NULL)
+		return 0;
+	json_object_put(*ret);
+	*ret = NULL;
+	return -1;
+}
+
+int
+json_copied(struct json_object *from, struct json_object **ret)
+{
+	return json_joined(from == NULL ? -1 : copied(from, ret));
+}
+
 /* --- is all there? ------------------------------------------------------------------------ */
 
 struct tally { size_t members, escaped, nulls; };

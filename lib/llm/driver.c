@@ -253,7 +253,9 @@ driver_blame(const struct llm_request *rq, struct llm_answer *a, enum err e, con
 		llm_blame(a, rq, LLM_CANCELLED, 0, NULL);
 		return ERR_CANCELLED;
 	}
-	if (e == ERR_TIMEOUT)
+	if (e == ERR_NOMEM)
+		llm_blame(a, rq, LLM_NO_MEMORY, 0, NULL);
+	else if (e == ERR_TIMEOUT)
 		llm_blame(a, rq, LLM_TIMEOUT, 0, NULL);
 	else if (e == ERR_BAD_REQUEST || e == ERR_INVALID)
 		llm_blame(a, rq, LLM_FORMAT, 0, why);

@@ -24,7 +24,8 @@ llm_error_code(enum llm_error e)
 		[LLM_OVERLOADED] = "overloaded", [LLM_TIMEOUT] = "timeout",
 		[LLM_CONTEXT_OVERFLOW] = "context_overflow", [LLM_MODEL_NOT_FOUND] = "model_not_found",
 		[LLM_BILLING] = "billing_error", [LLM_FORMAT] = "format_error",
-		[LLM_BROKEN_STREAM] = "broken_stream", [LLM_UPSTREAM] = "llm_error", [LLM_CANCELLED] = "cancelled",
+		[LLM_BROKEN_STREAM] = "broken_stream", [LLM_UPSTREAM] = "llm_error",
+		[LLM_NO_MEMORY] = "out_of_memory", [LLM_CANCELLED] = "cancelled",
 	};
 
 	return (size_t)e < ARRAY_LEN(codes) ? codes[e] : "llm_error";
@@ -233,6 +234,9 @@ sentence(enum llm_error e, const struct llm_request *rq, int status, char *out, 
 	case LLM_BROKEN_STREAM:
 		snprintf(out, cap, "the answer of provider %.60s broke off", p);
 		break;
+	case LLM_NO_MEMORY:
+		snprintf(out, cap, "out of memory");
+		break;
 	case LLM_CANCELLED:
 		snprintf(out, cap, "cancelled");
 		break;
@@ -247,10 +251,14 @@ llm_blame(struct llm_answer *a, const struct llm_request *rq, enum llm_error e, 
 	char shown[DETAIL_MAX + 1];
 	size_t n;
 
+	if (memory_short && e != LLM_CANCELLED) {       /* what was made of the answer is not what it says */
+		e = LLM_NO_MEMORY;
+		status = 0;
+	}
 	a->error = e;
 	a->http_status = status;
 	sentence(e, rq, status, a->why, sizeof(a->why));
-	if (e == LLM_AUTH || e == LLM_CANCELLED)        /* their words often repeat the key */
+	if (e == LLM_AUTH || e == LLM_CANCELLED || e == LLM_NO_MEMORY)  /* their words often repeat the key */
 		return;
 	present(detail, rq->api_key, shown);
 	n = strlen(a->why);

@@ -114,6 +114,8 @@ may_retry(const struct llm_request *rq, const struct llm_answer *a, int64_t took
 		return a->http_status == 503 || a->http_status == 529;
 	case LLM_TIMEOUT:               /* nobody answered the connect; not: the model took all its time */
 		return a->passing || (a->http_status == 0 && took_ms < whole_ms / 2);
+	case LLM_NO_MEMORY:
+		return true;
 	case LLM_UPSTREAM: case LLM_BROKEN_STREAM:
 		return a->passing || a->http_status == 0;
 	default:
@@ -174,6 +176,11 @@ attempt(const struct llm_request *rq, const struct llm_sink *sink, struct llm_an
 	if (left < (q.timeout_ms != 0 ? q.timeout_ms : 300000))
 		q.timeout_ms = (unsigned)left;
 	e = drive(&q, sink, ret);
+	if (e == ERR_OK && memory_short) {              /* it came, and not all of it could be kept */
+		llm_answer_done(ret);
+		llm_blame(ret, rq, LLM_NO_MEMORY, 0, NULL);
+		e = ERR_UPSTREAM;
+	}
 	ret->usage_known &= ret->input_tokens + ret->output_tokens > 0;        /* nothing at all is no figure */
 	return e;
 }
@@ -195,7 +202,15 @@ llm_call(const struct llm_request *rq, const struct llm_sink *sink, unsigned ret
 {
 	for (unsigned n = 0; ; n++) {
 		int64_t from = clock_mono_us(), wait;
-		enum err e = attempt(rq, sink, ret);
+		enum err e = ERR_UPSTREAM;
+
+		if (n == 0 && memory_short) {           /* so that what is to be asked may not be whole */
+			*ret = (struct llm_answer){ .retry_after_s = -1, .final = true };
+			llm_blame(ret, rq, LLM_NO_MEMORY, 0, NULL);
+			return e;
+		}
+		memory_short = false;
+		e = attempt(rq, sink, ret);
 
 		wait = e == ERR_UPSTREAM && n < retries ? llm_pause_ms(rq, ret, n, (clock_mono_us() - from) / 1000) : -1;
 		if (wait < 0)

@@ -19,7 +19,7 @@ enum llm_stop { LLM_END_TURN, LLM_TOOL_USE, LLM_MAX_TOKENS, LLM_FILTERED };
 
 enum llm_error {                        /* classes shown to the user */
 	LLM_OK, LLM_AUTH, LLM_RATE_LIMITED, LLM_OVERLOADED, LLM_TIMEOUT, LLM_CONTEXT_OVERFLOW,
-	LLM_MODEL_NOT_FOUND, LLM_BILLING, LLM_FORMAT, LLM_BROKEN_STREAM, LLM_UPSTREAM, LLM_CANCELLED,
+	LLM_MODEL_NOT_FOUND, LLM_BILLING, LLM_FORMAT, LLM_BROKEN_STREAM, LLM_UPSTREAM, LLM_NO_MEMORY, LLM_CANCELLED,    /* NO_MEMORY: ours, the provider did nothing */
 };
 /* "auth_error", "rate_limited", "overloaded", "timeout", "context_overflow", "model_not_found", "billing_error", "format_error", "llm_error" … */
 const char *llm_error_code(enum llm_error);

@@ -347,7 +347,7 @@ frame(struct intake *d, const char *event, struct json_object *o, bool whole)
 	if (is_error_value(js_get(o, "error")))
 		return intake_error(d, 0, js_get(o, "error"));
 	if (d->n_parts < 2)
-		return intake_fail(d, LLM_UPSTREAM, 0, "out of memory");
+		return intake_fail(d, LLM_NO_MEMORY, 0, NULL);
 	if (js_obj(o, "message") != NULL) {
 		d->usable = true;
 		take_message(d, js_obj(o, "message"));

@@ -113,7 +113,7 @@ oa_frame(struct intake *d, const char *event, struct json_object *o, bool whole)
 	if (is_error_value(js_get(o, "error")))
 		return intake_error(d, 0, js_get(o, "error"));
 	if (d->n_parts < 2)
-		return intake_fail(d, LLM_UPSTREAM, 0, "out of memory");
+		return intake_fail(d, LLM_NO_MEMORY, 0, NULL);
 	take_usage(d, js_get(o, "usage"));
 	if (choices != NULL && json_object_array_length(choices) > 0)
 		choice = json_object_array_get_idx(choices, 0);

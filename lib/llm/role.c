@@ -59,7 +59,9 @@ open_history(const struct llm_request *rq, struct unruled *u)
 		else
 			u->history.v[u->history.n++] = *m;
 	}
-	own = first != NULL && first->text != NULL ? json_tokener_parse(first->text) : NULL;
+	own = first != NULL && first->text != NULL ? json_parse(first->text, strlen(first->text)) : NULL;
+	if (memory_short)
+		return ERR_NOMEM;
 	blocks = first != NULL && first->text == NULL ? first->blocks : NULL;
 	if (json_object_is_type(own, json_type_string)) {
 		buf_str(&u->text, "\n\n");

@@ -14,7 +14,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include <json-c/json.h>
+#include "lib/base/json.h"
 
 struct v4_range { uint32_t base; unsigned bits; enum addr_kind kind; };
 

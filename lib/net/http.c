@@ -13,13 +13,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/base/json.h"
 #include "lib/base/util.h"
 #include "lib/net/guard.h"
 #include "lib/net/late.h"
 #include "lib/net/tls.h"
 #include "lib/net/transfer.h"
-
-#include <json-c/json.h>
 
 enum { DEFAULT_MS = 300000 };
 
@@ -191,6 +190,13 @@ pin(const char *host, unsigned port, const struct addrs *a, struct curl_slist **
 	return !b.failed && append(pins, b.p) ? ERR_OK : ERR_NOMEM;
 }
 
+/* The parser could make nothing of an address, or had no memory. */
+static enum err
+unreadable(const struct journey *j, CURLUcode rc, enum err e, const char *what)
+{
+	return rc == CURLUE_OUT_OF_MEMORY ? say(j->ans, ERR_NOMEM, "out of memory") : say(j->ans, e, what);
+}
+
 /* The proxy's name too is resolved by us, so that a cancel ends it. */
 static enum err
 pin_proxy(const struct journey *j, struct curl_slist **pins)
@@ -200,19 +206,22 @@ pin_proxy(const struct journey *j, struct curl_slist **pins)
 	char canon[46];
 	struct addrs a = { 0 };
 	enum err e = ERR_NOMEM;
+	CURLUcode rc;
 
 	if (u == NULL)
 		return say(j->ans, e, "out of memory");
-	if (curl_url_set(u, CURLUPART_URL, j->call->proxy, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME) != CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK) {
-		e = say(j->ans, ERR_BAD_REQUEST, "the proxy's address cannot be read");
+	rc = curl_url_set(u, CURLUPART_URL, j->call->proxy, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+	if (rc == CURLUE_OK)
+		rc = curl_url_get(u, CURLUPART_HOST, &host, 0);
+	if (rc != CURLUE_OK) {
+		e = unreadable(j, rc, ERR_BAD_REQUEST, "the proxy's address cannot be read");
 	} else if (addr_canonical(host, canon)) {
 		e = ERR_OK;             /* looked at when it is connected to */
 	} else if ((e = resolve_for(j, host, &a)) == ERR_OK) {
 		bool secure = strncasecmp(j->call->proxy, "https:", 6) == 0;
 
-		(void)curl_url_get(u, CURLUPART_PORT, &port, 0);        /* none: curl's own default */
-		e = pin(host, port ? (unsigned)strtoul(port, NULL, 10) : secure ? 443 : 1080, &a, pins);
+		rc = curl_url_get(u, CURLUPART_PORT, &port, 0);         /* none: curl's own default */
+		e = rc == CURLUE_OUT_OF_MEMORY ? unreadable(j, rc, e, "") : pin(host, port ? (unsigned)strtoul(port, NULL, 10) : secure ? 443 : 1080, &a, pins);
 	}
 	curl_free(host);
 	curl_free(port);
@@ -279,8 +288,12 @@ line_key(const struct journey *j, const struct hop *h, uint8_t key[static 32])
 		buf_printf(&b, "\nuser %s", j->to.userpwd);
 	if (j->call->proxy != NULL)
 		buf_printf(&b, "\nproxy %s", j->call->proxy);
-	if (j->call->guard)
-		buf_printf(&b, "\nguard %s", j->call->allow ? json_object_to_json_string(j->call->allow) : "");
+	if (j->call->guard) {
+		struct jw w = JW_INIT(&b);
+
+		buf_str(&b, "\nguard ");
+		jw_json(&w, NULL, j->call->allow);
+	}
 	if (!b.failed)
 		sha256(b.p, b.len, key);
 	else
@@ -295,16 +308,18 @@ static enum err
 move_on(struct journey *j, long status, const char *location)
 {
 	struct target next;
+	CURLUcode rc;
 	enum err e;
 
 	if (j->redirects++ >= j->call->max_redirects)
 		return say(j->ans, ERR_UPSTREAM, "too many redirects");
-	if (curl_url_set(j->u, CURLUPART_URL, location, CURLU_URLENCODE) != CURLUE_OK)
-		return say(j->ans, j->call->guard ? ERR_FORBIDDEN : ERR_UPSTREAM, "a redirect leads to no usable address");
+	rc = curl_url_set(j->u, CURLUPART_URL, location, CURLU_URLENCODE);
+	if (rc != CURLUE_OK)
+		return unreadable(j, rc, j->call->guard ? ERR_FORBIDDEN : ERR_UPSTREAM, "a redirect leads to no usable address");
 	e = target_of(j->u, true, &next, j->ans->why, sizeof(j->ans->why));
 	if (e != ERR_OK) {
 		target_done(&next);
-		return j->call->guard ? ERR_FORBIDDEN : ERR_UPSTREAM;
+		return e == ERR_NOMEM ? e : j->call->guard ? ERR_FORBIDDEN : ERR_UPSTREAM;
 	}
 	if (!same_origin(&j->to, &next))
 		j->stranger = true;
@@ -361,6 +376,7 @@ static enum err
 begin(struct journey *j)
 {
 	const struct http_call *call = j->call;
+	CURLUcode rc;
 	enum err e;
 
 	if (!method_ok(j->method))
@@ -370,8 +386,9 @@ begin(struct journey *j)
 	j->u = curl_url();
 	if (j->u == NULL)
 		return say(j->ans, ERR_NOMEM, "out of memory");
-	if (call->url == NULL || curl_url_set(j->u, CURLUPART_URL, call->url, CURLU_URLENCODE) != CURLUE_OK)
-		return say(j->ans, ERR_BAD_REQUEST, "the address cannot be read; it begins with http:// or https://");
+	rc = call->url != NULL ? curl_url_set(j->u, CURLUPART_URL, call->url, CURLU_URLENCODE) : CURLUE_MALFORMED_INPUT;
+	if (rc != CURLUE_OK)
+		return unreadable(j, rc, ERR_BAD_REQUEST, "the address cannot be read; it begins with http:// or https://");
 	e = target_of(j->u, call->guard, &j->to, j->ans->why, sizeof(j->ans->why));
 	return e == ERR_OK ? ERR_OK : say(j->ans, e, "the address cannot be used");
 }

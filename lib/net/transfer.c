@@ -241,16 +241,18 @@ on_connected(void *arg, char *peer, char *local, int peer_port, int local_port)
 
 /* --- options ------------------------------------------------------------- */
 
-static void
+/* What curl copies, and so may fail, is looked at. */
+static bool
 set_constant(CURL *e)
 {
+	if (curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK ||
+	    curl_easy_setopt(e, CURLOPT_USERAGENT, "librefang") != CURLE_OK)
+		return false;
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(e, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(e, CURLOPT_USERAGENT, "librefang");
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_socket);
@@ -264,9 +266,10 @@ set_constant(CURL *e)
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
 	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)LINE_IDLE_S);
+	return true;
 }
 
-static void
+static bool
 set_method(CURL *e, const struct hop *h)
 {
 	const char *m = h->method;
@@ -280,8 +283,8 @@ set_method(CURL *e, const struct hop *h)
 	} else {
 		curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
 	}
-	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, strcmp(m, "GET") == 0 || strcmp(m, "HEAD") == 0 ||
-	    strcmp(m, "POST") == 0 ? NULL : m);
+	return curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, strcmp(m, "GET") == 0 || strcmp(m, "HEAD") == 0 ||
+	    strcmp(m, "POST") == 0 ? NULL : m) == CURLE_OK;
 }
 
 static bool
@@ -292,12 +295,12 @@ set_request(CURL *e, struct hop *h)
 
 	if (left_ms < 1)
 		left_ms = 1;
-	set_method(e, h);
+	if (!set_method(e, h) || curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, call->on_bytes == NULL ? "" : NULL) != CURLE_OK)
+		return false;
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->headers);
 	curl_easy_setopt(e, CURLOPT_RESOLVE, h->pins);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)left_ms);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)(call->connect_ms ? call->connect_ms : 10000));
-	curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, call->on_bytes == NULL ? "" : NULL);
 	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(call->on_bytes == NULL ? BUFFER_BYTES : STREAM_BUFFER_BYTES));
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, h);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, h);
@@ -472,13 +475,15 @@ hop_run(struct hop *h, const uint8_t key[static 32])
 		return say(h, ERR_NOMEM, "out of memory");
 	h->line = l;
 	curl_easy_getinfo(l->easy, CURLINFO_PRIVATE, &known);
-	if (known == NULL) {
-		set_constant(l->easy);
+	if (known == NULL && set_constant(l->easy)) {
 		curl_easy_setopt(l->easy, CURLOPT_PRIVATE, l);
+		known = l;
 	}
-	if (!set_request(l->easy, h)) {
+	if (known == NULL || !set_request(l->easy, h)) {
 		e = say(h, ERR_NOMEM, "out of memory");
-	} else if (curl_multi_add_handle(l->multi, l->easy) == CURLM_OK) {
+	} else if (curl_multi_add_handle(l->multi, l->easy) != CURLM_OK) {
+		e = say(h, ERR_NOMEM, "out of memory");
+	} else {
 		cancel_attach(h->call->cancel, l->multi);
 		e = run(h, l->multi);
 		cancel_detach(h->call->cancel);

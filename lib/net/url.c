@@ -22,13 +22,21 @@ refuse(enum err e, const char *what, char *why, size_t cap)
 	return e;
 }
 
+/* The parser found nothing that can be read, or had no memory for it. */
+static enum err
+refuse_as(CURLUcode rc, const char *what, char *why, size_t cap)
+{
+	return rc == CURLUE_OUT_OF_MEMORY ? refuse(ERR_NOMEM, "out of memory", why, cap) : refuse(ERR_BAD_REQUEST, what, why, cap);
+}
+
 static enum err
 take_scheme(CURLU *u, struct target *t, char *why, size_t cap)
 {
 	char *s = NULL;
+	CURLUcode rc = curl_url_get(u, CURLUPART_SCHEME, &s, 0);
 
-	if (curl_url_get(u, CURLUPART_SCHEME, &s, 0) != CURLUE_OK)
-		return refuse(ERR_BAD_REQUEST, "the address has no scheme", why, cap);
+	if (rc != CURLUE_OK)
+		return refuse_as(rc, "the address has no scheme", why, cap);
 	t->https = strcasecmp(s, "https") == 0;
 	if (!t->https && strcasecmp(s, "http") != 0) {
 		curl_free(s);
@@ -42,9 +50,10 @@ static enum err
 take_port(CURLU *u, struct target *t, char *why, size_t cap)
 {
 	char *s = NULL;
+	CURLUcode rc = curl_url_get(u, CURLUPART_PORT, &s, CURLU_DEFAULT_PORT);
 
-	if (curl_url_get(u, CURLUPART_PORT, &s, CURLU_DEFAULT_PORT) != CURLUE_OK)
-		return refuse(ERR_BAD_REQUEST, "the address has a bad port", why, cap);
+	if (rc != CURLUE_OK)
+		return refuse_as(rc, "the address has a bad port", why, cap);
 	t->port = (unsigned)strtoul(s, NULL, 10);
 	curl_free(s);
 	if (t->port == 0 || t->port > 65535)
@@ -57,11 +66,13 @@ static enum err
 take_user(CURLU *u, bool strict, struct target *t, char *why, size_t cap)
 {
 	char *user = NULL, *pass = NULL;
-	bool any = curl_url_get(u, CURLUPART_USER, &user, CURLU_URLDECODE) == CURLUE_OK;
+	CURLUcode has_user = curl_url_get(u, CURLUPART_USER, &user, CURLU_URLDECODE);
+	CURLUcode has_pass = curl_url_get(u, CURLUPART_PASSWORD, &pass, CURLU_URLDECODE);
+	bool any = has_user == CURLUE_OK || has_pass == CURLUE_OK;
+	bool unknown = has_user == CURLUE_OUT_OF_MEMORY || has_pass == CURLUE_OUT_OF_MEMORY;
 	size_t n;
 
-	any |= curl_url_get(u, CURLUPART_PASSWORD, &pass, CURLU_URLDECODE) == CURLUE_OK;
-	if (any && !strict) {
+	if (any && !strict && !unknown) {
 		n = strlen(user ? user : "") + strlen(pass ? pass : "") + 2;
 		t->userpwd = malloc(n);
 		if (t->userpwd != NULL)
@@ -69,10 +80,12 @@ take_user(CURLU *u, bool strict, struct target *t, char *why, size_t cap)
 	}
 	curl_free(user);
 	curl_free(pass);
+	if (unknown)
+		return refuse(ERR_NOMEM, "out of memory", why, cap);
 	if (any && strict)
 		return refuse(ERR_FORBIDDEN, "an address with user information is not allowed", why, cap);
 	if (any && t->userpwd == NULL)
-		return ERR_NOMEM;
+		return refuse(ERR_NOMEM, "out of memory", why, cap);
 	curl_url_set(u, CURLUPART_USER, NULL, 0);
 	curl_url_set(u, CURLUPART_PASSWORD, NULL, 0);
 	return ERR_OK;
@@ -84,15 +97,6 @@ plain_name(const char *host)
 	return host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")] == '\0';
 }
 
-static bool
-take_zone(CURLU *u)
-{
-	char *zone = NULL;
-	bool any = curl_url_get(u, CURLUPART_ZONEID, &zone, 0) == CURLUE_OK;
-
-	curl_free(zone);
-	return any;
-}
 
 /* Without final dots, letters beyond ASCII as xn-- (not by libcurl 7.88, which leaks what it cannot convert). */
 static bool
@@ -124,14 +128,19 @@ ascii_host(const char *h, char out[static HOST_MAX])
 static enum err
 take_host(CURLU *u, bool strict, struct target *t, char *why, size_t cap)
 {
-	char *h = NULL;
+	char *h = NULL, *zone = NULL;
+	CURLUcode rc = curl_url_get(u, CURLUPART_ZONEID, &zone, 0);
 
-	t->zone = take_zone(u);
+	t->zone = rc == CURLUE_OK;
+	curl_free(zone);
+	if (rc == CURLUE_OUT_OF_MEMORY)
+		return refuse(ERR_NOMEM, "out of memory", why, cap);
 	if (strict && t->zone)
 		return refuse(ERR_FORBIDDEN, "an address with a zone is not allowed", why, cap);
-	if (curl_url_get(u, CURLUPART_HOST, &h, 0) != CURLUE_OK || !ascii_host(h, t->host)) {
+	rc = curl_url_get(u, CURLUPART_HOST, &h, 0);
+	if (rc != CURLUE_OK || !ascii_host(h, t->host)) {
 		curl_free(h);
-		return refuse(ERR_BAD_REQUEST, "the address has a bad host name", why, cap);
+		return refuse_as(rc, "the address has a bad host name", why, cap);
 	}
 	curl_free(h);
 
@@ -144,21 +153,22 @@ take_host(CURLU *u, bool strict, struct target *t, char *why, size_t cap)
 }
 
 /* Write the host back in the one spelling. */
-static enum err
+static CURLUcode
 put_host(CURLU *u, const struct target *t)
 {
 	char h[HOST_MAX + 2];
 
 	if (t->zone)                    /* writing the host would lose it */
-		return ERR_OK;
+		return CURLUE_OK;
 	snprintf(h, sizeof(h), strchr(t->host, ':') ? "[%s]" : "%s", t->host);
-	return curl_url_set(u, CURLUPART_HOST, h, 0) == CURLUE_OK ? ERR_OK : ERR_BAD_REQUEST;
+	return curl_url_set(u, CURLUPART_HOST, h, 0);
 }
 
 enum err
 target_of(CURLU *u, bool strict, struct target *t, char *why, size_t cap)
 {
 	enum err e;
+	CURLUcode rc;
 
 	*t = (struct target){ 0 };
 	e = take_scheme(u, t, why, cap);
@@ -170,11 +180,13 @@ target_of(CURLU *u, bool strict, struct target *t, char *why, size_t cap)
 		e = take_host(u, strict, t, why, cap);
 	if (e != ERR_OK)
 		return e;
-	if (put_host(u, t) != ERR_OK)
-		return refuse(ERR_BAD_REQUEST, "the address has a bad host name", why, cap);
+	rc = put_host(u, t);
+	if (rc != CURLUE_OK)
+		return refuse_as(rc, "the address has a bad host name", why, cap);
 	curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0);
-	if (curl_url_get(u, CURLUPART_URL, &t->url, 0) != CURLUE_OK)
-		return refuse(ERR_BAD_REQUEST, "the address cannot be read", why, cap);
+	rc = curl_url_get(u, CURLUPART_URL, &t->url, 0);
+	if (rc != CURLUE_OK)
+		return refuse_as(rc, "the address cannot be read", why, cap);
 	return ERR_OK;
 }
 

@@ -271,8 +271,8 @@ others_file(struct edit *x)
 	struct json_object *o = NULL, *users;
 	enum err e = config_snapshot_text(x->p, NULL, 0, x->old.p, x->old.len, false, false, &snapshot, x->msg, x->cap);
 
-	if (e == ERR_OK)
-		o = json_tokener_parse(snapshot.p);
+	if (e == ERR_OK && (o = json_parse(snapshot.p, snapshot.len)) == NULL)
+		e = say(x, ERR_NOMEM, "out of memory");
 	users = js_arr(o, "users");
 	if (e == ERR_OK && users != NULL && json_object_array_length(users) > 0)
 		e = say(x, ERR_CONFLICT, "the users stand in a file that %s includes: change them there", short_name(x));

@@ -3,31 +3,26 @@
  */
 #include "lib/svc/toolcat.h"
 
-#include <pthread.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "lib/base/embed.h"
 
 EMBED(tools_json, "share/tools.json");
 
-static struct json_object *all;
-
-static void
-load(void)
-{
-	all = json_parse(tools_json, strlen(tools_json));
-	if (!json_object_is_type(all, json_type_array))
-		abort();                        /* our own data, or no memory at the start */
-}
-
 struct json_object *
 toolcat(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static _Atomic(struct json_object *) all;
+	struct json_object *now = atomic_load(&all), *was = NULL;
 
-	(void)pthread_once(&once, load);        /* cannot fail with a control of ours */
-	return all;
+	if (now != NULL)
+		return now;
+	now = json_parse(tools_json, strlen(tools_json));
+	if (now == NULL || atomic_compare_exchange_strong(&all, &was, now))
+		return now;
+	json_object_put(now);           /* another thread was first */
+	return was;
 }
 
 struct json_object *

@@ -7,9 +7,9 @@
 
 /*
  * JSON array of {name, description, input_schema, group, read_only}; parsed at the
- * first call, shared by all threads, not to be changed.
+ * first call, shared by all threads, not to be changed. NULL: memory_short.
  */
 struct json_object *toolcat(void);
-/* One of them; NULL: no such tool. */
+/* One of them; NULL: no such tool, or memory_short. */
 struct json_object *toolcat_find(const char *name);
 #endif

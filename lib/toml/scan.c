@@ -8,11 +8,11 @@
 #include "lib/toml/scan.h"
 
 #include <ctype.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/json.h"
 #include "lib/toml/toml.h"
 
 enum { NEST_MAX = 64, KEY_BYTES_MAX = 8192 };

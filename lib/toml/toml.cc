@@ -42,6 +42,7 @@
 extern "C" {
 #include "lib/base/base.h"
 #include "lib/base/buf.h"
+#include "lib/base/json.h"              /* what json-c leaves out for want of memory is noted */
 }
 #include "lib/toml/toml.h"
 
@@ -194,14 +195,17 @@ path_key(std::string &path, std::string_view key)
 	buf_done(&b);
 }
 
-void
+enum err
 note_line(struct work *w, const toml::source_region &at)
 {
 	if (w->lines == nullptr || w->lines_bytes + w->path.size() > LINES_MAX_BYTES)
-		return;
+		return ERR_OK;
 	w->lines_bytes += w->path.size() + 64;
-	json_object_object_add(w->lines, w->path.c_str(),
-	    json_object_new_int(static_cast<int>(at.begin.line)));
+	struct json_object *line = json_object_new_int(static_cast<int>(at.begin.line));
+	if (line != nullptr && json_object_object_add(w->lines, w->path.c_str(), line) == 0)
+		return ERR_OK;
+	json_object_put(line);
+	return ERR_NOMEM;
 }
 
 std::string
@@ -292,8 +296,9 @@ table(struct work *w, const toml::table &t, unsigned depth, struct json_object *
 		if (w->path.size() > PATH_MAX_BYTES)
 			return refuse(w->f, static_cast<int>(key.source().begin.line), 1,
 			    "the key is too long");
-		note_line(w, key.source());
-		e = convert(w, value, depth + 1, &child);
+		e = note_line(w, key.source());
+		if (e == ERR_OK)
+			e = convert(w, value, depth + 1, &child);
 		if (e != ERR_OK)
 			return e;
 		if (json_object_object_add(o, name.c_str(), child) != 0) {
@@ -316,8 +321,9 @@ array(struct work *w, const toml::array &a, unsigned depth, struct json_object *
 		enum err e;
 
 		w->path += "[" + std::to_string(i++) + "]";
-		note_line(w, value.source());
-		e = convert(w, value, depth + 1, &child);
+		e = note_line(w, value.source());
+		if (e == ERR_OK)
+			e = convert(w, value, depth + 1, &child);
 		if (e != ERR_OK)
 			return e;
 		if (json_object_array_add(o, child) != 0) {
