@@ -136,6 +136,8 @@ config_write(struct ctx *c, const struct config_change *ch, size_t n, struct con
 
 	if (is_managed())
 		return managed(c);
+	if (memory_short)               /* what is to be written may not be what was asked */
+		return fail(c, ERR_NOMEM, "out of memory");
 	if (n == 0) {
 		*ret = conf_hold();
 		return ERR_OK;

@@ -259,10 +259,13 @@ live_ws_close(struct live *l, int code, const char *why)
 	size_t n = strlen(why);
 
 	pthread_mutex_lock(&l->mu);
-	if (!l->gone && !l->ended &&
-	    queue_add_whole(&l->q, why, n > 123 ? 123 : n, code, true)) {
+	if (l->gone || l->ended) {
+		/* nobody is there to be told */
+	} else if (queue_add_whole(&l->q, why, n > 123 ? 123 : n, code, true)) {
 		l->ended = true;
 		live_wake(l);
+	} else {
+		(void)too_slow(l);      /* no memory: it ends without a word */
 	}
 	pthread_mutex_unlock(&l->mu);
 }

@@ -129,6 +129,18 @@ line_target(const struct heads *h, enum lws_token_indexes uri)
 	return b.failed ? NULL : arena_strndup(h->a, b.p, b.len);
 }
 
+/* So much of a target for which there was no memory that a refusal has the right shape. */
+static const char *
+shape_of(const struct heads *h, enum lws_token_indexes uri)
+{
+	char t[4096] = "";
+
+	if (h->wsi == NULL || (lws_hdr_custom_copy(h->wsi, t, sizeof(t), "x-lf-target:", 12) <= 0 &&
+	    lws_hdr_copy(h->wsi, t, sizeof(t), uri) <= 0))
+		return NULL;
+	return strncmp(t, "/v1/", 4) == 0 ? "/v1/" : NULL;
+}
+
 static const char *
 method_of(struct lws *wsi, enum lws_token_indexes *uri)
 {
@@ -213,6 +225,8 @@ job_from(struct conn *k, const char *method, const char *text, size_t n)
 	} else if (rid == NULL || j->rq.peer == NULL) {
 		j->rq.target = NULL;            /* not from a front server of ours */
 	}
+	if (memory_short && j->rq.target == NULL)
+		j->rq.target = shape_of(&h, uri);
 	return j;
 }
 
@@ -235,7 +249,7 @@ attach(struct conn *k, struct job *j)
 void
 answer_now(struct conn *k, struct job *j, struct ctx *c)
 {
-	struct reply r = reply_fail(c);
+	struct reply r = reply_shaped(c, &j->rq, reply_fail(c));
 
 	if (j->rq.target == NULL)
 		j->rq.target = "-";

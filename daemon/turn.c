@@ -308,6 +308,8 @@ finish_or_give_up(struct turn *t, enum err e)
 		return e;               /* refused before there was a turn */
 	if (e == ERR_OK && t->out->outer_calls != NULL)
 		return e;
+	if (e == ERR_OK && memory_short)
+		e = fail(t->c, ERR_NOMEM, "out of memory");     /* the answer may not be whole */
 	if (e == ERR_OK)
 		e = turn_finish(t);
 	else

@@ -105,6 +105,7 @@ may_try_again(struct turn *t, enum err e, unsigned tries, bool (*stop)(const str
 		return false;
 	log_line(LOG_WARN, "rid=%s turn=%s err=%s what=\"the turn is over and that cannot be written yet\"",
 	    t->c->rid, t->id, err_code(e));
+	memory_short = false;           /* all of it is made anew */
 	job_db_release(t->c);
 	for (int i = 0; i < 10 && !stop(t); i++)
 		nanosleep(&(struct timespec){ 0, 100 * 1000 * 1000 }, NULL);

@@ -172,7 +172,9 @@ ws_error(struct ws_session *s, const char *code, const char *content, const char
 	if (message_id != NULL)
 		jw_str(&w, "message_id", message_id);
 	jw_end(&w);
-	if (!b.failed)
+	if (b.failed)
+		live_ws_close(s->live, 1011, "out of memory");
+	else
 		(void)live_ws_text(s->live, b.p, b.len);
 	buf_done(&b);
 }
@@ -429,13 +431,15 @@ ws_on_text(struct ws_session *s, char *text, size_t n)
 
 	if (s->watches)
 		return;                 /* nobody listens there */
-	if (text == NULL) {
+	if (text == NULL && n > WS_TEXT_MAX) {
 		ws_error(s, NULL, "Message too large (max 64KB)", NULL);
 		return;
 	}
-	c.arena = arena_new(4096);
-	if (c.arena == NULL)
+	c.arena = text != NULL ? arena_new(4096) : NULL;
+	if (c.arena == NULL) {
+		live_ws_close(s->live, 1011, "out of memory");
 		return;
+	}
 	if (over_rate(s))
 		ws_error(s, NULL, ctx_printf(&c, "Rate limit exceeded. Max %u messages per minute.", s->n_frames), NULL);
 	else if (!utf8_ok(text, n) || memchr(text, '\0', n) != NULL)

@@ -276,5 +276,7 @@ fail_db(struct ctx *c, struct stmt *st)
 		    err_status(e) == 503 ? "Service unavailable" : "Internal server error",
 		.retry_after_s = err_status(e) == 503 ? 1 : 0,
 	};
+	if (e == ERR_NOMEM)
+		memory_short = false;   /* that is told now */
 	return e;
 }

@@ -219,17 +219,7 @@ body_read(struct worker *w, struct backend *b, const struct params *p, struct re
 static struct reply
 early(struct ctx *c, const struct request *rq)
 {
-	struct reply r;
-	struct buf b = BUF_INIT(16384);
-
-	if (strncmp(rq->target, "/v1/", 4) != 0)
-		return reply_fail(c);
-	error_body(c, true, &b);
-	r = reply_raw(c, err_status(c->fault.err), NULL, ctx_strndup(c, b.p != NULL ? b.p : "", b.len),
-	    b.len);
-	r.err = c->fault.err;
-	buf_done(&b);
-	return r;
+	return reply_shaped(c, rq, reply_fail(c));
 }
 
 static struct reply

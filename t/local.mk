@@ -133,8 +133,17 @@ growth: all
 	LF_GROWTH=50000; export LF_GROWTH; $(prove) -v t/growth.t
 
 # Longer than make check does it: every row of the daemon while each allocation and each operation in turn is refused.
-starve: all
-	LF_STARVE=all; export LF_STARVE; $(prove) -v t/starve.t
+# Built once more, in _starve: each function must tell who called it.
+starve:
+	@if test -f $(srcdir)/config.status; then \
+		echo "$@: configure beside the source first: mkdir build && cd build && ../configure"; \
+		exit 1; fi
+	$(MKDIR_P) _starve
+	test -f _starve/Makefile || (cd _starve && $(abs_top_srcdir)/configure --enable-werror)
+	cd _starve && $(MAKE) LF_UNWIND= all && LF_STARVE=all && export LF_STARVE && $(MAKE) LF_UNWIND= starve-here
+
+starve-here:
+	$(prove) -v t/starve.t
 
 # An hour of load, kills and reloads, LF_SOAK=seconds for less; then 10,000 kills in the middle of turns, LF_SOAK_KILLS for fewer.
 soak: all
@@ -153,6 +162,6 @@ cppcheck:
 		--library=t/cppcheck.cfg -D__GNUC__=12 -I . lib db handlers fcgi daemon cli backup
 
 clean-local:
-	rm -rf _san t/fuzz/obj t/fuzz/fuzz-* t/fuzz/replay-* t/fuzz/crash-*
+	rm -rf _san _starve t/fuzz/obj t/fuzz/fuzz-* t/fuzz/replay-* t/fuzz/crash-*
 
-.PHONY: growth starve soak check-quick check-sanitize check-fuzz bench cppcheck FORCE
+.PHONY: growth starve starve-here soak check-quick check-sanitize check-fuzz bench cppcheck FORCE

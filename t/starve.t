@@ -4,8 +4,10 @@
 # one, a 5xx in the standard shape, or none at all; the store and the home are as before or as after; no turn stays
 # open, no tool does its work twice; the next question is answered.
 #
-# Here some rows, some of it, by chance, for SECONDS: LF_STARVE_SEED says which. LF_STARVE=all: all rows, all of it (make
-# starve); LF_STARVE=N: all rows, N times as much. LF_STARVE_ONLY: rows whose name matches. LF_STARVE_KIND: one of the kinds.
+# Here some rows, some of it, by chance, for SECONDS: LF_STARVE_SEED says which. LF_STARVE=all: all rows, each place in the
+# daemon once (make starve; LF_STARVE_DEEP=2: and once more when it comes there again in the same question); LF_STARVE=every:
+# all rows, each call; LF_STARVE=N: all rows, N times as much by chance. LF_STARVE_ONLY: rows whose name matches. LF_STARVE_KIND:
+# one of the kinds, LF_STARVE_ALL=1: with all after it.
 use strict;
 use warnings;
 use LF;
@@ -16,7 +18,8 @@ use Time::HiRes qw(time);
 LF::needed();
 plan skip_all => 'python3 is not installed' unless grep { -x "$_/python3" } split /:/, $ENV{PATH};
 
-my $ALL  = ($ENV{LF_STARVE} // '') eq 'all';
+my $EACH = ($ENV{LF_STARVE} // '') eq 'all';
+my $ALL  = ($ENV{LF_STARVE} // '') eq 'every';
 my $ONLY = $ENV{LF_STARVE_ONLY} // '';
 my $SEED = $ENV{LF_STARVE_SEED} // int rand 1_000_000;
 srand $SEED;
@@ -25,7 +28,7 @@ my %picks = (memory => 3, reads => 1, writes => 1, sockets => 1, threads => 1, r
 my $SECONDS = 6;
 # These are through with it; the others still have findings, which make starve tells.
 my $STEADY = qr{^(?!.*/templates).*(?:/(?:sessions|switch|stop|history|mode|identity|inject|push|context|SOUL\.md|files)$|upload)};
-my $TIMES = $ENV{LF_STARVE} && !$ALL ? $ENV{LF_STARVE} : 1;
+my $TIMES = $ENV{LF_STARVE} && !$ALL && !$EACH ? $ENV{LF_STARVE} : 1;
 $_ *= $TIMES for values %picks;
 
 my $up = LF->mock(when => [
@@ -33,10 +36,11 @@ my $up = LF->mock(when => [
     [ 'WITH-TOOLS' => { tool_calls => [ { name => 'task_post', arguments => { title => 'the task', description => 'once' } },
         { name => 'file_write', arguments => { path => 'note.txt', content => 'once' } } ] } ],
 ], default => { text => 'Hello from the mock.' });
-my $s = LF::Starve->new(model => $up, tell => 1, limits => "max_ws_per_ip = 1000\n", env => { LF_GITHUB_URL => $up->base },
+my $s = LF::Starve->new(model => $up, tell => 1, limits => "max_ws_per_ip = 1000\n", env => { LF_GITHUB_URL => $up->base, LF_LLM_RETRY_MS => 20, LF_REST_SECOND_MS => 0 },
     config => qq([provider_urls]\nollama = "@{[$up->url]}"\n[[users]]\nname = "zoe"\nrole = "user"\n))
     // plan skip_all => 'no compiler';
 my $home = $s->api->home;
+$s->{deep} = $ENV{LF_STARVE_DEEP} // 1;
 
 # --- the rows --------------------------------------------------------------------------
 
@@ -120,7 +124,7 @@ my @rows = (
         . "\r\n--B--\r\n", headers => { 'Content-Type' => 'multipart/form-data; boundary=B' }, name => 'upload of a form'),
 
     plain(200, $nothing, PUT => '/api/budget', { max_hourly_usd => 5 }, slow => 4, config => 1),
-    plain(200, \&fresh, PUT => '/api/budget/agents/$ada', { max_llm_tokens_per_hour => 5000 }),
+    plain(200, \&fresh, PUT => '/api/budget/agents/$ada', { max_llm_tokens_per_hour => 5000 }, config => 1),
     plain(200, $nothing, PUT => '/api/budget/providers/openai', { max_cost_per_day_usd => 5 }, slow => 4, config => 1),
     plain(200, $nothing, PUT => '/api/budget/users/zoe', { max_hourly_usd => 1, max_daily_usd => 2, max_monthly_usd => 3, alert_threshold => 0.5 }, slow => 4, config => 1),
     plain(204, sub { done(PUT => '/api/budget/users/zoe', { max_hourly_usd => 1, max_daily_usd => 2, max_monthly_usd => 3, alert_threshold => 0.5 }) }, DELETE => '/api/budget/users/zoe', undef, slow => 4, config => 1),
@@ -324,20 +328,28 @@ for my $r (sort { $a->{order} <=> $b->{order} } grep { $_->{order} = rand() + ($
         my $n = count($r, $kind);
         push @counts, "$n $kind";
         my $slow = $r->{slow} // 1;
-        my @all = ((map { [ $_, 0 ] } numbers($n, $slow > 1 ? 1 : $picks{$kind}, $slow)), map { [ $_, 1 ] } !$ENV{LF_STARVE} || $kind =~ /^(?:sockets|removals)$/ ? () : numbers($n, $TIMES, $slow * 4));
-        for my $x (@all) {
+        my $rest = $ENV{LF_STARVE} && $kind !~ /^(?:sockets|removals)$/;        # those after it too
+        my @all = $EACH ? ([ 'new', 0 ], $rest ? [ 'new', 1 ] : ())
+            : ((map { [ $_, 0 ] } numbers($n, $slow > 1 ? 1 : $picks{$kind}, $slow)), map { [ $_, 1 ] } $rest ? numbers($n, $TIMES, $slow * 4) : ());
+        @all = grep { $_->[1] } @all if $ENV{LF_STARVE_ALL};
+        while (my $x = shift @all) {
             my ($some, @w) = starved($r, $kind, @$x);
             $tries++;
             $met++ if $some;
+            unshift @all, $x if $EACH && $some;
             next if !@w;
             my $who = $s->who;
             my $same = join ' ', $w[0], grep { defined } ($who =~ /librefangd(\S+)/g)[0 .. 1];
-            push @bad, join "\n", "$kind, number $x->[0]" . ($x->[1] ? ' and all after it' : '') . ':', @w, 'refused: ' . join ' ', map { s{.*/}{}r } grep { !/refuse\.so/ } split /\n/, $who if !$seen{$same}++;
+            my $told = join "\n", "$kind, " . ($EACH ? 'a place' : "number $x->[0]") . ($x->[1] ? ' and all after it' : '') . ':', @w, 'refused: ' . join ' ', map { s{.*/}{}r } grep { !/refuse\.so/ } split /\n/, $who;
+            next if $seen{$same}++;
+            push @bad, $told;
+            diag "$r->{name}: $told" if $EACH;
         }
     }
     my $more = $s->fds - $fds;
+    note sprintf '%d s, %d tries', time - $begun, $tries if $ENV{LF_STARVE};
     push @bad, "$more descriptors more than before" if $more > 12;
-    ok !@bad, "$r->{name}: " . join ', ', @counts or diag join "\n", "seed $SEED", @bad[0 .. ($#bad > 40 ? 40 : $#bad)];
+    ok !@bad, "$r->{name}: " . join ', ', @counts or $EACH or diag join "\n", "seed $SEED", @bad[0 .. ($#bad > 40 ? 40 : $#bad)];
 }
 cmp_ok $met, '>', $tries / 4, "$met of $tries tries met a refusal";
 note "$cuts streams were cut off";

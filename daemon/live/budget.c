@@ -35,7 +35,7 @@ literal(struct ctx *c, struct json_object *v)
 	struct jw w = JW_INIT(&b);
 
 	jw_json(&w, NULL, v);
-	return b.failed || b.p == NULL ? "0" : ctx_strndup(c, b.p, b.len);
+	return b.failed ? NULL : ctx_strndup(c, b.p, b.len);     /* config_write() knows of it */
 }
 
 /* key becomes the member, if it was sent. */
@@ -268,8 +268,8 @@ budget_user_set(struct ctx *c, const struct request *rq)
 	if (w == NULL)
 		return reply_json(c, 200, w);
 	for (size_t i = 0; e == ERR_OK && i < ARRAY_LEN(members); i++) {
-		(void)add(c, &ch, rq, ctx_printf(c, "budget.%s", members[i]), members[i]);
-		ch.v[ch.n - 1].user = u->name;
+		if (add(c, &ch, rq, ctx_printf(c, "budget.%s", members[i]), members[i]))
+			ch.v[ch.n - 1].user = u->name;
 	}
 	if (e == ERR_OK)
 		e = config_take(c, ch.v, ch.n);

@@ -183,6 +183,8 @@ extern struct reply (*dispatch_other)(struct ctx *, struct request *);
 
 /* Header lines of a reply, "Name: value\r\n" each, without status line and Content-Length. */
 void reply_headers(struct ctx *, const struct request *, const struct reply *, struct buf *out);
+/* A refusal as this request's client reads it: OpenAI's read OpenAI's error object. */
+struct reply reply_shaped(struct ctx *, const struct request *, struct reply);
 /* The body of an error, in the standard shape or OpenAI's. */
 void error_body(struct ctx *, bool openai, struct buf *out);
 

@@ -30,29 +30,10 @@ inside_api(const char *t)
 	return false;
 }
 
-/* OpenAI's clients read OpenAI's error object. */
-static struct reply
-shaped(struct ctx *c, const struct request *rq, struct reply r)
-{
-	struct jw *w;
-
-	if (strncmp(rq->target, "/v1/", 4) != 0)
-		return r;
-	w = reply_open(c);
-	if (w == NULL)
-		return r;
-	error_body(c, true, w->b);
-	if (!w->b->failed) {
-		r.body = w->b->p;
-		r.body_bytes = w->b->len;
-	}
-	return r;
-}
-
 static struct reply
 failed(struct ctx *c, const struct request *rq)
 {
-	return shaped(c, rq, reply_fail(c));
+	return reply_shaped(c, rq, reply_fail(c));
 }
 
 static enum err
@@ -217,7 +198,7 @@ routed(struct ctx *c, struct request *rq, enum runs mine)
 		ignore_err(fail(c, ERR_NOMEM, "out of memory"));        /* something may be missing in it */
 		return failed(c, rq);
 	}
-	return out.status >= 400 && !out.streamed && out.err != ERR_OK ? shaped(c, rq, out) : out;
+	return out.status >= 400 && !out.streamed && out.err != ERR_OK ? reply_shaped(c, rq, out) : out;
 }
 
 static bool

@@ -5,6 +5,7 @@
  * rest under the same request id.
  */
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/api/api.h"
@@ -157,12 +158,47 @@ error_body(struct ctx *c, bool openai, struct buf *out)
 	jw_end(&w);
 }
 
+/* Words for which no memory is needed; status and body say the same. They stay until the thread's next such answer. */
+static void
+last_resort(const struct ctx *c, bool openai, struct reply *r)
+{
+	static _Thread_local char words[320];
+	int n = snprintf(words, sizeof(words), openai ? "{\"error\":{\"message\":\"Service unavailable\",\"type\":\"server_error\","
+	    "\"param\":null,\"code\":\"service_unavailable\"},\"request_id\":\"%s\"}" : "{\"error\":\"Service unavailable\","
+	    "\"message\":\"Service unavailable\",\"code\":\"service_unavailable\",\"type\":\"service_unavailable\",\"request_id\":\"%s\"}", c->rid);
+
+	r->status = 503;
+	r->retry_after_s = 1;
+	r->body = words;
+	r->body_bytes = (size_t)n;
+}
+
+static void
+put_error(struct ctx *c, bool openai, struct reply *r)
+{
+	struct jw *w = reply_open(c);
+
+	if (w != NULL)
+		error_body(c, openai, w->b);
+	if (w == NULL || w->b->failed) {
+		last_resort(c, openai, r);
+	} else {
+		r->body = w->b->p;
+		r->body_bytes = w->b->len;
+	}
+}
+
+struct reply
+reply_shaped(struct ctx *c, const struct request *rq, struct reply r)
+{
+	if (rq->target != NULL && strncmp(rq->target, "/v1/", 4) == 0)
+		put_error(c, true, &r);
+	return r;
+}
+
 struct reply
 reply_fail(struct ctx *c)
 {
-	static const char last_resort[] = "{\"error\":\"Service unavailable\",\"message\":\"Service unavailable\","
-	    "\"code\":\"service_unavailable\",\"type\":\"service_unavailable\"}";
-	struct jw *w = reply_open(c);
 	struct reply r = {
 		.status = fault_status(&c->fault),
 		.retry_after_s = c->fault.retry_after_s,
@@ -178,17 +214,7 @@ reply_fail(struct ctx *c)
 	}
 	if (r.status == 503 && r.retry_after_s == 0)
 		r.retry_after_s = 1;
-	if (w != NULL)
-		error_body(c, false, w->b);
-	if (w == NULL || w->b->failed) {
-		r.status = 503;         /* status and body say the same */
-		r.retry_after_s = 1;
-		r.body = last_resort;
-		r.body_bytes = sizeof(last_resort) - 1;
-	} else {
-		r.body = w->b->p;
-		r.body_bytes = w->b->len;
-	}
+	put_error(c, false, &r);
 	return r;
 }
 

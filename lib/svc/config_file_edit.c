@@ -327,6 +327,8 @@ change(struct edit *x, const struct config_change *ch)
 		return add_user(x, ch);
 	if ((e = whole_key(x, ch, &key)) != ERR_OK)
 		return e;
+	if (key.failed)
+		return say(x, ERR_NOMEM, "out of memory");
 	if (ch->literal != NULL)
 		e = toml_set(x->old.p, x->old.len, key.p, ch->literal, &x->new, &f);
 	else

@@ -187,7 +187,7 @@ path_next(const char **p, struct buf *key, size_t *index)
 		return PART_INDEX;
 	}
 	n = read_name(s, strlen(s), key);
-	if (n == 0 || strlen(key->p) != key->len)
+	if (n == 0 || key->p == NULL || key->failed || strlen(key->p) != key->len)
 		return PART_BAD;
 	if (s[n] == '.' && s[n + 1] != '\0' && s[n + 1] != '[')
 		n++;

@@ -1,6 +1,7 @@
 /*
  * Loaded before librefangd (LD_PRELOAD): the n-th call of a kind is refused, as t/starve.t says in a file that
- * both map. Any other program stays as it is.
+ * both map. Or the first call from a place that was never refused yet; a place is the last NEAR functions of the daemon
+ * that lead to it, and the name of what they ask for. Any other program stays as it is.
  *
  * Counted is what could fail of a machine's want: memory; reading and writing of files; connections; threads and
  * the loop's own descriptors. A call on a pipe or an eventfd is not, these do not fail so.
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,7 +31,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { MEMORY = 1, READS = 2, WRITES = 4, SOCKETS = 8, THREADS = 16, REMOVALS = 32 };
+enum { MEMORY = 1, READS = 2, WRITES = 4, SOCKETS = 8, THREADS = 16, REMOVALS = 32, PLACES = 1 << 17, MET = 1 << 13, NEAR = 6 };
 
 /* The file. Perl writes the first three, n last. */
 struct ask {
@@ -38,9 +40,15 @@ struct ask {
 	_Atomic uint32_t refused, pid;
 	_Atomic uint32_t tell, len;     /* tell: write down who was refused */
 	char who[8000];
+	_Atomic uint32_t places, deep;  /* places: refuse by place, n is 1; deep: so many calls from a place in one try are as many places */
+	_Atomic uint64_t tried;         /* counts the tries */
+	_Atomic uint64_t known[PLACES]; /* the places that were refused */
 };
 
 static struct ask *ask;
+static uintptr_t program, program_end;
+static _Atomic uint64_t met[MET];       /* the places of this try, each with how often in its last byte */
+static _Atomic uint64_t met_in;
 static _Thread_local bool inside __attribute__((tls_model("initial-exec")));
 
 static void
@@ -61,12 +69,98 @@ tell(const char *name)
 	inside = false;
 }
 
+/* --- places -------------------------------------------------------------------------- */
+
+static int
+of_program(struct dl_phdr_info *i, size_t size, void *arg)
+{
+	(void)size;
+	(void)arg;
+	for (int k = 0; k < i->dlpi_phnum; k++) {
+		if (i->dlpi_phdr[k].p_type != PT_LOAD || (i->dlpi_phdr[k].p_flags & PF_X) == 0)
+			continue;
+		program = i->dlpi_addr + i->dlpi_phdr[k].p_vaddr;
+		program_end = program + i->dlpi_phdr[k].p_memsz;
+	}
+	return 1;
+}
+
+static uint64_t
+mixed(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * 0x9E3779B97F4A7C15u;
+	return h ^ h >> 29;
+}
+
+static uint64_t
+place_of(const char *name)
+{
+	uint64_t h = atomic_load(&ask->all) ? 2 : 1;
+	void *at[64];
+	int n = backtrace(at, 64);
+
+	for (; *name != '\0'; name++)
+		h = mixed(h, (unsigned char)*name);
+	for (int i = 0, ours = 0; i < n && ours < NEAR; i++) {
+		if ((uintptr_t)at[i] < program || (uintptr_t)at[i] >= program_end)
+			continue;
+		h = mixed(h, (uintptr_t)at[i] - program);
+		ours++;
+	}
+	return h & ~(uint64_t)0xFF;
+}
+
+/* The same place again within one try: which time is it? */
+static uint64_t
+times_met(uint64_t place)
+{
+	uint64_t tried = atomic_load(&ask->tried), was;
+
+	if (atomic_exchange(&met_in, tried) != tried)
+		for (size_t i = 0; i < MET; i++)
+			atomic_store_explicit(&met[i], 0, memory_order_relaxed);
+	for (size_t i = place >> 32, k = 0; k < 64; i++, k++) {
+		_Atomic uint64_t *m = &met[i % MET];
+
+		was = 0;
+		if (atomic_compare_exchange_strong(m, &was, place | 1))
+			return 1;
+		if ((was & ~(uint64_t)0xFF) == place)
+			return (was & 0xFF) == 0xFF ? 0xFF : (atomic_fetch_add(m, 1) & 0xFF) + 1;
+	}
+	return 1;
+}
+
+/* Was it never refused? Then it is from now on. */
+static bool
+new_place(const char *name)
+{
+	uint64_t place, times, deep = atomic_load(&ask->deep), was;
+	bool new = false;
+
+	inside = true;
+	place = place_of(name);
+	times = deep > 1 ? times_met(place) : 1;
+	place |= times < deep ? times : deep;
+	for (size_t i = place % 1000003, k = 0; k < PLACES; i++, k++) {
+		was = 0;
+		if (atomic_compare_exchange_strong(&ask->known[i % PLACES], &was, place))
+			new = true;
+		if (new || was == place)
+			break;
+	}
+	inside = false;
+	return new;
+}
+
 static bool
 no(uint32_t kind, const char *name)
 {
 	int64_t n;
 
 	if (ask == NULL || inside || (atomic_load_explicit(&ask->kinds, memory_order_relaxed) & kind) == 0)
+		return false;
+	if (atomic_load(&ask->places) && (atomic_load(&ask->n) <= 0 || (atomic_load(&ask->refused) == 0 && !new_place(name))))
 		return false;
 	do {
 		n = atomic_load(&ask->n);
@@ -134,6 +228,7 @@ begin(void)
 	if (path == NULL || strcmp(program_invocation_short_name, "librefangd") != 0)
 		return;
 	(void)backtrace(p, 4);          /* loads what it needs now */
+	(void)dl_iterate_phdr(of_program, NULL);
 	if (getenv("LF_REFUSE_TRACE") != NULL) {
 		signal(SIGSEGV, died);
 		signal(SIGABRT, died);
@@ -183,14 +278,18 @@ calloc(size_t n, size_t size)
 	return NULL;
 }
 
-/* Never refused: json-c 0.16 does not look whether a member's name could be copied. */
+/* As ours, so that it does not count twice. */
 char *
 strdup(const char *s)
 {
 	size_t n = strlen(s) + 1;
 	bool was = inside;
-	char *to;
+	char *to = NULL;
 
+	if (no(MEMORY, "strdup")) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	inside = true;
 	to = malloc(n);
 	inside = was;

@@ -19,6 +19,7 @@ use LF::WS;
 use Time::HiRes qw(sleep time);
 
 our %KIND = (memory => 1, reads => 2, writes => 4, sockets => 8, threads => 16, removals => 32);
+my $PLACES = 32 + 8000;
 my $LATE = 20;                  # seconds: longer than anything waits by itself
 
 sub build {
@@ -34,7 +35,7 @@ sub new {
     my $so = build("$dir") // return;
     my $self = bless { tmp => $dir, file => "$dir/ask", tell => $o{tell} }, $class;
     open $self->{ask}, '+>:raw', $self->{file} or die "$self->{file}: $!";
-    truncate $self->{ask}, 8192 * 2;
+    truncate $self->{ask}, 2 << 20;
     my $asan = LF::slurp(LF::builddir() . '/librefangd') =~ /__asan_init/;
     local $ENV{ASAN_OPTIONS} = 'allocator_may_return_null=1:verify_asan_link_order=0:' . ($ENV{ASAN_OPTIONS} // '') if $asan;
     $self->{api} = LF->start(%o, env => { LD_PRELOAD => $so, LF_REFUSE => $self->{file}, (map { defined $ENV{$_} ? ($_ => $ENV{$_}) : () } 'LF_REFUSE_TRACE'), %{ $o{env} // {} } });
@@ -73,10 +74,14 @@ sub listener {
     return $path;
 }
 
+# n: 'new' is the first one from a place that was never refused yet; what is asked for a second time in one try is from another
+# place than the first one if $self->{deep} is 2.
 sub refuse {
     my ($self, $kind, $n, %o) = @_;
     $self->put(8, pack 'LLL', $KIND{$kind}, $o{all} ? 1 : 0, 0);
     $self->put(28, pack 'L', 0);
+    $self->put($PLACES, pack 'LLQ', $n eq 'new' ? 1 : 0, $self->{deep} // 1, ++$self->{tries});
+    $n = 1 if $n eq 'new';
     $self->put(0, pack 'q', $n);
     return;
 }
