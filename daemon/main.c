@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "daemon/alarm.h"
@@ -48,7 +49,7 @@
 #include "lib/svc/vault.h"
 #include "version.h"
 
-enum { FD_FRONT = 3, FD_CONTROL = 4, STOP_MS = 5000, FDS_MAX = 16384, INDEX_AT_ONCE = 20000 };
+enum { FD_FRONT = 3, FD_CONTROL = 4, STOP_MS = 5000, AGAIN_MS = 200, FDS_MAX = 16384, INDEX_AT_ONCE = 20000 };
 
 static struct {
 	struct run_paths paths;
@@ -96,6 +97,7 @@ signals_as_fd(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGALRM);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
@@ -225,9 +227,9 @@ boot_turns(void)
 		job_db_acquire(&c);
 		good = good && turns_boot(&c) == ERR_OK;
 		job_db_release(&c);
-		if (!good)
-			(void)give_up("turns", c.fault.msg != NULL ? c.fault.msg : "?");
 	}
+	if (!good)
+		(void)give_up("turns", c.fault.msg != NULL ? c.fault.msg : "out of memory");
 	arena_free(c.arena);
 	conf_drop(k);
 	return good;
@@ -292,6 +294,7 @@ reload(void)
 	keys_load(&self.paths);
 	if (!load_config()) {
 		log_line(LOG_WARN, "what=reload why=\"the snapshot is no good: the last one stays\"");
+		(void)setitimer(ITIMER_REAL, &(struct itimerval){ .it_value.tv_usec = AGAIN_MS * 1000 }, NULL);  /* constants of ours */
 		return;
 	}
 	standing_look();
@@ -319,6 +322,9 @@ on_signal(int signo)
 	case SIGHUP:
 		reload();
 		alarms_all();
+		break;
+	case SIGALRM:
+		reload();
 		break;
 	case SIGUSR1:
 		reopen_log();
@@ -417,13 +423,16 @@ main(int argc, char **argv)
 	o.control_fd = listener(FD_CONTROL, "LF_CONTROL_SOCK");
 	if (o.front_fd < 0 || o.signal_fd < 0)
 		return give_up("sockets", "no front socket");
+	if (o.control_fd < 0 && getenv("LF_CONTROL_SOCK") != NULL)
+		return 1;
 	vault_at(self.paths.home);
 	keys_load(&self.paths);
 	if (!tell(false))
 		return 1;
 	threads_on_quiet(give_back);
 	http_on_wait(threads_rest);
-	routes_init();
+	if (!routes_init())
+		return give_up("routes", "out of memory");
 	if (loop_open(&o) != ERR_OK)
 		return give_up("loop", "libwebsockets does not start");
 	if (!boot_turns())

@@ -61,8 +61,12 @@ main(int argc, char **argv)
 		return 0;
 	log_open("fcgi", LOG_INFO);
 	signal(SIGPIPE, SIG_IGN);
-	if (!find_paths(&w) || worker_init(&w) != ERR_OK)
+	if (!find_paths(&w))
 		return 1;
+	if (worker_init(&w) != ERR_OK) {
+		log_line(LOG_ERROR, "what=start why=\"out of memory\"");
+		return 1;
+	}
 	rc = listening(STDIN_FILENO) ? fcgi_loop(&w) : cgi_once(&w);
 	worker_done(&w);
 	return rc;

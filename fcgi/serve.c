@@ -95,7 +95,8 @@ worker_init(struct worker *w)
 		return ERR_NOMEM;
 	w->out = (struct buf)BUF_INIT(64 * 1024);
 	w->body = (struct buf)BUF_INIT(1 << 30);
-	routes_init();
+	if (!routes_init())
+		return ERR_NOMEM;
 	w->ready = refresh(w);
 	return ERR_OK;
 }

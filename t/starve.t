@@ -232,10 +232,9 @@ sub wrong {
 
 # What is wrong with a turn that was begun.
 sub turn_wrong {
-    my ($r, $a, $d, $all) = @_;
+    my ($r, $a, $d) = @_;
     my @w;
-    # who could not even write that it failed leaves it to the next start
-    push @w, "a turn stays open, or what was put aside for it: $s->{stuck}{turns}, $s->{stuck}{holds}" if !$r->{settled} && !$all;
+    push @w, "a turn stays open, or what was put aside for it: $s->{stuck}{turns}, $s->{stuck}{holds}" if !$r->{settled};
     for my $k (grep {/^task:|note\.txt/} keys %$d) { push @w, "a tool's work is there $d->{$k} times" if $d->{$k} > 1 }
     my $h = $s->ask(GET => "/api/agents/$ada/session");
     my @messages = @{ ($h->{json} // {})->{messages} // [] };
@@ -267,7 +266,7 @@ sub starved {
     push @w, wrong($r, $a, $kind);
     $r->{settled} = $s->settled(10) if $r->{turn};
     my $d = change($from, $s->look);
-    if ($r->{turn}) { push @w, turn_wrong($r, $a, $d, $all); $cuts++ if $a->{stream_cut} }
+    if ($r->{turn}) { push @w, turn_wrong($r, $a, $d); $cuts++ if $a->{stream_cut} }
     elsif (!$r->{parts} && !same($d = counted($r, $kind, $all, $d), my $after = counted($r, $kind, $all, $r->{change}))
         && (%$d || $a->{status} == $r->{status})) {
         push @w, "answered $a->{status}, and the store is neither as before nor as after:", told(change($after, $d)), %$d ? '  more than after' : ();

@@ -150,8 +150,8 @@ struct reply reply_words(struct ctx *, int status, ...) __attribute__((sentinel)
 
 /* --- matching ----------------------------------------------------------- */
 
-/* Built once per process from routes[]. */
-void routes_init(void);
+/* Built once per process from routes[]. false: no memory. */
+bool routes_init(void);
 struct match {
 	const struct route *route;      /* NULL: see other members */
 	bool path_known;                /* some verb exists here: 405 */

@@ -45,7 +45,7 @@ kid(struct node *at, const char *seg, size_t n)
 			return k;
 	k = calloc(1, sizeof(*k));
 	if (k == NULL)
-		abort();                /* at start, with nothing served yet */
+		return NULL;
 	k->seg = arg ? NULL : seg;
 	k->n = n;
 	k->rest = arg && n > 2 && seg[n - 2] == '*';
@@ -58,44 +58,48 @@ kid(struct node *at, const char *seg, size_t n)
 	return k;
 }
 
-static void
+static bool
 add(const struct route *r, const char *path)
 {
 	struct node *at = &root;
 
-	for (const char *p = path; *p == '/';) {
+	for (const char *p = path; *p == '/' && at != NULL;) {
 		size_t n = strcspn(++p, "/");
 
 		at = kid(at, p, n);
 		p += n;
 	}
-	at->rows[r->verb] = r;
+	if (at != NULL)
+		at->rows[r->verb] = r;
+	return at != NULL;
 }
 
-void
+bool
 routes_init(void)
 {
 	static bool done;
 
 	if (done)
-		return;
-	done = true;
+		return true;
 	for (size_t i = 0; i < n_routes; i++) {
 		const struct route *r = &routes[i];
 		struct alias *alias;
 
-		add(r, r->path);
+		if (!add(r, r->path))
+			return false;
 		if ((r->flags & RT_NO_ALIAS) != 0 || strncmp(r->path, "/api/", 5) != 0)
 			continue;
 		alias = malloc(sizeof(*alias) + strlen(r->path) + 4);
 		if (alias == NULL)
-			abort();
+			return false;
 		memcpy(alias->path, "/api/v1/", 8);
 		memcpy(alias->path + 8, r->path + 5, strlen(r->path + 5) + 1);
 		alias->next = aliases;
 		aliases = alias;
-		add(r, alias->path);    /* the trie keeps pointers into it */
+		if (!add(r, alias->path))       /* the trie keeps pointers into it */
+			return false;
 	}
+	return done = true;
 }
 
 /* Text of one argument: decoded, UTF-8. */

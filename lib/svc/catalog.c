@@ -20,7 +20,7 @@
 static _Atomic bool stale;               /* the last set could not be made */
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;      /* one after another, or rows of before could come last */
-static struct catalog_set *base;        /* what is shipped; stays */
+static _Atomic(struct catalog_set *) base;      /* what is shipped; stays */
 static struct catalog_set *current;     /* NULL: base */
 static _Thread_local struct catalog_set *mine;
 /* What a job found before it changed the catalog itself stays, too. */
@@ -30,28 +30,30 @@ static _Thread_local unsigned n_older;
 
 /* --- sets ------------------------------------------------------------------ */
 
-static void
-load_base(void)
-{
-	base = catalog_shipped();
-}
-
-void
+bool
 catalog_init(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
 
-	(void)pthread_once(&once, load_base);   /* cannot fail with a control of ours */
+	if (base != NULL)
+		return true;
+	pthread_mutex_lock(&one);
+	if (base == NULL)
+		base = catalog_shipped();
+	pthread_mutex_unlock(&one);
+	memory_short |= base == NULL;
+	return base != NULL;
 }
 
-/* The thread's own; else what is shipped, which nobody takes away. */
+/* The thread's own; else what is shipped, which nobody takes away. Nothing is in it where memory ends, and that is noted. */
 static const struct catalog_set *
 set(void)
 {
-	if (mine != NULL)
-		return mine;
-	catalog_init();
-	return base;
+	static const char *no_name[1];
+	static const struct catalog_set none = { .by_provider.name = no_name, .by_provider_alias.name = no_name,
+	    .by_id.name = no_name, .by_display.name = no_name, .by_alias.name = no_name };
+
+	return mine != NULL ? mine : catalog_init() ? base : &none;
 }
 
 static void
@@ -261,39 +263,47 @@ catalog_model(const char *provider, const char *name)
 size_t
 catalog_models(const struct model **ret)
 {
-	*ret = set()->models;
-	return set()->n_models;
+	const struct catalog_set *s = set();
+
+	*ret = s->models;
+	return s->n_models;
 }
 
 size_t
 catalog_providers(const struct provider **ret)
 {
-	*ret = set()->providers;
-	return set()->n_providers;
+	const struct catalog_set *s = set();
+
+	*ret = s->providers;
+	return s->n_providers;
 }
 
 size_t
 catalog_aliases(const struct catalog_alias **ret)
 {
-	*ret = set()->aliases;
-	return set()->n_aliases;
+	const struct catalog_set *s = set();
+
+	*ret = s->aliases;
+	return s->n_aliases;
 }
 
 bool
 catalog_alias_known(const char *folded)
 {
-	int at = index_find(&set()->by_alias, folded);
+	const struct catalog_set *s = set();
+	int at = index_find(&s->by_alias, folded);
 
-	return at >= 0 && set()->targets[at][0] != '\0';
+	return at >= 0 && s->targets[at][0] != '\0';
 }
 
 size_t
 catalog_shipped_models(void)
 {
+	const struct catalog_set *s = set();
 	size_t n = 0;
 
-	for (size_t i = 0; i < set()->n_models; i++)
-		n += !set()->models[i].custom && !set()->models[i].found && strcmp(set()->models[i].provider, "offline") != 0;
+	for (size_t i = 0; i < s->n_models; i++)
+		n += !s->models[i].custom && !s->models[i].found && strcmp(s->models[i].provider, "offline") != 0;
 	return n;
 }
 

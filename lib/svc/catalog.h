@@ -66,8 +66,8 @@ const struct provider_state *catalog_state(const char *provider);
 /* Settings of the model "provider:id", a JSON object; NULL: none. */
 const char *catalog_override(const char *key);
 
-/* Read the embedded facts, a few milliseconds; otherwise the first lookup does. Any thread. */
-void catalog_init(void);
+/* Read the embedded facts, a few milliseconds; otherwise the first lookup does. Any thread. false: memory_short; the next lookup tries again. */
+bool catalog_init(void);
 const struct provider *catalog_provider(const char *id);          /* exact id; NULL */
 const struct provider *catalog_provider_alias(const char *name);  /* id or alias; NULL */
 /* id (any letter case), display name, then alias; provider may be NULL. NULL: unknown. */

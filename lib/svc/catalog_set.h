@@ -32,7 +32,7 @@ int index_find(const struct index *, const char *name);
 
 /* A file of the data directory that counts instead of what is shipped; NULL: none, or a broken one. */
 struct json_object *catalog_newer_file(struct ctx *);
-struct catalog_set *catalog_shipped(void);              /* never NULL */
+struct catalog_set *catalog_shipped(void);              /* NULL: no memory */
 /* From files and rows; NULL in *ret when they say nothing beyond what is shipped. */
 enum err catalog_build(struct ctx *, struct catalog_set **ret) MUST_CHECK;
 void catalog_set_free(struct catalog_set *);

@@ -532,8 +532,7 @@ config_snapshot_text(const struct run_paths *p, const struct config_over *over, 
 	};
 	enum err e = ERR_NOMEM;
 
-	catalog_init();
-	if (c.arena == NULL)
+	if (c.arena == NULL || !catalog_init())
 		return config_say(&v.r, e, "out of memory");
 	e = resolve(&v, over, txt, n, load_env);
 	if (e == ERR_OK) {

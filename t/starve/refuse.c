@@ -29,6 +29,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MEMORY = 1, READS = 2, WRITES = 4, SOCKETS = 8, THREADS = 16, REMOVALS = 32, PLACES = 1 << 17, MET = 1 << 13, NEAR = 6 };
@@ -36,7 +37,7 @@ enum { MEMORY = 1, READS = 2, WRITES = 4, SOCKETS = 8, THREADS = 16, REMOVALS = 
 /* The file. Perl writes the first three, n last. */
 struct ask {
 	_Atomic int64_t n;              /* the call to refuse; 0: none */
-	_Atomic uint32_t kinds, all;    /* all: every one after it too */
+	_Atomic uint32_t kinds, all;    /* all: those after it too, so many milliseconds long */
 	_Atomic uint32_t refused, pid;
 	_Atomic uint32_t tell, len;     /* tell: write down who was refused */
 	char who[8000];
@@ -153,6 +154,27 @@ new_place(const char *name)
 	return new;
 }
 
+/* There is enough again. */
+static bool
+over(void)
+{
+	static _Atomic int64_t since_ms;
+	uint32_t ms = atomic_load(&ask->all);
+	struct timespec t;
+	int64_t now;
+
+	if (ms == 0)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	now = t.tv_sec * 1000ll + t.tv_nsec / 1000000;
+	if (atomic_load(&ask->refused) == 0)
+		atomic_store(&since_ms, now);
+	if (now - atomic_load(&since_ms) < ms)
+		return false;
+	atomic_store(&ask->n, 0);
+	return true;
+}
+
 static bool
 no(uint32_t kind, const char *name)
 {
@@ -167,7 +189,7 @@ no(uint32_t kind, const char *name)
 		if (n <= 0)
 			return false;
 	} while (!atomic_compare_exchange_weak(&ask->n, &n, n == 1 && atomic_load(&ask->all) ? 1 : n - 1));
-	if (n != 1)
+	if (n != 1 || over())
 		return false;
 	if (atomic_fetch_add(&ask->refused, 1) == 0 && atomic_load(&ask->tell))
 		tell(name);

@@ -3,7 +3,7 @@ package LF::Starve;
 #
 #   my $s = LF::Starve->new(config => ..., model => ...);       # undef: it cannot be done here
 #   my $a = $s->ask(POST => "/api/agents", { ... });            # straight to the daemon, as the command does
-#   $s->refuse('memory', 7);                                    # the seventh from now; all => 1: and those after it
+#   $s->refuse('memory', 7);                                    # the seventh from now; all => 1: and those after it, for a moment
 #   ... my $met = $s->relent;                                   # how many were refused
 #   $s->look                                                    # what the store and the home hold: {line => how often}
 #
@@ -20,6 +20,7 @@ use Time::HiRes qw(sleep time);
 
 our %KIND = (memory => 1, reads => 2, writes => 4, sockets => 8, threads => 16, removals => 32);
 my $PLACES = 32 + 8000;
+my $LASTS_MS = 300;             # longer than any question, shorter than what is tried again
 my $LATE = 20;                  # seconds: longer than anything waits by itself
 
 sub build {
@@ -78,7 +79,7 @@ sub listener {
 # place than the first one if $self->{deep} is 2.
 sub refuse {
     my ($self, $kind, $n, %o) = @_;
-    $self->put(8, pack 'LLL', $KIND{$kind}, $o{all} ? 1 : 0, 0);
+    $self->put(8, pack 'LLL', $KIND{$kind}, $o{all} ? $LASTS_MS : 0, 0);
     $self->put(28, pack 'L', 0);
     $self->put($PLACES, pack 'LLQ', $n eq 'new' ? 1 : 0, $self->{deep} // 1, ++$self->{tries});
     $n = 1 if $n eq 'new';

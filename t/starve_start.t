@@ -1,0 +1,158 @@
+#!/usr/bin/perl
+# The daemon begins while one thing that it asks the machine for is refused, or that and all after it: it serves, or it
+# ends with 1 and words that say what is missing; it takes nothing away, and the next start serves.
+#
+# Here some of it by chance, for SECONDS: LF_STARVE_SEED says which. LF_STARVE=all: each place in the daemon once (make starve).
+# LF_STARVE_KIND: one of the kinds.
+use strict;
+use warnings;
+use File::Temp ();
+use LF;
+use LF::Starve;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+LF::needed();
+plan skip_all => 'python3 is not installed' unless grep { -x "$_/python3" } split /:/, $ENV{PATH};
+
+my $ALL  = ($ENV{LF_STARVE} // '') eq 'all';
+my $SEED = $ENV{LF_STARVE_SEED} // int rand 1_000_000;
+my ($SECONDS, $LATE) = (5, 30);
+srand $SEED;
+note "seed $SEED";
+
+my $s = LF::Starve->new(tell => 1) // plan skip_all => 'no compiler';
+my $api = $s->api;
+my $home = $api->home;
+my $dir = File::Temp->newdir('lf-starve-XXXXXXXX', TMPDIR => 1);
+
+# --- a daemon by hand ------------------------------------------------------------------
+
+my ($run) = $s->{sock} =~ m{(.*)/};
+system('cp', "$run/config.json", "$dir/config.json") == 0 or die "the snapshot: $?";
+$api->post('/api/agents', { manifest_toml => qq(name = "ada"\n[model]\nprovider = "offline"\nmodel = "offline"\n) }, 201);
+$api->down;
+my $program = LF::builddir() . '/librefangd';
+my %env = ($api->environment, LF_HOME => $home, LF_SHM => "/lf-start-$$", LF_SNAPSHOT => "$dir/config.json",
+    LF_FRONT_SOCK => "$dir/front.sock", LF_CONTROL_SOCK => "$dir/control.sock");
+
+# It runs: its pid, and where it says that it is ready. Its words are in $dir/out.
+sub begin {
+    pipe my $ready, my $to or die "pipe: $!";
+    unlink "/dev/shm/lf-start-$$", "$dir/front.sock", "$dir/control.sock";
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        POSIX::dup2(fileno $to, 9);
+        %ENV = (%env, LF_READY_FD => 9);
+        open STDIN, '<', '/dev/null' or POSIX::_exit(126);
+        open STDOUT, '>', "$dir/out" or POSIX::_exit(126);
+        open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
+        exec {$program} 'librefangd' or POSIX::_exit(127);
+    }
+    close $to;
+    return ($pid, $ready);
+}
+
+sub ended {
+    my ($pid) = @_;
+    local $?;
+    my $end = time + $LATE;
+    while (time < $end) {
+        return $? if waitpid($pid, POSIX::WNOHANG()) == $pid;
+        sleep 0.005;
+    }
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    return 'late';
+}
+
+sub words { return join ' | ', grep {/level=error|level=warn/} split /\n/, LF::slurp("$dir/out") }
+
+sub how { my ($status) = @_; return $status =~ /\D/ ? 'too late' : $status & 127 ? 'by signal ' . ($status & 127) : 'with ' . ($status >> 8) }
+
+# One start. Returns (did it serve, what is wrong).
+sub start_once {
+    my (%o) = @_;
+    my ($pid, $ready) = begin();
+    my $in = '';
+    vec($in, fileno $ready, 1) = 1;
+    my $said = select($in, undef, undef, $LATE) > 0 && sysread $ready, my $byte, 1;
+    $s->relent;
+    if (!$said) {
+        my $status = ended($pid);
+        return (0, 'it ended ' . how($status) . ': ' . words()) if $status ne 256;
+        return (0, LF::slurp("$dir/out") =~ /level=error/ ? () : 'it ended without words');
+    }
+    my @w;
+    $s->{sock} = "$dir/control.sock";
+    my $a = eval { $s->ask(GET => '/api/templates') } // { status => $@ };
+    push @w, "it is ready, and answers $a->{status}" if $a->{status} ne 200;
+    kill 'TERM', $pid;
+    my $status = ended($pid);
+    push @w, 'its end: ' . how($status) . ' ' . words() if $status ne 0;
+    return (1, @w);
+}
+
+# How often a start asks for such a thing.
+sub count {
+    my ($kind) = @_;
+    my $many = 1 << 40;
+    $s->refuse($kind, $many);
+    my ($pid, $ready) = begin();
+    sysread $ready, my $byte, 1;
+    my $n = $many - unpack 'q', $s->took(0, 8);
+    $s->relent;
+    kill 'TERM', $pid;
+    ended($pid);
+    return $n;
+}
+
+# --- tries -------------------------------------------------------------------------------
+
+my ($served, @w) = start_once();
+ok $served && !@w, 'it begins by hand' or diag "@w", LF::slurp("$dir/out");
+my $before = $s->looked('look');
+my ($tries, $met, $begun) = (0, 0, time);
+
+sub try_one {
+    my ($kind, $n, $all) = @_;
+    $s->refuse($kind, $n, all => $all);
+    my ($served, @w) = start_once();
+    my $some = unpack 'L', $s->took(16, 4);
+    $tries++;
+    $met++ if $some;
+    if (!$served) {
+        my ($again, @v) = start_once();
+        push @w, 'the next start: ' . ($again ? '' : 'it does not serve') . " @v" if !$again || @v;
+    }
+    return ($some, @w);
+}
+
+my @kinds = grep { !$ENV{LF_STARVE_KIND} || $ENV{LF_STARVE_KIND} eq $_ } sort keys %LF::Starve::KIND;
+for my $kind (@kinds) {
+    my ($n, @bad, %seen) = count($kind);
+    my @todo = $ALL ? ([ 'new', 0 ], [ 'new', 1 ]) : map { my $all = $_; map { [ 1 + int rand $n, $all ] } $n ? 1 .. 3 : () } 0, 1;
+    while (my $x = shift @todo) {
+        last if !$ALL && time - $begun > $SECONDS;
+        my ($some, @w) = try_one($kind, @$x);
+        unshift @todo, $x if $ALL && $some;
+        next if !@w;
+        my $who = join ' ', map { s{.*/}{}r } grep { !/refuse\.so/ } split /\n/, $s->who;
+        my $told = join "\n", "$kind, " . ($ALL ? 'a place' : "number $x->[0]") . ($x->[1] ? ' and all after it' : '') . ':', @w, "refused: $who";
+        next if $seen{ join ' ', $w[0] =~ s/[0-9a-f-]{8,}|ts=\S+|pid=\d+//gr }++;
+        push @bad, $told;
+        diag $told if $ALL;
+    }
+    note sprintf '%d s, %d tries', time - $begun, $tries;
+    ok !@bad, "a start: $n $kind" or $ALL or diag join "\n", "seed $SEED", @bad;
+}
+cmp_ok $met, '>', $tries / 4, "$met of $tries tries met a refusal" if $tries;
+($served, @w) = start_once();
+ok $served && !@w, 'and it begins after all that' or diag "@w";
+my $after = $s->looked('look');
+is_deeply [ grep {/^agent: /} sort keys %$after ], [ grep {/^agent: /} sort keys %$before ], 'nobody is gone';
+is $s->looked('sound')->{sound}, "[('ok',)][]", 'the store is sound';
+unlink "/dev/shm/lf-start-$$";
+$s->finish;
+done_testing;
