@@ -147,7 +147,7 @@ my @rows = (
     plain(200, sub { $template->(); done(PUT => '/api/templates/coder', { description => 'again' });
         $made{version} = done(GET => '/api/templates/coder/history')->{versions}[1]{id} }, POST => '/api/templates/coder/history/$version/restore'),
 
-    plain(200, \&spoken, GET => '/api/usage/export?from=2000-01-01'),
+    plain(200, \&spoken, GET => '/api/usage/export?format=csv&from=2000-01-01'),
     plain(200, $nothing, GET => '/api/vault'),
     plain(200, $nothing, PUT => '/api/vault/SEARCH_API_KEY', { value => 'x' }, slow => 8),
     plain(204, sub { done(PUT => '/api/vault/SEARCH_API_KEY', { value => 'x' }) }, DELETE => '/api/vault/SEARCH_API_KEY', undef, slow => 8),
