@@ -147,6 +147,8 @@ write_batch(void *arg)
 	b->held = turn_hold(t);
 	if (b->held == ERR_RATE_LIMITED)        /* what was done stays; only the next question is too much */
 		return ERR_OK;
+	if (b->held == ERR_OK)
+		b->held = turn_touch(t);        /* it is at work, however long it takes */
 	return b->held == ERR_OK ? begin_model_step(t) : b->held;
 }
 

@@ -21,6 +21,8 @@ my $up = LF->mock(
         [ 'BAD-KEY'    => { status => 401, body => { error => { message => 'Incorrect API key provided: sk-mock-upstream', code => 'invalid_api_key' } } } ],
         [ 'TOO-LONG'   => { status => 400, body => { error => { message => 'maximum context length exceeded', code => 'context_length_exceeded' } } } ],
         [ 'ALWAYS-429' => { status => 429, headers => { 'Retry-After' => 0 } } ],
+        [ 'call_still' => { hang => 1 } ],
+        [ 'STILL-AT-IT' => { tool_calls => [ { id => 'call_still', name => 'memory_recall', arguments => { key => 'k' } } ] } ],
         [ 'SLOW-ONE'   => { text => 'slow answer', delay => 0.4 } ],
         [ 'THINK-FIRST' => { text => 'thought', reasoning => 'let me see' } ],
         # what was called is in the next request by its id, so the last ones come first
@@ -121,6 +123,16 @@ subtest 'an answer as it comes' => sub {
     is $phases[-1], 'done', 'the last one done';
     is scalar(grep { exists $_->{json}{detail} } grep { $_->{event} eq 'phase' } @e), scalar @phases, 'each with its detail';
     is said($id), 'User: tell me | Assistant: Hello from the mock.', 'and the history is whole';
+};
+
+subtest 'a turn that takes long' => sub {
+    my $id = agent();
+    my $active = sub { $api->get("/api/agents/$id", 200)->{last_active} };
+    my $before = $active->();
+    my $run = $api->later("/api/agents/$id/message", { message => 'STILL-AT-IT' });
+    ok $api->wait_for(sub { $active->() gt $before }), 'shows that the agent is at work';
+    $api->post("/api/agents/$id/stop", undef, 200);
+    $run->close;
 };
 
 subtest 'a stream with tools' => sub {
