@@ -15,6 +15,7 @@ librefang_SOURCES = \
 	cli/cmd_run.c \
 	cli/cmd_sessions.c \
 	cli/conf_site.c \
+	cli/conf_watch.c \
 	cli/doctor.c \
 	cli/health.c \
 	cli/line.c \

@@ -128,6 +128,17 @@ guarded(struct helper *h)
 	return false;
 }
 
+/* [reload]: whatever the mode, what can be taken while requests go on is, and that is all of it. */
+static unsigned
+watch_of(struct json_object *rules)
+{
+	int64_t ms = js_i64(rules, "debounce_ms", 500);
+
+	if (strcmp(js_str_or(rules, "mode", "hybrid"), "off") == 0)
+		return 0;
+	return ms < 10 ? 10 : ms > 60000 ? 60000 : (unsigned)ms;
+}
+
 static void
 look(struct helper *h)
 {
@@ -147,6 +158,7 @@ look(struct helper *h)
 	    h->cfg->log_level != NULL ? h->cfg->log_level : "info");
 	if (strcmp(h->cfg->provider, "offline") == 0 && strcmp(h->cfg->provider_cfg, "offline") != 0)
 		snprintf(p->ollama, sizeof(p->ollama), "%s", js_str_or(h->cfg->provider_urls, "ollama", "http://127.0.0.1:11434"));
+	p->watch_ms = watch_of(js_obj(h->cfg->raw, "reload"));
 	p->good = resolve(h) && guarded(h);
 }
 

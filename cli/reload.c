@@ -129,6 +129,7 @@ sup_reload(struct sup *s)
 	snprintf(said, sizeof(said), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
 	notify(said);
 	resettle(s);
+	conf_watch_seen(s);
 	if (publish(s, generation, sup_bind) != ERR_OK) {
 		char q[700];
 

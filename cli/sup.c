@@ -131,7 +131,7 @@ static void
 clean_up(struct sup *s)
 {
 	char path[8192];
-	int fds[] = { s->fd_fcgi, s->fd_front, s->fd_control, s->fd_ready };
+	int fds[] = { s->fd_fcgi, s->fd_front, s->fd_control, s->fd_ready, s->fd_conf };
 
 	if (s->pgid > 1)
 		kill(-s->pgid, SIGKILL);
@@ -345,6 +345,15 @@ on_signal(struct loop *l, int sig)
 }
 
 static void
+take_configuration(struct loop *l)
+{
+	l->hup = false;
+	ollama_forget(l->s);
+	sup_reload(l->s);
+	ollama_ask(l->s);
+}
+
+static void
 read_signals(struct loop *l)
 {
 	struct signalfd_siginfo si[16];
@@ -352,12 +361,8 @@ read_signals(struct loop *l)
 
 	for (ssize_t i = 0; i * (ssize_t)sizeof(si[0]) < n; i++)
 		on_signal(l, (int)si[i].ssi_signo);
-	if (l->s->stage == STAGE_RUN && l->hup) {
-		l->hup = false;
-		ollama_forget(l->s);
-		sup_reload(l->s);
-		ollama_ask(l->s);
-	}
+	if (l->s->stage == STAGE_RUN && l->hup)
+		take_configuration(l);
 	if (l->s->stage == STAGE_RUN && l->s->ollama_news) {
 		l->s->ollama_news = false;
 		sup_reload(l->s);
@@ -402,6 +407,8 @@ until_due(const struct loop *l, int64_t now)
 	const struct sup *s = l->s;
 	int64_t next = s->stage == STAGE_RUN ? INT64_MAX : s->stage_us;
 
+	if (s->stage == STAGE_RUN && s->conf_due_us != 0)
+		next = s->conf_due_us;
 	if (s->stage == STAGE_BOOT && l->probe_us != 0 && l->probe_us < next)
 		next = l->probe_us;
 	for (int i = 0; i < CHILD_MAX; i++) {
@@ -455,11 +462,13 @@ turn(struct loop *l)
 		{ .fd = unserved(s, s->fd_front, SLOT_DAEMON, SLOT_DAEMON), .events = POLLIN },
 		{ .fd = unserved(s, s->fd_control, SLOT_DAEMON, SLOT_DAEMON), .events = POLLIN },
 		{ .fd = unserved(s, s->fd_fcgi, 0, POOL_MAX - 1), .events = POLLIN },
+		{ .fd = s->fd_conf, .events = POLLIN },
 	};
+	enum { REFUSED = 3, CONF = 6 };
 
 	if (poll(p, ARRAY_LEN(p), until_due(l, clock_mono_us())) < 0 && errno != EINTR)
 		return;
-	for (size_t i = 3; i < ARRAY_LEN(p); i++)
+	for (size_t i = REFUSED; i < CONF; i++)
 		if (p[i].revents != 0)
 			refuse_all(p[i].fd);
 	if (p[1].revents != 0)
@@ -468,6 +477,10 @@ turn(struct loop *l)
 		read_probe(l);
 	if (p[0].revents != 0)
 		read_signals(l);
+	if (p[CONF].revents != 0)
+		conf_watch_read(s);
+	if (s->stage == STAGE_RUN && conf_watch_due(s))
+		take_configuration(l);
 	start_due(s, clock_mono_us());
 	if (s->stage == STAGE_BOOT)
 		boot_step(l, clock_mono_us());
@@ -516,6 +529,8 @@ prepare(struct sup *s)
 	raise_limits();
 	if (shm_open_segment(s->paths.shm, true, &made) != ERR_OK)
 		return sup_fail(s, "cannot make shared memory /dev/shm%s: %s", s->paths.shm, strerror(errno)), ERR_IO;
+	conf_watch_open(s);
+	conf_watch_seen(s);
 	if (publish(s, 1, sup_bind) != ERR_OK)
 		return ERR_INVALID;
 	atomic_store(&shm->generation, 1);

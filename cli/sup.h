@@ -4,6 +4,7 @@
  * sup.c       the loop: signals, deaths, the end
  * sup_boot.c  from the command line to the first answer
  * reload.c    a new configuration, while requests go on
+ * conf_watch.c   config.toml that was edited
  * child.c     making one child: descriptors, environment, process group
  * publish.c   config.toml to snapshot and nginx.conf, in a helper process
  * listen.c    sockets that outlive the children
@@ -33,6 +34,7 @@ struct published {
 	struct addr addr[ADDR_MAX];
 	unsigned n_addr;
 	char log_level[16];
+	unsigned watch_ms;              /* config.toml that changes is taken after that; 0: when somebody asks */
 	char ollama[300];               /* where to ask for an Ollama; "": nobody wants one */
 };
 
@@ -63,6 +65,9 @@ struct sup {
 
 	int fd_lock, fd_fcgi, fd_front, fd_control, fd_signal, fd_watch, fd_ready;
 	int fd_tcp[ADDR_MAX];
+	int fd_conf;                    /* tells of changes beside config.toml; -1 */
+	int64_t conf_due_us;            /* look at it then; 0: it did not change */
+	uint8_t conf_seen[32];          /* the digest of what was loaded last */
 	unsigned n_tcp;
 	pid_t pgid;                     /* group of all children; 0: none yet */
 	struct child child[CHILD_MAX];
@@ -88,6 +93,12 @@ void sup_reload(struct sup *);
 void sup_reopen_logs(struct sup *);
 bool sup_bind(struct sup *, const struct published *);          /* for publish() */
 void sup_daemon_json(const struct sup *);                       /* <home>/daemon.json, while we run */
+
+/* conf_watch.c */
+void conf_watch_open(struct sup *);
+void conf_watch_seen(struct sup *);     /* as it is now it is being loaded */
+void conf_watch_read(struct sup *);     /* fd_conf is readable */
+bool conf_watch_due(struct sup *);      /* it is another one, and has been left alone */
 
 /* sup_boot.c: hold the lock and know the paths, then run (in the background unless foreground). Exit code. */
 struct start_options { const char *home, *listen; unsigned workers; bool foreground, json; };

@@ -316,7 +316,7 @@ sup_start(const struct start_options *o)
 {
 	static struct sup s = {
 		.fd_lock = -1, .fd_fcgi = -1, .fd_front = -1, .fd_control = -1, .fd_signal = -1,
-		.fd_watch = -1, .fd_ready = -1, .fd_ollama = -1, .listen_over = NULL,
+		.fd_watch = -1, .fd_ready = -1, .fd_ollama = -1, .fd_conf = -1, .listen_over = NULL,
 	};
 	char msg[600] = "", key[65] = "";
 	pid_t holder;

@@ -89,6 +89,47 @@ subtest 'a broken configuration' => sub {
     close $fh;
 };
 
+subtest 'a configuration that is edited' => sub {
+    my $path = $api->home . '/config.toml';
+    my $good = LF::slurp($path);
+    my $loaded = sub { my @n = $api->log_text =~ /configuration loaded/g; return scalar @n };
+    my $put = sub {
+        my ($text, $file) = ($_[0], $_[1] ? "$path.new" : $path);
+        open my $fh, '>', $file or die;
+        print $fh $text;
+        close $fh;
+        rename $file, $path or die if $file ne $path;
+    };
+    kill 'HUP', $api->supervisor;
+    my $n = $loaded->();
+    ok $api->wait_for(sub { $loaded->() > $n }), 'it was loaded as it is';
+    $n = $loaded->();
+    $put->("$good\n[reload]\ndebounce_ms = 50\n");
+    ok $api->wait_for(sub { $loaded->() == $n + 1 }), 'is taken without being asked for';
+    $put->("$good\n[reload]\ndebounce_ms = 50\n# more\n", 1);
+    ok $api->wait_for(sub { $loaded->() == $n + 2 }), 'by whatever way an editor writes it';
+    $put->("$good\n[reload]\ndebounce_ms = 50\nmode = \"often\"\n");
+    ok $api->wait_for(sub { my @m = $api->log_text =~ /configuration not taken.*reload\.mode/g; @m == 1 }), 'a wrong one is told of' or diag $api->log_tail(5);
+    $put->("$good\n[reload]\ndebounce_ms = 50\n");
+    ok $api->wait_for(sub { $loaded->() == $n + 3 }), 'one that is mended is taken';
+    is(($api->command('config', 'set', 'log_level', 'info'))[0], 0, 'a command that changes it');
+    ok $api->wait_for(sub { $loaded->() == $n + 4 }), '  asks for that itself';
+    sleep 1;
+    is $loaded->(), $n + 4, '  once';
+    $n++;
+    $put->("$good\n[reload]\nmode = \"off\"\n");
+    ok $api->wait_for(sub { $loaded->() == $n + 4 }), 'and so is what is edited after it';
+    $n++;
+    $put->("$good\n[reload]\nmode = \"off\"\n# not now\n");
+    sleep 1;
+    is $loaded->(), $n + 3, 'reload.mode = "off": not before somebody asks';
+    kill 'HUP', $api->supervisor;
+    ok $api->wait_for(sub { $loaded->() == $n + 4 }), 'then it is';
+    $put->($good);
+    kill 'HUP', $api->supervisor;
+    ok $api->wait_for(sub { $loaded->() == $n + 5 }), 'each time once';
+};
+
 subtest 'USR1 opens the logs again' => sub {
     my $log = $api->home . '/logs/librefang.log';
     rename $log, "$log.1" or die;
