@@ -17,6 +17,7 @@
 #include "lib/agent/manifest.h"
 #include "lib/agent/program.h"
 #include "lib/base/util.h"
+#include "lib/llm/moonshot.h"
 #include "lib/svc/picture_keep.h"
 #include "lib/svc/upload.h"
 
@@ -100,6 +101,49 @@ add_note(struct turn *t, struct json_object *blocks, const struct upload *u, int
 	return s == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : add_text(t, blocks, s, strlen(s));
 }
 
+/* Moonshot reads files for its models, whatever they are. *ret: its name for this one; NULL: it does not take it. */
+static enum err
+give_away(struct turn *t, const struct upload *u, int fd, uint64_t size, const char **ret, const char **why)
+{
+	struct llm_request rq = { .provider = t->route.provider, .model = t->route.model, .base_url = t->route.base_url, .api_key = t->route.api_key,
+	    .proxy = t->route.proxy, .cancel = t->ask->cancel };
+	char id[MOONSHOT_ID_MAX + 1];
+	struct llm_answer a;
+	enum err e;
+
+	job_db_release(t->c);
+	e = moonshot_file(&rq, u->filename, u->content_type, fd, size, id, &a);
+	job_db_acquire(t->c);
+	*ret = e == ERR_OK ? ctx_strdup(t->c, id) : NULL;
+	*why = e == ERR_OK ? NULL : ctx_strdup(t->c, a.why);
+	return e == ERR_NOMEM || e == ERR_CANCELLED ? fail(t->c, e, "%s", e == ERR_NOMEM ? "out of memory" : "cancelled") : ERR_OK;
+}
+
+/* One that cannot be put into words: a note, and the file itself for who reads it. */
+static enum err
+add_unread(struct turn *t, struct json_object *blocks, const struct upload *u, int fd, uint64_t size)
+{
+	const char *id = NULL, *why = NULL;
+	struct json_object *o;
+	enum err e = add_note(t, blocks, u, fd, size);
+
+	if (e != ERR_OK || !is_moonshot(t->route.provider))
+		return e;
+	e = give_away(t, u, fd, size, &id, &why);
+	if (e == ERR_OK && id == NULL) {
+		why = ctx_printf(t->c, "[The file could not be given to you: %s]", why != NULL ? why : "");
+		return why == NULL ? fail(t->c, ERR_NOMEM, "out of memory") : add_text(t, blocks, why, strlen(why));
+	}
+	if (e != ERR_OK)
+		return e;
+	o = json_object_new_object();
+	json_object_object_add(o, "type", json_object_new_string("file"));
+	json_object_object_add(o, "file_id", json_object_new_string(id));
+	json_object_object_add(o, "media_type", json_object_new_string(u->content_type));
+	json_object_object_add(o, "filename", json_object_new_string(u->filename));
+	return json_object_array_add(blocks, o) == 0 ? ERR_OK : fail(t->c, ERR_NOMEM, "out of memory");
+}
+
 static enum err
 add_image(struct turn *t, struct json_object *blocks, const struct upload *u, int fd, uint64_t size)
 {
@@ -165,7 +209,7 @@ add_file_text(struct turn *t, struct json_object *blocks, const struct upload *u
 	enum err e = read_text(t, fd, size, &b, &cut);
 
 	if (e == ERR_OK && (!utf8_ok(b.p, b.len) || memchr(b.p, '\0', b.len) != NULL))
-		return add_note(t, blocks, u, fd, size);
+		return add_unread(t, blocks, u, fd, size);
 	return e != ERR_OK ? e : add_headed(t, blocks, ctx_printf(t->c, "[Attached file: %s (%" PRIu64 " bytes%s)]\n\n",
 	    u->filename, size, cut ? ", truncated" : ""), &b);
 }
@@ -204,7 +248,7 @@ add_pdf(struct turn *t, struct json_object *blocks, const struct upload *u, int 
 	buf_clear(&b);
 	buf_str(&b, "No text could be extracted from it.");
 	e = add_headed(t, blocks, head, &b);
-	return e == ERR_OK ? add_note(t, blocks, u, fd, size) : e;
+	return e == ERR_OK ? add_unread(t, blocks, u, fd, size) : e;
 }
 
 /* --- what a file is ------------------------------------------------------------------------- */
@@ -253,7 +297,7 @@ add_file(struct turn *t, struct json_object *blocks, const struct upload *u)
 		return add_pdf(t, blocks, u, fd, size);
 	if (is_text(u))
 		return add_file_text(t, blocks, u, fd, size);
-	return add_note(t, blocks, u, fd, size);
+	return add_unread(t, blocks, u, fd, size);
 }
 
 /* One that is not there, or never was, is passed over. */

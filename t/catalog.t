@@ -169,7 +169,12 @@ subtest 'a newer catalog' => sub {
     is $api->get('/api/models/newest', 200)->{id}, 'new-1', 'and counts';
     is $api->get('/api/models/offline', 200)->{available}, JSON::PP::true, 'what is built in stays';
     $api->get('/api/models/gpt-5', 404);
-    for my $bad ([ 'not json' ], [ $json->encode({ %new, models => [] }) ], [ $json->encode({ %new, models => [ { id => 'x' } ] }) ], [ $json->encode(\%new), '0' x 64 ],
+    my $some = sub { return { id => $_[0], provider => 'newco', context_window => 1000, max_output_tokens => 100, @_[ 1 .. $#_ ] } };
+    $try->($json->encode({ %new, models => [ $new{models}[0], $some->('loud', tier => 'FAST'), $some->('odd', tier => 'genius'), $some->('picture', modality => 'image', max_output_tokens => 0) ] }));
+    my %tier = map { $_->{id} => $_->{tier} } @{ $api->get('/api/models?provider=newco', 200)->{models} };
+    is_deeply \%tier, { 'new-1' => 'smart', loud => 'fast', odd => 'custom', picture => 'custom' }, 'tiers are known ones, in small letters';
+    $try->($json->encode(\%new));
+    for my $bad ([ 'not json' ], [ $json->encode({ %new, models => [] }) ], [ $json->encode({ %new, models => [ { id => 'x' } ] }) ], [ $json->encode({ %new, models => [ $some->('endless', context_window => 0) ] }) ], [ $json->encode(\%new), '0' x 64 ],
         [ $json->encode({ %new, providers => [ { id => 'A B' } ] }) ]) {
         $r = $try->(@$bad);
         is $r->{files_downloaded}, 0, "one that cannot be used is not taken: $r->{note}";

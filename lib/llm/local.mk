@@ -23,6 +23,7 @@ libllm_a_SOURCES = \
 	lib/llm/intake_parts.c \
 	lib/llm/limits.c \
 	lib/llm/llm.c \
+	lib/llm/moonshot.c \
 	lib/llm/offline.c \
 	lib/llm/ollama.c \
 	lib/llm/openai.c \

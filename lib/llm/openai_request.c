@@ -10,6 +10,7 @@
 
 #include "lib/base/json.h"
 #include "lib/llm/blocks.h"
+#include "lib/llm/moonshot.h"
 #include "lib/llm/openai.h"
 #include "lib/llm/wishes.h"
 
@@ -24,16 +25,10 @@ struct body {
 	unsigned messages;
 };
 
-static bool
-is_moonshot(const struct llm_request *rq)
-{
-	return starts(rq->provider, "moonshot") || starts(rq->provider, "kimi");
-}
-
 static enum echo
 echo_of(const struct llm_request *rq)
 {
-	if (is_moonshot(rq))
+	if (is_moonshot(rq->provider))
 		return ECHO_EMPTY;
 	return starts(rq->model, "deepseek-v4") ? ECHO_TEXT : ECHO_NONE;
 }
@@ -111,24 +106,49 @@ write_text_part(struct jw *w, struct json_object *text)
 	jw_end(w);
 }
 
-static void
-write_parts(struct jw *w, struct json_object *blocks)
+/* A file that Moonshot has: its name for it. NULL: it is none. */
+static const char *
+file_of(const struct body *b, struct json_object *block)
 {
+	return is_block(block, "file") && is_moonshot(b->rq->provider) ? js_str(block, "file_id") : NULL;
+}
+
+static void
+write_file(struct jw *w, const char *id)
+{
+	char url[MOONSHOT_ID_MAX + 16];
+
+	snprintf(url, sizeof(url), "fileid://%.*s", MOONSHOT_ID_MAX, id);
+	jw_object(w, NULL);
+	jw_str(w, "type", "file");
+	jw_object(w, "file_url");
+	jw_str(w, "url", url);
+	jw_end(w);
+	jw_end(w);
+}
+
+static void
+write_parts(struct body *b, struct json_object *blocks)
+{
+	struct jw *w = &b->w;
+
 	jw_array(w, "content");
 	for (size_t i = 0, n = json_object_array_length(blocks); i < n; i++) {
 		struct json_object *o = json_object_array_get_idx(blocks, i), *text = block_text(o);
 
 		if (text != NULL)
 			write_text_part(w, text);
+		else if (file_of(b, o) != NULL)
+			write_file(w, file_of(b, o));
 		else
 			write_image(w, o);
 	}
 	jw_end(w);
 }
 
-/* The one text block of a message without pictures; *several if there is more to it. */
+/* The one text block of a message without pictures and files; *several if there is more to it. */
 static struct json_object *
-only_text(struct json_object *blocks, bool *several)
+only_text(const struct body *b, struct json_object *blocks, bool *several)
 {
 	struct json_object *text = NULL;
 
@@ -138,7 +158,7 @@ only_text(struct json_object *blocks, bool *several)
 
 		if (is_block(o, "text") && text == NULL && json_object_is_type(js_get(o, "text"), json_type_string))
 			text = js_get(o, "text");
-		else if (is_block(o, "text") || is_block(o, "image") || is_block(o, "image_file"))
+		else if (is_block(o, "text") || is_block(o, "image") || is_block(o, "image_file") || file_of(b, o) != NULL)
 			*several = true;
 	}
 	return text;
@@ -186,13 +206,13 @@ static void
 write_user(struct body *b, const char *role, struct json_object *blocks)
 {
 	bool several;
-	struct json_object *text = only_text(blocks, &several);
+	struct json_object *text = only_text(b, blocks, &several);
 
 	if (write_results(b, blocks))
 		return;
 	if (several) {
 		begin_message(b, role);
-		write_parts(&b->w, blocks);
+		write_parts(b, blocks);
 		jw_end(&b->w);
 	} else if (text != NULL) {
 		write_plain(b, role, text);

@@ -131,13 +131,26 @@ load_providers(struct build *b)
 	s->n_providers = n;
 }
 
+/* Of the six, in any letter case; a word that is none of them is custom. */
+static const char *
+tier_of(const struct json_object *o)
+{
+	static const char *const tiers[] = { "frontier", "smart", "balanced", "fast", "local" };
+	const char *word = js_str_or(o, "tier", "");
+
+	for (size_t i = 0; i < ARRAY_LEN(tiers); i++)
+		if (strcasecmp(tiers[i], word) == 0)
+			return tiers[i];
+	return "custom";
+}
+
 static void
 read_model(struct build *b, const struct json_object *o, struct model *m)
 {
 	*m = (struct model){
 		.id = text_or(b, o, "id", ""),
 		.display_name = text_or(b, o, "display_name", ""),
-		.tier = text_or(b, o, "tier", "custom"),
+		.tier = tier_of(o),
 		.modality = text_or(b, o, "modality", "text"),
 		.context_window = js_i64(o, "context_window", 0),
 		.max_output_tokens = js_i64(o, "max_output_tokens", 0),

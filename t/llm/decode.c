@@ -310,6 +310,15 @@ bodies(void)
 
 	r.system = NULL;
 	r.stream = false;
+	r.provider = "moonshot";
+	r.model = "kimi-k2.5";
+	body_is(&r, "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"file\",\"file_id\":\"f-1\"}]}]", NULL,
+	    "{\"model\":\"kimi-k2.5\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"file\",\"file_url\":{\"url\":\"fileid://f-1\"}}]}],"
+	    "\"max_tokens\":9,\"temperature\":0.6,\"thinking\":{\"type\":\"disabled\"}}", "a file that Moonshot has");
+	r.provider = "openai";
+	r.model = "m";
+	body_is(&r, "[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"},{\"type\":\"file\",\"file_id\":\"f-1\"}]}]", NULL,
+	    "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"max_tokens\":9,\"temperature\":0.7}", "is nothing to others");
 	r.model = "o3-mini";
 	body_is(&r, "[{\"role\":\"user\",\"content\":\"x\"}]", NULL,
 	    "{\"model\":\"o3-mini\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"max_completion_tokens\":9}", "a reasoning model");
