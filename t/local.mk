@@ -46,6 +46,7 @@ check_PROGRAMS += t/llm/offline
 check_PROGRAMS += t/llm/role
 check_PROGRAMS += t/llm/limits
 check_PROGRAMS += t/llm/usage
+check_PROGRAMS += t/llm/words
 check_PROGRAMS += t/llm/openai
 check_PROGRAMS += t/daemon/queue
 check_PROGRAMS += t/daemon/pace

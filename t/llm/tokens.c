@@ -13,6 +13,8 @@
 #include "lib/base/util.h"
 #include "lib/llm/llm.h"
 #include "lib/llm/openai.h"
+#include "lib/llm/token.h"
+#include "t/llm/asked.h"
 #include "t/net/httpd.h"
 #include "t/tap.h"
 
@@ -112,6 +114,33 @@ copilot(void)
 	is_int(a.error, LLM_AUTH, "too");
 }
 
+/* A token may say whose API it is for. */
+static void
+copilot_places(void)
+{
+	static const struct { const char *token, *url; } all[] = {
+		{ "tid=1;exp=2", "https://api.githubcopilot.com/chat/completions" },
+		{ "tid=1;proxy-ep=proxy.business.example;exp=2", "https://api.business.example/chat/completions" },
+		{ "tid=1;proxy-ep=https://own.example", "https://own.example/chat/completions" },
+		{ "tid=1;proxy-ep=http://plain.example;exp=2", "https://api.githubcopilot.com/chat/completions" },
+		{ "tid=1;proxy-ep=own.example/x@y;exp=2", "https://api.githubcopilot.com/chat/completions" },
+		{ "tid=1;not-proxy-ep=own.example", "https://api.githubcopilot.com/chat/completions" },
+	};
+	char key[16];
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct llm_request rq = { .provider = "github-copilot", .model = "m", .base_url = "https://api.githubcopilot.com", .api_key = key };
+		struct token_key k;
+
+		snprintf(key, sizeof(key), "ghp_place_%zu", i);
+		k = token_key("copilot", key);
+		token_put(&k, all[i].token, clock_ms() + 3600000);
+		is_int(asked(&copilot_driver, &rq, "[{\"role\":\"user\",\"content\":\"hi\"}]"), ERR_OK, "%s", all[i].token);
+		is_str(asked_url, all[i].url, "is asked there");
+	}
+	asked_done();
+}
+
 static void
 session(void)
 {
@@ -203,6 +232,21 @@ vertex(void)
 	is_int(call("vertex_ai", account, "", "{\"project_id\":\"other\"}"), ERR_OK, "again");
 	is_int(atomic_load(&tokens), 1, "with the same token");
 	is_str(path, "/v1/projects/other/locations/us-central1/publishers/google/models/m-1:generateContent", "a project that is set goes first");
+	setenv("GCLOUD_PROJECT", "third", 1);
+	setenv("GOOGLE_CLOUD_REGION", "eu-2", 1);
+	is_int(call("vertex_ai", account, "", "{}"), ERR_OK, "by the environment");
+	is_str(path, "/v1/projects/third/locations/eu-2/publishers/google/models/m-1:generateContent", "it is another project and region");
+	setenv("GOOGLE_CLOUD_PROJECT", "second", 1);
+	is_int(call("vertex_ai", account, "/v1/projects/fourth", "{}"), ERR_OK, "by more of it");
+	is_str(path, "/v1/projects/second/locations/eu-2/publishers/google/models/m-1:generateContent", "before what the address says");
+	setenv("VERTEX_AI_PROJECT_ID", "first", 1);
+	setenv("VERTEX_AI_REGION", "eu-1", 1);
+	is_int(call("vertex_ai", account, "", "{}"), ERR_OK, "by its own variables");
+	is_str(path, "/v1/projects/first/locations/eu-1/publishers/google/models/m-1:generateContent", "before all");
+	for (const char *const *v = (const char *const[]){ "GCLOUD_PROJECT", "GOOGLE_CLOUD_PROJECT", "VERTEX_AI_PROJECT_ID", "GOOGLE_CLOUD_REGION", "VERTEX_AI_REGION", NULL }; *v != NULL; v++)
+		unsetenv(*v);
+	is_int(call("vertex_ai", account, "/v1/projects/fourth/x", "{}"), ERR_OK, "by its address");
+	is_str(path, "/v1/projects/fourth/locations/us-central1/publishers/google/models/m-1:generateContent", "before its key");
 	is_int(call("vertex_ai", account, "/stale", "{}"), ERR_UPSTREAM, "a token that is refused");
 	is_int(a.error, LLM_AUTH, "is an error of keys");
 	is_int(call("vertex_ai", account, "/stale", "{}"), ERR_OK, "and is dropped: the next call fetches another");
@@ -300,6 +344,7 @@ main(void)
 {
 	httpd_start(&srv, serve, NULL);
 	copilot();
+	copilot_places();
 	session();
 	vertex();
 	vertex_users();
