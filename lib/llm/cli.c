@@ -19,7 +19,7 @@
 #include "lib/llm/errors.h"
 #include "lib/llm/translate.h"
 
-enum { PROMPT_MAX = 16 * 1024 * 1024, ARGUMENT_MAX = 120 * 1024, ARGS_MAX = 16, LIMIT_S = 300 };
+enum { PROMPT_MAX = 16 * 1024 * 1024, ARGUMENT_MAX = 120 * 1024, ARGS_MAX = 16, LIMIT_S = 300, BUSY_S = 10 };
 
 struct program {
 	const char *format, *name, *prefix;     /* prefix: of variables that are its own */
@@ -173,12 +173,18 @@ cli_blame(struct intake *d, const char *text)
 	static const char *const no_login[] = { "invalid api key", "please run /login", "not logged in", "unauthorized", "authentication",
 		"please log in", "login required", "token has expired", "codex login", "no auth", "api key not found" };
 	static const char *const limits[] = { "hit your limit", "out of extra usage", "rate limit", "too many requests", "usage limit" };
+	static const char *const busy[] = { "overloaded", "at capacity", "service unavailable" };
 	struct llm_answer *a = d->ans;
 
 	for (size_t i = 0; i < ARRAY_LEN(limits); i++)
 		if (has_substr_ci(text, limits[i]) || (has_substr_ci(text, "resets") && has_substr_ci(text, "utc"))) {
 			(void)intake_fail(d, LLM_RATE_LIMITED, 429, text);
 			a->retry_after_s = cli_reset_s(text, clock_ms());
+			return true;
+		}
+	for (size_t i = 0; i < ARRAY_LEN(busy); i++)
+		if (has_substr_ci(text, busy[i])) {
+			(void)intake_fail(d, LLM_OVERLOADED, 529, text);
 			return true;
 		}
 	for (size_t i = 0; i < ARRAY_LEN(no_login); i++)
@@ -267,7 +273,7 @@ run(const struct program *p, const struct llm_request *rq, const struct llm_sink
 	return e;
 }
 
-/* With each profile in turn that does not rest, as long as it is told that there is no more. */
+/* With each profile in turn that does not rest, as long as it is told that there is no more, or not now. */
 static enum err
 run_profiles(const struct program *p, const struct llm_request *rq, const struct llm_sink *sink, struct llm_answer *a, const struct buf *prompt,
     const char *path, const char *dir)
@@ -284,10 +290,12 @@ run_profiles(const struct program *p, const struct llm_request *rq, const struct
 		if (profile == NULL)
 			break;
 		e = run(p, rq, sink, a, prompt, path, dir, profile);
-		if (e == ERR_OK || a->error != LLM_RATE_LIMITED || a->any_output)
+		if (e == ERR_OK || (a->error != LLM_RATE_LIMITED && a->error != LLM_OVERLOADED) || a->any_output)
 			return e;
-		cli_profile_rest(p->name, profile, a->why);
+		cli_profile_rest(p->name, profile, a->error == LLM_OVERLOADED ? BUSY_S : cli_reset_s(a->why, clock_ms()));
 	}
+	if (a->error == LLM_OVERLOADED)
+		return e;
 	llm_blame(a, rq, LLM_RATE_LIMITED, 429, "all its profiles rest");
 	a->retry_after_s = wait_s > 0 ? wait_s : LIMIT_S;
 	return e;

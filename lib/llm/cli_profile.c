@@ -97,9 +97,9 @@ cli_reset_s(const char *words, int64_t now_ms)
 }
 
 void
-cli_profile_rest(const char *program, const char *dir, const char *words)
+cli_profile_rest(const char *program, const char *dir, int64_t seconds)
 {
-	int64_t now = clock_ms(), until = now + 1000 * cli_reset_s(words, now);
+	int64_t until = clock_ms() + 1000 * seconds;
 	size_t at = 0;
 	uint8_t who[32];
 

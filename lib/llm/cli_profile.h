@@ -15,8 +15,8 @@ enum { CLI_PROFILES_MAX = 16 };
  * awake, 0 when there is none). list: array of paths, may be NULL.
  */
 const char *cli_profile_next(const char *program, struct json_object *list, int64_t *ret_wait_s);
-/* It said that it has no more: it rests until the hour that its words name ("resets 3am (UTC)"), else five minutes. */
-void cli_profile_rest(const char *program, const char *dir, const char *words);
-/* Seconds from now_ms until five minutes behind the hour that the words name; 300: they name none. */
+/* It is left alone for so long. */
+void cli_profile_rest(const char *program, const char *dir, int64_t seconds);
+/* Of one that has no more: seconds from now_ms until five minutes behind the hour that its words name ("resets 3am (UTC)"); 300: they name none. */
 int64_t cli_reset_s(const char *words, int64_t now_ms);
 #endif

@@ -125,6 +125,15 @@ profiles(void)
 	is_int(call(&rq), ERR_UPSTREAM, "when none has any more");
 	ok(a.error == LLM_RATE_LIMITED && a.retry_after_s > 0 && a.retry_after_s <= 300, "it is said how long");
 	json_object_put(rq.settings);
+	rq.settings = json_tokener_parse("{\"cli_profile_dirs\":[\"/q/one\",\"/q/two\"]}");
+	program("claude", "cat >/dev/null; [ $CLAUDE_CONFIG_DIR = /q/two ] && { echo '{\"result\":\"two\"}'; exit; }\n"
+	    "echo '{\"type\":\"result\",\"is_error\":true,\"result\":\"API Error: 529 overloaded_error\"}'");
+	for (int i = 0; i < 2; i++)
+		is_int(call(&rq), ERR_OK, "one that is overloaded is passed over for a moment");
+	program("claude", "cat >/dev/null; echo '{\"type\":\"result\",\"is_error\":true,\"result\":\"API Error: 529 overloaded_error\"}'");
+	is_int(call(&rq), ERR_UPSTREAM, "when all are");
+	is_int(a.error, LLM_OVERLOADED, "it is said");
+	json_object_put(rq.settings);
 }
 
 static void
