@@ -77,7 +77,16 @@ subtest 'providers' => sub {
 };
 
 subtest 'a key in the environment' => sub {
-    my $with = LF->start(env => { OPENAI_API_KEY => 'sk-very-secret-1234567890' });
+    my $with = LF->start(env => { OPENAI_API_KEY => 'sk-very-secret-1234567890', MY_OWN_API_KEY => 'sk-own', MINIMAX_CN_API_KEY => 'sk-cn', GOOGLE_API_KEY => 'sk-g' },
+        config => qq([provider_urls]\nmy-own = "http://127.0.0.1:9/v1"\n[provider_regions]\nminimax = "china"\n));
+    my $row = sub { my $p = $with->get("/api/providers/$_[0]", 200); return join ' ', @$p{qw(auth_status api_key_env key_present)} };
+    is $row->('my-own'), 'configured MY_OWN_API_KEY 1', 'of one that only the configuration knows: by its name';
+    is $row->('minimax'), 'configured MINIMAX_CN_API_KEY 1', 'of a region: the region\'s';
+    is $row->('gemini'), 'auto_detected GEMINI_API_KEY 0', 'or an alternate one';
+    my %all = map { $_->{id} => $_ } @{ $with->get('/api/providers', 200)->{providers} };
+    is_deeply $all{minimax}{media_capabilities}, [qw(image_generation text_to_speech video_generation music_generation)], 'what else a provider makes is told';
+    is_deeply [ @{ $all{ollama} }{qw(is_local key_required is_coding_agent is_custom discover_models)} ], [ JSON::PP::true, (JSON::PP::false) x 3, JSON::PP::true ], 'one of this machine';
+    is_deeply [ @{ $all{'claude-code'} }{qw(is_coding_agent key_required api_key_env)} ], [ JSON::PP::true, JSON::PP::false, '' ], 'a program';
     is $with->get('/api/providers/openai', 200)->{auth_status}, 'configured', 'makes a provider usable';
     unlike $with->last->{content}, qr/very-secret/, 'and is not shown';
     ok + (grep { $_->{provider} eq 'openai' && $_->{available} } @{ $with->get('/api/models', 200)->{models} }), 'its models too';
