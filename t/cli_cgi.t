@@ -80,7 +80,7 @@ subtest 'speed' => sub {
     cgi('GET', "/api/agents/$id") for 1 .. $n;
     my $ms = (spent() - $before) * 1000 / $n;
     my $sanitized = LF::slurp(LF::builddir() . '/librefang-fcgi') =~ /__asan_init/;
-    ok $sanitized || $ms < 15, sprintf('a request takes %.1f ms of the processor', $ms);
+    ok $sanitized || $ms < 100, sprintf('a request takes %.1f ms of the processor', $ms);
 };
 
 subtest 'nothing runs' => sub {

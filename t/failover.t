@@ -37,7 +37,7 @@ my $first = LF->mock(default => { text => 'first' }, when => [
 ]);
 my $second = LF->mock(default => { text => 'second' });
 my %env = (LF_LLM_RETRY_MS => 5, LF_REST_SECOND_MS => 0, LF_SECOND_KEY => 'sk-second');
-my $limits = qq([provider_request_timeout_secs]\nopenai = 1\n[provider_urls]\nsecond = "@{[$second->url]}"\n);
+my $limits = qq([provider_request_timeout_secs]\nopenai = 2\n[provider_urls]\nsecond = "@{[$second->url]}"\n);
 my $fallback = qq([[fallback_providers]]\nprovider = "second"\nmodel = "second-model"\napi_key_env = "LF_SECOND_KEY"\n);
 my ($api, $n) = (undef, 0);
 

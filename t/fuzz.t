@@ -108,7 +108,7 @@ for my $file (@targets) {
         my $new = tempdir(CLEANUP => 1);
         my $words = -f "$src/t/fuzz/dict/$name" ? " -dict='$src/t/fuzz/dict/$name'" : '';
         my $cmd = $fuzzer
-            ? "'$prog' -max_total_time=$seconds -max_len=8192 -timeout=10$words -rss_limit_mb=1024 -verbosity=0"
+            ? "'$prog' -max_total_time=$seconds -max_len=8192 -timeout=60$words -rss_limit_mb=1024 -verbosity=0"
               . " -print_final_stats=1 -artifact_prefix='$dir/crash-$name-' '$new' '$corpus'"
             : "'$prog' '$corpus'";
         my $out = qx($cmd 2>&1);

@@ -16,7 +16,7 @@ sub fetch { my ($id, $path, $method) = @_; return { id => $id, name => 'web_fetc
 my $up = LF->mock(when => [
         [ 'call_last' => { text => 'and done' } ],
         [ 'call_effect' => { text => 'it is over' } ],
-        [ 'call_look' => { text => 'I have seen it', delay => 1 } ],
+        [ 'call_look' => { text => 'I have seen it', hang => 1, until => 'look' } ],
         [ '"tool_call_id":"call_two"' => { text => 'both are over' } ],
         [ '"tool_call_id":"call_city"' => { tool_calls => [ { id => 'call_last', name => 'system_time', arguments => {} } ] } ],
         [ 'ONE-EFFECT' => { tool_calls => [ fetch('call_effect', 'effect', 'POST') ] } ],
@@ -30,7 +30,7 @@ my $api = LF->start(model => $up, env => { LF_LLM_RETRY_MS => 20, POOR => 'sk-po
 my $n = 0;
 
 sub spawn { my ($more) = @_; return $api->post('/api/agents', { manifest_toml => 'name = "led-' . ++$n . qq("\n) . ($more // '') }, 201)->{agent_id} }
-sub called { return IO::Select->new($slow)->can_read(15) ? $slow->accept : undef }
+sub called { return IO::Select->new($slow)->can_read(60) ? $slow->accept : undef }
 sub answer { my ($c) = @_; $c->syswrite("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\nConnection: close\r\n\r\ndone"); close $c; return }
 # model rows of the agent, oldest first: "status in out tools"
 sub rows { my ($id) = @_; return map {"$_->{status} $_->{input_tokens} $_->{output_tokens} $_->{tool_calls}"} of_agent($id) }
@@ -71,6 +71,7 @@ subtest 'killed again, while the model is asked about it' => sub {
     answer(called() // return fail('the tool begins'));
     ok $up->wait_chats($before + 2), 'the model hears of it';
     kill_it($run);
+    $up->let('look');
     ok ready(sub { idle($id) }), 'the turn goes on';
     is said($id), 'I have seen it', 'and ends';
     is_deeply [ rows($id) ], [ 'ok 12 7 1', 'ok 12 7 0' ], 'each call that was answered has a row; of the other nobody knows';

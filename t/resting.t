@@ -9,7 +9,7 @@ use Test::More;
 LF::needed();
 my %env = (LF_LLM_RETRY_MS => 5, LF_SECOND_KEY => 'sk-second');
 my $second = LF->mock(default => { text => 'second' });
-my $limits = qq([provider_request_timeout_secs]\nopenai = 1\n[provider_urls]\nsecond = "@{[$second->url]}"\n);
+my $limits = qq([provider_request_timeout_secs]\nopenai = 60\n[provider_urls]\nsecond = "@{[$second->url]}"\n);
 my $fallback = qq([[fallback_providers]]\nprovider = "second"\nmodel = "second-model"\napi_key_env = "LF_SECOND_KEY"\n);
 my ($api, $n) = (undef, 0);
 

@@ -264,7 +264,7 @@ sub starved {
     my @w;
     push @w, 'the daemon died' if $s->died;
     push @w, wrong($r, $a, $kind);
-    $r->{settled} = $s->settled(10) if $r->{turn};
+    $r->{settled} = $s->settled(30) if $r->{turn};
     my $d = change($from, $s->look);
     if ($r->{turn}) { push @w, turn_wrong($r, $a, $d); $cuts++ if $a->{stream_cut} }
     elsif (!$r->{parts} && !same($d = counted($r, $kind, $all, $d), my $after = counted($r, $kind, $all, $r->{change}))
@@ -274,7 +274,7 @@ sub starved {
     my $t = time;
     my $next = $s->ask(GET => '/api/templates');
     push @w, "the next question: $next->{status}" if $next->{status} != 200;
-    push @w, sprintf 'the next question took %.1f s', time - $t if time - $t > 3;
+    push @w, sprintf 'the next question took %.1f s', time - $t if time - $t > 30;
     return ($met, @w);
 }
 

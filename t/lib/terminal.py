@@ -9,7 +9,7 @@ pid, fd = pty.fork()
 if pid == 0:
     os.environ["TERM"] = "xterm"
     os.execv(sys.argv[1], sys.argv[1:])
-shown, at, deadline = "", 0, time.monotonic() + 40
+shown, at, deadline = "", 0, time.monotonic() + 120
 
 
 def more(seconds):

@@ -62,7 +62,7 @@ sub run {
         return 1 if waitpid($pid, POSIX::WNOHANG()) > 0;
         my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 1);
         return $s ? 2 : 0;
-    }, 10) // 0;
+    }) // 0;
     return $self if $up == 2;
     Test::More::diag(LF::slurp($log), LF::slurp("$self->{dir}/error.log"));
     die "$words[0] did not start\n";

@@ -21,7 +21,7 @@ use Time::HiRes qw(sleep time);
 our %KIND = (memory => 1, reads => 2, writes => 4, sockets => 8, threads => 16, removals => 32);
 my $PLACES = 32 + 8000;
 my $LASTS_MS = 300;             # longer than any question, shorter than what is tried again
-my $LATE = 20;                  # seconds: longer than anything waits by itself
+my $LATE = 60;                  # seconds: longer than anything waits by itself
 
 sub build {
     my ($dir) = @_;
