@@ -1,5 +1,5 @@
 // Connections that break or are not to be had, and turns that one does not watch to their end.
-import { answer, ask, check, fresh, gate, key, on, picture, steps, talk } from './lib.mjs';
+import { answer, ask, check, fresh, gate, key, on, picture, soon, steps, talk } from './lib.mjs';
 
 const coming = (page) => page.waitForSelector('.answer.is-coming .prose');
 const last = (page) => page.locator('.answer').last();
@@ -59,7 +59,7 @@ await steps({
 		const b = await fresh({ expected: [failedSocket] }), { page, context } = b;
 		later.shut();
 		await ask(page, 'LATER still');
-		await page.waitForSelector('.session .pulse');          // it has arrived
+		await soon(() => page.lastFrames.some((f) => f.includes('"typing"')), 'a question has arrived');
 		await context.setOffline(true);
 		await page.waitForSelector('.is-offline');
 		check((await page.textContent('.notices')).includes('Offline'), 'a connection that is gone is told');

@@ -24,7 +24,9 @@ await steps({
 		check(await a.locator('.code pre').last().innerText() === 'plain <b>text</b>', 'or plain');
 		const heard = await page.textContent('p[role=status][aria-live=polite]');
 		check(heard.includes('bold') && !/[*`|]/.test(heard), 'who listens hears words, not signs', heard);
-		await accessible(page, 'Markdown');
+		await ask(page, 'MARKDOWN once more');
+		await answer(page);
+		await accessible(page, 'Markdown, twice');
 		await picture(page, 'markdown');
 		await b.over('Markdown');
 	},

@@ -58,7 +58,8 @@ sub start {
     my ($class, %script) = @_;
     needed();
     build();
-    my $config = delete $script{config};
+    # what comes to mind of other conversations would stand in the questions, whose words the mock looks for
+    my $config = "[proactive_memory]\nenabled = false\n" . (delete $script{config} // '');
     my $up = LF->mock(default => { text => 'Hello from the mock.', chunks => 4 }, %script);
     my $api = LF->start(model => $up, config => $config, timeout => 60, env => { LF_LLM_RETRY_MS => 20 },
         limits => "ws_messages_per_minute = 1000\nmax_ws_per_ip = 50\n");

@@ -60,7 +60,7 @@ function List({ t }: { t: Tokens.List }) {
 function Table({ t }: { t: Tokens.Table }) {
 	const side = (i: number) => (t.align[i] ? `to-${t.align[i]}` : undefined);
 	return (
-		<div class="table" tabIndex={0} role="region" aria-label="Table">
+		<div class="table" tabIndex={0} role="group" aria-label="Table">
 			<table>
 				<thead><tr>{t.header.map((c, i) => <th scope="col" class={side(i)}>{inline(c.tokens)}</th>)}</tr></thead>
 				<tbody>{t.rows.map((r) => <tr>{r.map((c, i) => <td class={side(i)}>{inline(c.tokens)}</td>)}</tr>)}</tbody>
