@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -252,16 +253,22 @@ event_bytes(struct events *ev, const char *p, size_t n)
 	return !ev->in.failed && !ev->data.failed;
 }
 
-/* Sleep until bytes come. A signal wakes the caller's interrupt(). */
+/* Sleep until bytes come. An interrupt, also one that came before we slept, calls the caller's interrupt(). */
 static void
 await_bytes(const struct uhttp *h, const struct stream *st)
 {
 	struct pollfd p = { .fd = h->fd, .events = POLLIN };
+	sigset_t held, was;
 
-	if (st->interrupt == NULL || h->in_at < h->in_n)
+	if (st->interrupt == NULL)
 		return;
-	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+	sigemptyset(&held);
+	sigaddset(&held, SIGINT);
+	sigprocmask(SIG_BLOCK, &held, &was);    /* from the look at what came to the sleep nothing comes unseen */
+	st->interrupt(st->arg);
+	while (h->in_at == h->in_n && ppoll(&p, 1, NULL, &was) < 0 && errno == EINTR)
 		st->interrupt(st->arg);
+	sigprocmask(SIG_SETMASK, &was, NULL);
 }
 
 static int

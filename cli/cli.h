@@ -97,7 +97,7 @@ int callf(struct cli *, const char *verb, const char *body, struct answer *, con
 
 struct stream {
 	bool (*on)(void *, const char *event, const char *data, size_t n);      /* false ends */
-	void (*interrupt)(void *);      /* a signal came while nothing did; NULL: go on sleeping */
+	void (*interrupt)(void *);      /* perhaps SIGINT came: before each wait, and when it ends one; NULL: go on sleeping */
 	void *arg;
 };
 /* POST, and an event stream is the answer. */

@@ -22,6 +22,7 @@ sub says {
 }
 
 # What a terminal shows of a chat: steps are [what is waited for, what is typed then].
+my @under;                      # a program that runs ours
 sub person {
     my ($words, @steps) = @_;
     my $f = File::Temp->new;
@@ -29,7 +30,7 @@ sub person {
     close $f;
     local %ENV = (%ENV, $api->environment);
     my $program = LF::builddir() . '/librefang';
-    return scalar qx{python3 "@{[ LF::srcdir() ]}/t/lib/terminal.py" "$program" @$words < "$f"};
+    return scalar qx{python3 "@{[ LF::srcdir() ]}/t/lib/terminal.py" @under "$program" @$words < "$f"};
 }
 
 subtest 'an agent from a template, and all that can be done to it' => sub {
@@ -137,6 +138,11 @@ SKIP: {
         my $out = person([ 'chat' ], [ '> ', "how are you?\n" ], [ 'slo', "\cC" ], [ '> ', "/exit\n" ]);
         like $out, qr/^exit \d+$/m, 'the chat went on, and ended as it was told' or diag $out;
         unlike $out, qr/exit 1(?:30|37)/, '... not by the signal';
+        my ($strace) = grep { -x } map {"$_/strace"} split /:/, $ENV{PATH};
+        return note "strace may not watch here" if !$strace || system("$strace -qq -o /dev/null -e trace=write true 2>/dev/null") != 0;
+        @under = ($strace, qw(-qq -o /dev/null -e trace=write -e inject=write:delay_exit=150000));
+        $out = person([ 'chat' ], [ '> ', "how?\n" ], [ 'slo', "\cC" ], [ '> ', "/exit\n" ]);
+        like $out, qr/^exit 0$/m, 'so it does when it has shown the words, and not begun to wait for the next' or diag $out;
     };
 }
 

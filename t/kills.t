@@ -155,7 +155,7 @@ waitpid $_, 0 for @watchers;
 # Places count: a chunk by its bytes, all else is one. Faults of one watcher's stream.
 sub stream_faults {
     my ($file, $told) = @_;
-    my ($turn, $place, $text, $ends, %ids, @faults) = ('', undef, '', 0);
+    my ($turn, $place, $text, $ends, $anew, %ids, @faults) = ('', undef, '', 0, 0);
     open my $fh, '<', $file or return "$file: $!";
     while (my $line = <$fh>) {
         chomp $line;
@@ -163,8 +163,10 @@ sub stream_faults {
         if ($event eq '+') { $ends = 0; next }
         my $j = $LF::JSON->decode($data);
         push @faults, "after the end: $line" if $ends;
-        if ($event eq 'phase' && $j->{phase} eq 'restart') { ($place, $text) = (undef, ''); next }
+        if ($event eq 'phase' && $j->{phase} eq 'restart') { ($place, $text, $anew) = (undef, '', 1); next }
+        if ($anew && $id eq '-') { $text .= $j->{content} if $event eq 'chunk'; next }     # what had ended before a kill is told from the store
         my ($of, $at) = $id =~ /^(.{36})\.(\d+|end)$/ or push(@faults, "no id: $line"), next;
+        $anew = 0;
         push @faults, "twice: $line" if $ids{$id}++;
         if ($of ne $turn) {
             push @faults, "$turn has no end before $line" if $turn ne '' && !defined $told->{$turn};
