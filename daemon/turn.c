@@ -281,9 +281,12 @@ leave(struct turn *t)
 static void
 count_end(const struct turn *t, enum err e)
 {
-	const char *why = e == ERR_OK ? t->out->silent ? "silent" : "completed"
-	    : t->c->fault.code != NULL ? t->c->fault.code : err_code(e);
+	static const char *const own[] = { "max_iterations", "repeated_tool_failures", "content_filtered", "circuit_break" };
+	const char *why = e == ERR_OK ? "completed" : e == ERR_CANCELLED ? "cancelled" : "error";
 
+	for (size_t i = 0; e != ERR_OK && i < ARRAY_LEN(own); i++)
+		if (t->c->fault.code != NULL && strcmp(t->c->fault.code, own[i]) == 0)
+			why = own[i];
 	series_add(SERIES_LOOP_EXIT, (const char *const[]){ t->agent.name, why }, 0);
 }
 

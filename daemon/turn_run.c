@@ -33,7 +33,8 @@ struct run {
 	struct call *k;
 	struct ctx *c;
 	const char *advice;             /* of the guard, for the model */
-	int64_t us, limit_us;
+	int64_t us;
+	bool late;                      /* its time was over */
 	enum err e;
 	struct buf out;
 	/* on a thread of its own */
@@ -132,14 +133,21 @@ why_not(struct turn *t, struct call *k, const char **advice, bool *end_turn)
 	return k->blocked ? *advice : too_fast(t, k);
 }
 
+/* how: none blocked timeout hard_error circuit_break. */
 static void
-count_tool(const struct turn *t, const char *tool, enum err e, int64_t us)
+count_call(const struct turn *t, const char *name, const char *how)
 {
-	const char *agent = t->agent.name;
+	const struct tool *tool = tool_find(name);
 
-	series_add(SERIES_TOOL_CALL, (const char *const[]){ agent, tool, e == ERR_OK ? "success" : "failure",
-		e == ERR_OK ? "" : err_code(e) }, 0);
-	series_add(SERIES_TOOL_SECONDS, (const char *const[]){ agent, tool }, us);
+	if (tool != NULL)               /* names that models think of are no labels */
+		series_add(SERIES_TOOL_CALL, (const char *const[]){ t->agent.name, tool->name, strcmp(how, "none") == 0 ? "success" : "failure", how }, 0);
+}
+
+static void
+count_run(const struct turn *t, const struct run *r)
+{
+	count_call(t, r->k->name, r->e == ERR_OK ? "none" : r->late || r->e == ERR_TIMEOUT ? "timeout" : "hard_error");
+	series_add(SERIES_TOOL_SECONDS, (const char *const[]){ t->agent.name, tool_find(r->k->name)->name }, r->us);
 }
 
 /* A word of the guard stands behind the result. */
@@ -181,7 +189,8 @@ run_tool(struct run *r)
 		env.deadline_us = until;
 	r->e = tool->run(&env, r->k->input, out);
 	r->us = clock_mono_us() - since;
-	if (r->e != ERR_OK && clock_mono_us() + 2000 >= env.deadline_us) {     /* clients count in milliseconds */
+	r->late = r->e != ERR_OK && clock_mono_us() + 2000 >= env.deadline_us; /* clients count in milliseconds */
+	if (r->late) {
 		buf_clear(out);
 		buf_printf(out, "%s was not done after %" PRId64 " s and was ended", tool->name,
 		    (env.deadline_us - since + 500000) / 1000000);
@@ -237,7 +246,7 @@ settle(struct run *r)
 	k->ms = r->us / 1000;
 	more = loop_guard_result(t->guard, k->name, k->input, text, n);
 	t->tool_calls++;
-	count_tool(t, tool_find(k->name)->name, r->e, r->us);
+	count_run(t, r);
 	call_result(k, r->e == ERR_OK ? "completed" : "error", r->e != ERR_OK, text, n);
 	k->advice = advice_for(r->e);
 	if (k->advice == ADVICE_FAILED)
@@ -298,6 +307,8 @@ allowed(struct run *r, bool skip, bool *end)
 		no = why_not(t, r->k, &r->advice, end);
 	if (no != NULL)
 		call_result(r->k, "skipped", true, no, strlen(no));
+	if (no != NULL && r->k->blocked)
+		count_call(t, r->k->name, *end ? "circuit_break" : "blocked");
 	return no == NULL;
 }
 

@@ -255,7 +255,7 @@ subtest 'what it has done' => sub {
     is_deeply [ @{ $t->[0] }{qw(tool_name rationale is_error iteration)}, $t->[0]{input}{key} ], [ 'memory_store', 'I shall note that.', $false, 1, 'x' ], 'the decision, with what was said to it';
     unlike $t->[0]{output_summary}, qr/^$|is_error/, 'and what came of it';
     my $metrics = $api->raw('GET', '/api/metrics')->{content};
-    like $metrics, qr/^librefang_tool_call_total\{agent="busy",tool="memory_store",outcome="success",failure_type=""\} 1$/m, 'metrics count the tool';
+    like $metrics, qr/^librefang_tool_call_total\{agent="busy",tool="memory_store",outcome="success",failure_type="none"\} 1$/m, 'metrics count the tool';
     like $metrics, qr/^librefang_tool_execution_seconds_count\{agent="busy",tool="memory_store"\} 1$/m, 'and its time';
     like $metrics, qr/^librefang_agent_loop_exits_total\{agent="busy",reason="completed"\} 1$/m, 'and how the turn ended';
     like $metrics, qr/^librefang_agent_loop_exits_total\{agent="rest",reason="cancelled"\} 1$/m, 'as that of another did not';

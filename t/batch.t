@@ -127,6 +127,10 @@ subtest 'far too many' => sub {
     my @m = @{ $api->get("/api/agents/$id/session", 200)->{messages} };
     is scalar(grep { defined $_->{result} } map { @{ $_->{tools} // [] } } @m), 40, 'every call has its answer';
     is say_to($id, 'and now?')->{response}, 'fine', 'the next turn is as any other';
+    my %seen = map { $_ => 1 } $api->raw('GET', '/api/metrics')->{content} =~ /^librefang_tool_call_total\{.*?(outcome="\w+",failure_type="\w+")\} [1-9]/mg;
+    is_deeply [ sort keys %seen ], [ (map {"outcome=\"failure\",failure_type=\"$_\""} qw(blocked circuit_break hard_error)), 'outcome="success",failure_type="none"' ], 'metrics tell how calls ended';
+    %seen = map { $_ => 1 } $api->raw('GET', '/api/metrics')->{content} =~ /^librefang_agent_loop_exits_total\{.*?reason="(\w+)"\} [1-9]/mg;
+    is_deeply [ sort keys %seen ], [qw(circuit_break completed repeated_tool_failures)], 'and turns';
 };
 $api->finish;
 

@@ -224,6 +224,7 @@ subtest 'how long a tool may take' => sub {
         is say_to(agent(), $word)->{response}, 'Somebody was too slow.', "$tool is ended and the turn goes on";
         my ($result) = grep { ($_->{tool_call_id} // '') eq 'call_slow_1' } reverse @{ $up->chats->[-1]{json}{messages} };
         like $result->{content}, qr/^\Q$tool\E was not done after $s s and was ended/, 'the model is told';
+        like $api->raw('GET', '/api/metrics')->{content}, qr/^librefang_tool_call_total\{[^}]*tool="$tool",outcome="failure",failure_type="timeout"\} 1$/m, 'and metrics count it';
     }
     is say_to(agent(), 'ASK-SLOW')->{response}, 'Somebody was too slow.', 'who was asked in vain is free again';
     $api->finish;
