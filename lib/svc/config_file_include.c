@@ -9,7 +9,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/config_file_parts.h"
 
-enum { INCLUDES_MAX = 32, INCLUDE_DEPTH_MAX = 8 };
+enum { INCLUDES_MAX = 32, INCLUDE_DEPTH_MAX = 10 };
 
 struct including {
 	const struct run_paths *p;

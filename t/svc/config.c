@@ -356,6 +356,15 @@ included(void)
 	refused("include = [\"/etc/passwd\"]\n",
 	    "config.toml:1: include: a path below the configuration's directory is expected", "a file elsewhere");
 	refused("include = [\"none.toml\"]\n", "config.toml:1: include: none.toml cannot be read", "a file that is not there");
+	for (int i = 1; i <= 11; i++) {
+		char name[32], text[64];
+
+		snprintf(name, sizeof(name), "deep%d.toml", i);
+		snprintf(text, sizeof(text), i < 11 ? "include = [\"deep%d.toml\"]\n" : "language = \"it\"\n", i + 1);
+		home_write(&h, name, text);
+	}
+	ok(with("api_key = \"k\"\ninclude = [\"deep2.toml\"]\n") == ERR_OK && strcmp(cfg->language, "it") == 0, "ten files deep are read");
+	refused("include = [\"deep1.toml\"]\n", "deep11.toml: include: files include each other too deeply", "eleven are too many");
 }
 
 static void
