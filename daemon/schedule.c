@@ -23,7 +23,7 @@
 #include "lib/svc/schedule.h"
 #include "lib/svc/series.h"
 
-enum { LOOK_MAX = 256, AGAIN_MS = 1000, BUSY_MS = 5000, JUMP_MS = 2000, DEFER_S = 300, FIRE_S = 300 };
+enum { LOOK_MAX = 256, AGAIN_MS = 1000, BUSY_MS = 5000, JUMP_MS = 2000, DEFER_S = 300, FIRE_S = 300, FIRE_MAX_S = 86400 };
 
 #define SLOT_NAMESPACE "0b8c5f0e-6a53-4f4e-9a3e-3f2f6a7a41d5"
 
@@ -110,10 +110,17 @@ session_of(struct work *w)
 	return id;
 }
 
+/* [queue.concurrency] */
+static int64_t
+rule(const struct work *w, const char *key, int64_t dflt)
+{
+	return js_i64(js_obj(js_obj(w->c->cfg->raw, "queue"), "concurrency"), key, dflt);
+}
+
 static unsigned
 at_once(const struct work *w)
 {
-	int64_t n = js_i64(w->agent.manifest, "max_concurrent_invocations", 1);
+	int64_t n = js_i64(w->agent.manifest, "max_concurrent_invocations", rule(w, "default_per_agent", 1));
 
 	return strcmp(js_str_or(w->agent.manifest, "session_mode", ""), "new") != 0 || n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
 }
@@ -178,11 +185,12 @@ static enum err
 run_turn(struct work *w)
 {
 	struct ctx *c = w->c;
+	int64_t fire_s = rule(w, "trigger_fire_timeout_secs", FIRE_S);
 	struct turn_ask ask = {
 		.agent_id = w->agent.id, .agent = &w->agent, .text = text_of(w), .session_id = session_of(w),
 		.origin = "autonomous", .channel = "autonomous", .event_depth = (unsigned)w->slot.depth, .lane = w->hand->lane,
 		.claim = claim, .claimed = claimed, .claim_arg = w, .cancel = &w->hand->cancel,
-		.deadline_us = w->plan.kind == PLAN_PROACTIVE ? clock_mono_us() + (int64_t)FIRE_S * 1000000 : 0,
+		.deadline_us = w->plan.kind == PLAN_PROACTIVE ? clock_mono_us() + (fire_s > FIRE_MAX_S ? FIRE_MAX_S : fire_s) * 1000000 : 0,
 	};
 	struct turn_answer a;
 	enum err e;

@@ -11,7 +11,7 @@ use Time::HiRes qw(sleep time);
 LF::needed();
 my $up = LF->mock(when => [ (map { [ $_ => { text => 'ok', hang => 1, until => $_ } ] } qw(ABREAST ALONE)), [ 'CROWDED' => { hang => 1 } ], [ 'BROKEN' => { status => 500 } ], [ 'HALF-SECOND' => { text => 'ok', delay => 0.6 } ] ],
     default => { text => 'Done.' });
-our $api = LF->start(model => $up, timeout => 60, env => { LF_LLM_RETRY_MS => 5 }, config => "[queue.concurrency]\ncron_lane = 1\n[turn]\nmax_threads = 12\n");
+my $api = LF->start(model => $up, timeout => 60, env => { LF_LLM_RETRY_MS => 5 }, config => "[queue.concurrency]\ncron_lane = 1\n[turn]\nmax_threads = 12\n");
 sub agent {
     my ($prompt, $schedule, $top) = @_;
     (my $name = lc $prompt) =~ s/\W+/-/g;
@@ -46,16 +46,6 @@ subtest 'a provider that fails' => sub {
     ok $api->wait_for(sub { @{ asked('BROKEN') } >= 3 }), 'the next slot is tried all the same';
     like $api->log_text, qr/agent=$id what=tick err=\w+/, '  and the log says so';
     $api->del("/api/agents/$id?confirm=true", 200);
-};
-
-subtest 'limits in a row' => sub {
-    my @do = (429, 0, 429, 0, 429, 429);
-    my $limits = LF->mock(answers => [ map { $_ ? { status => $_, headers => { 'Retry-After' => 1 } } : { text => 'Done.' } } @do ]);
-    local $api = LF->start(model => $limits, timeout => 60, env => { LF_REST_SECOND_MS => 0 }, config => "[background]\nmax_consecutive_rate_limits = 2\n[provider_max_retries]\nopenai = 0\n");
-    my $id = agent('NOW-AND-THEN', $second);
-    ok $api->wait_for(sub { $api->log_text =~ /agent=$id what="rate limits stop its loop" in_a_row=2/ }), 'as many as background.max_consecutive_rate_limits says stop it';
-    is scalar @{ $limits->chats }, 6, 'an answer in between begins the count anew';
-    $api->finish;
 };
 
 subtest 'a store that takes nothing' => sub {
