@@ -291,6 +291,11 @@ check_provider(struct doctor *d)
 		found(d, GOOD, "provider", "offline, built in; it is no language model");
 		return;
 	}
+	if (p != NULL && p->cli) {
+		found(d, auth_available(status) ? GOOD : BAD, "provider", auth_available(status) ? "%s: the program %s is installed" :
+		    "%s: the program %s is not in PATH", cfg->provider, catalog_program(p->api_format));
+		return;
+	}
 	if (p != NULL && p->key_required && !auth_available(status))
 		found(d, access(vault, F_OK) == 0 ? GOOD : BAD, "provider", access(vault, F_OK) == 0 ?
 		    "%s: %s is not in the environment; \"librefang provider show\" tells whether the vault has it" :

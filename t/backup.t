@@ -158,6 +158,13 @@ subtest 'the doctor' => sub {
     my $set = sub { my ($text) = @_; open my $c, '>', $api->home . '/config.toml' or die; print $c $text; close $c };
     $set->($config =~ s/provider = "offline"/provider = "openai"/r);
     bad('a provider without its key', 1, qr/^fail\tprovider\topenai: no key; set OPENAI_API_KEY/m, 'doctor');
+    $set->($config =~ s/provider = "offline"/provider = "codewhale"/r);
+    bad('a program that is not there', 1, qr/^fail\tprovider\tcodewhale: the program codewhale is not in PATH/m, 'doctor');
+    open $fh, '>', "$dir/codewhale" or die;
+    print $fh "#!/bin/sh\n";
+    close $fh;
+    chmod 0755, "$dir/codewhale" or die;
+    { local $ENV{PATH} = "$dir:$ENV{PATH}"; like good('one that is', 'doctor'), qr/^ok\tprovider\tcodewhale: the program codewhale is installed/m, 'is no address' }
     my $up = LF->mock;
     my $url = $up->url;
     $set->($config =~ s/provider = "offline"/provider = "custom"\nbase_url = "$url"/r);
