@@ -127,7 +127,9 @@ headers_of(struct ctx *c, const struct probe *p, const char *out[static 4])
 	out[k++] = "Accept: application/json";
 	if (strcmp(p->format, "anthropic") == 0)
 		out[k++] = "anthropic-version: 2023-06-01";
-	if (p->key[0] != '\0' && (line = malloc(n)) != NULL) {
+	if (p->key[0] != '\0' && (line = malloc(n)) == NULL) {
+		memory_short = true;    /* and without it nobody is asked */
+	} else if (p->key[0] != '\0') {
 		snprintf(line, n, "%s%s", name, p->key);
 		out[k++] = secret_keep(c, line, n - 1);
 		zero_bytes(line, n);

@@ -101,7 +101,8 @@ finish(struct turn *t)
 static bool
 may_try_again(struct turn *t, enum err e, unsigned tries, bool (*stop)(const struct turn *))
 {
-	if ((e != ERR_BUSY && e != ERR_UNAVAILABLE && e != ERR_NOMEM) || tries >= FINISH_TRIES)
+	/* DB too: a disk that cannot be read for a moment looks like a broken file to the engine */
+	if ((e != ERR_BUSY && e != ERR_UNAVAILABLE && e != ERR_NOMEM && e != ERR_DB) || tries >= FINISH_TRIES)
 		return false;
 	log_line(LOG_WARN, "rid=%s turn=%s err=%s what=\"the turn is over and that cannot be written yet\"",
 	    t->c->rid, t->id, err_code(e));

@@ -229,6 +229,8 @@ static void
 leave(struct tx *tx)
 {
 	tx->open = false;
+	tx->db->in_tx = false;
+	tx->db->lost = SQLITE_OK;
 	tx->c->db = tx->own;
 	line_leave(&tx->db->line);
 }
@@ -283,6 +285,8 @@ tx_begin_since(struct ctx *c, struct tx *tx, int64_t waited_since_us)
 	tx->db->stood_since_us = 0;
 	if (e != ERR_OK)
 		leave(tx);
+	else
+		tx->db->in_tx = true;
 	tx->open = e == ERR_OK;
 	return e;
 }

@@ -24,9 +24,11 @@ struct stmt {
 struct db {
 	sqlite3 *h;
 	int rc;                         /* of the last thing that was no statement */
+	int lost;                       /* why the engine gave up the transaction by itself; SQLITE_OK: it did not */
 	int64_t busy_since_us, wait_us;
 	int64_t stood_since_us;         /* in the writers' line, for the statement under way; 0: not at all */
 	pthread_mutex_t *line;          /* while it is in a transaction that writes */
+	bool in_tx;                     /* the same, once it has begun */
 	struct stmt *table[DB_STMTS];   /* open addressing by literal address */
 };
 

@@ -148,9 +148,13 @@ db_step(struct stmt *st)
 {
 	if (st->writes && memory_short)
 		st->rc = SQLITE_NOMEM;
+	if (st->db != NULL && st->db->lost != SQLITE_OK)
+		st->rc = st->db->lost;          /* alone it would be its own transaction */
 	if (st->s == NULL || (st->rc != SQLITE_OK && st->rc != SQLITE_ROW) || !may_write(st))
 		return false;
 	st->rc = sqlite3_step(st->s);
+	if (st->rc != SQLITE_ROW && st->rc != SQLITE_DONE && st->db->in_tx && sqlite3_get_autocommit(st->db->h))
+		st->db->lost = st->rc;
 	if (st->line != NULL)
 		st->db->stood_since_us = 0;
 	if (st->rc != SQLITE_ROW)

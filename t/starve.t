@@ -7,7 +7,7 @@
 # Here some rows, some of it, by chance, for SECONDS: LF_STARVE_SEED says which. LF_STARVE=all: all rows, each place in the
 # daemon once (make starve; LF_STARVE_DEEP=2: and once more when it comes there again in the same question); LF_STARVE=every:
 # all rows, each call; LF_STARVE=N: all rows, N times as much by chance. LF_STARVE_ONLY: rows whose name matches. LF_STARVE_KIND:
-# one of the kinds, LF_STARVE_ALL=1: with all after it.
+# kinds that match, LF_STARVE_ALL=1: with all after it.
 use strict;
 use warnings;
 use LF;
@@ -158,6 +158,7 @@ my @rows = (
     plain(200, \&fresh, POST => "$agent/message", { message => 'WITH-TOOLS' }, turn => 1, name => 'a turn with tools'),
     plain(200, \&fresh, POST => "$agent/message/stream", { message => 'WITH-TOOLS' }, turn => 1),
     row('a WebSocket', 101, \&fresh, sub { return $s->chat("/api/agents/$ada/ws", { type => 'message', content => 'WITH-TOOLS' }) }, turn => 1),
+    row('a watched turn', 200, \&with_session, sub { return $s->watch("/api/agents/$ada/sessions/$session/stream", POST => "/api/agents/$ada/message", { message => 'WITH-TOOLS' }) }, turn => 1),
     plain(200, \&fresh, POST => '/v1/chat/completions', { model => 'ada', messages => [ { role => 'user', content => 'WITH-TOOLS' } ] }, turn => 1),
     plain(200, \&fresh, POST => '/v1/chat/completions', { model => 'ada', stream => JSON::PP::true, messages => [ { role => 'user', content => 'hello' } ] }, turn => 1, name => '/v1, streamed'),
     plain(200, $nothing, POST => '/v1/chat/completions', { model => 'openai/mock-model', messages => [ { role => 'user', content => 'hello' } ] }, turn => 1, name => '/v1, a gateway'),
@@ -323,7 +324,7 @@ for my $r (sort { $a->{order} <=> $b->{order} } grep { $_->{order} = rand() + ($
     my (@bad, @counts, %seen);
     my $fds = $s->fds;
     for my $kind (sort keys %picks) {
-        next if $ENV{LF_STARVE_KIND} && $ENV{LF_STARVE_KIND} ne $kind;
+        next if $ENV{LF_STARVE_KIND} && $kind !~ m{^(?:$ENV{LF_STARVE_KIND})$};
         my $n = count($r, $kind);
         push @counts, "$n $kind";
         my $slow = $r->{slow} // 1;

@@ -3,7 +3,7 @@
 # ends with 1 and words that say what is missing; it takes nothing away, and the next start serves.
 #
 # Here some of it by chance, for SECONDS: LF_STARVE_SEED says which. LF_STARVE=all: each place in the daemon once (make starve).
-# LF_STARVE_KIND: one of the kinds.
+# LF_STARVE_KIND: kinds that match.
 use strict;
 use warnings;
 use File::Temp ();
@@ -129,7 +129,7 @@ sub try_one {
     return ($some, @w);
 }
 
-my @kinds = grep { !$ENV{LF_STARVE_KIND} || $ENV{LF_STARVE_KIND} eq $_ } sort keys %LF::Starve::KIND;
+my @kinds = grep { !$ENV{LF_STARVE_KIND} || m{^(?:$ENV{LF_STARVE_KIND})$} } sort keys %LF::Starve::KIND;
 for my $kind (@kinds) {
     my ($n, @bad, %seen) = count($kind);
     my @todo = $ALL ? ([ 'new', 0 ], [ 'new', 1 ]) : map { my $all = $_; map { [ 1 + int rand $n, $all ] } $n ? 1 .. 3 : () } 0, 1;

@@ -42,6 +42,18 @@ github(void)
 }
 
 static enum err
+read_answer(struct ctx *c, const struct http_answer *a, struct json_object **ret)
+{
+	enum err e = ERR_UPSTREAM;
+
+	if (a->status < 500 && a->status != 404 && a->body.len > 0)
+		e = json_read(c, a->body.p, a->body.len, ret);
+	if (e == ERR_NOMEM || (e == ERR_OK && json_object_is_type(*ret, json_type_object)))
+		return e;
+	return fail_code(c, ERR_UPSTREAM, "github_refused", "GitHub gives no answer that can be read (%ld)", a->status);
+}
+
+static enum err
 ask(struct ctx *c, const char *path, const char *form, struct json_object **ret)
 {
 	const char *const headers[] = { "Accept: application/json", "Content-Type: application/x-www-form-urlencoded", NULL };
@@ -57,11 +69,12 @@ ask(struct ctx *c, const char *path, const char *form, struct json_object **ret)
 	job_db_release(c);
 	e = http_do(&call, &a);
 	job_db_acquire(c);
-	if (e != ERR_OK)
+	if (e == ERR_NOMEM)
+		e = fail(c, e, "out of memory");
+	else if (e != ERR_OK)
 		e = fail_code(c, ERR_UPSTREAM, "github_unreachable", "GitHub cannot be reached: %.200s", a.why);
-	else if (a.status >= 500 || a.status == 404 || a.body.len == 0 || json_read(c, a.body.p, a.body.len, ret) != ERR_OK ||
-	    !json_object_is_type(*ret, json_type_object))
-		e = fail_code(c, ERR_UPSTREAM, "github_refused", "GitHub gives no answer that can be read (%ld)", a.status);
+	else
+		e = read_answer(c, &a, ret);
 	buf_zero_done(&a.body);
 	return e;
 }
@@ -209,6 +222,7 @@ copilot_poll(struct ctx *c, const struct request *rq)
 	struct json_object *o = NULL;
 	struct flow f;
 	const char *form;
+	enum err e;
 
 	if (!find(path_arg(rq, "poll_id"), &f)) {
 		ignore_err(fail_code(c, ERR_NOT_FOUND, "not_found", "No login of that id is under way"));
@@ -222,5 +236,6 @@ copilot_poll(struct ctx *c, const struct request *rq)
 	form = ctx_printf(c, "client_id=" CLIENT_ID "&device_code=%s&grant_type=urn:ietf:params:oauth:grant-type:device_code", f.code);
 	if (form == NULL)
 		return reply_fail(c);
-	return ask(c, "/login/oauth/access_token", form, &o) == ERR_OK ? outcome(c, &f, o) : said(c, "error", 0, c->fault.msg);
+	e = ask(c, "/login/oauth/access_token", form, &o);
+	return e == ERR_OK ? outcome(c, &f, o) : e == ERR_NOMEM ? reply_fail(c) : said(c, "error", 0, c->fault.msg);
 }

@@ -48,7 +48,7 @@ is_known(struct ctx *c, const char *id)
 
 /* --- keys --------------------------------------------------------------------------- */
 
-/* Without the blanks around it; NULL: it cannot be a key. */
+/* Without the blanks around it; NULL: it cannot be a key, or no memory; c says which. */
 static const char *
 key_checked(struct ctx *c, const struct key_request *in)
 {
@@ -67,7 +67,10 @@ key_checked(struct ctx *c, const struct key_request *in)
 			ignore_err(fail(c, ERR_BAD_REQUEST, "key: one line is expected, without quotes around it"));
 			return NULL;
 		}
-	return secret_keep(c, s, n);
+	s = secret_keep(c, s, n);
+	if (s == NULL)
+		ignore_err(fail(c, ERR_NOMEM, "out of memory"));
+	return s;
 }
 
 /* The variable of a name that nobody knows must be one. */

@@ -73,7 +73,12 @@ secret_keep(struct ctx *c, const char *s, size_t n)
 {
 	char *p = strndup(s, n);
 
-	return p != NULL && arena_defer(c->arena, wipe, p) == 0 ? p : NULL;
+	if (p != NULL && arena_defer(c->arena, wipe, p) == 0)
+		return p;
+	if (p != NULL)
+		wipe(p);
+	memory_short = true;
+	return NULL;
 }
 
 void

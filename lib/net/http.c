@@ -416,5 +416,6 @@ http_do(const struct http_call *call, struct http_answer *ret)
 		snprintf(ret->final_url, sizeof(ret->final_url), "%s", j.to.url);
 	target_done(&j.to);
 	curl_url_cleanup(j.u);
+	memory_short |= e == ERR_NOMEM;
 	return e;
 }

@@ -13,13 +13,14 @@
 
 #define AGENT_NAMESPACE "9b6ae32d-7a4f-4c1e-8d0f-a1b2c3d4e5f6"
 
-static bool
-id_lives(struct ctx *c, const char *id)
+static enum err
+id_lives(struct ctx *c, const char *id, bool *ret)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT 1 FROM agent WHERE id = ?"));
 
 	bind_text(st, id);
-	return db_step(st);
+	*ret = db_step(st);
+	return *ret || db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
 enum err
@@ -27,6 +28,8 @@ agent_identity(struct ctx *c, const char *name, char ret[static 37])
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT agent_id FROM agent_identity WHERE name = ?"));
 	const char *full = ctx_printf(c, "agent:%s", name), *known;
+	bool lives;
+	enum err e;
 
 	bind_text(st, name);
 	known = db_step(st) ? col_text(c, st, "agent_id") : NULL;
@@ -38,9 +41,9 @@ agent_identity(struct ctx *c, const char *name, char ret[static 37])
 		snprintf(ret, 37, "%s", known);
 	else
 		uuid5(AGENT_NAMESPACE, full, strlen(full), ret);
-	if (id_lives(c, ret))
+	if ((e = id_lives(c, ret, &lives)) == ERR_OK && lives)
 		uuid4(ret);
-	return ERR_OK;
+	return e;
 }
 
 enum err

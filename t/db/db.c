@@ -40,6 +40,15 @@ both(struct ctx *c, bool commit)
 	return e;
 }
 
+/* A conflict for which the engine gives up the whole transaction. */
+static void
+gives_up(struct ctx *c)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT OR ROLLBACK INTO meta (name, value) VALUES ('t1', 'again')"));
+
+	ok(db_exec(st) != ERR_OK, "a conflict takes back the transaction");
+}
+
 int
 main(void)
 {
@@ -63,6 +72,16 @@ main(void)
 	is_str(get(&c, "t1"), NULL, "leaves nothing");
 	is_int(both(&c, true), ERR_OK, "a committed one");
 	is_str(get(&c, "t2"), "2", "stays");
+	{
+		SCOPED_TX tx = { 0 };
+
+		is_int(tx_begin(&c, &tx), ERR_OK, "a transaction");
+		gives_up(&c);
+		ok(put(&c, "t3", "3") != ERR_OK, "what comes after in it is refused");
+		ok(tx_commit(&c, &tx) != ERR_OK, "and so is its commit");
+	}
+	is_str(get(&c, "t3"), NULL, "nothing of it was written by itself");
+	is_int(put(&c, "t4", "4"), ERR_OK, "and the next one is as any other");
 	is_int(db_open(&other, path, false), ERR_OK, "a second connection opens");
 	{
 		SCOPED_TX tx = { 0 };

@@ -21,7 +21,7 @@ def plain(v):
 
 def tables():
     for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-        if name in LEFT or name.startswith(("search_", "sqlite_")):
+        if name in LEFT or name.startswith(("search_", "memory_text", "sqlite_")):
             continue
         yield name, [c[1] for c in db.execute("PRAGMA table_info(%s)" % name)
                      if c[1] in KEPT.get(name, ()) or not (MOMENT.search(c[1]) or name == "provider_state" and c[1] in FOUND_OUT)]

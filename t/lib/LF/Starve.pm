@@ -133,6 +133,33 @@ sub ask {
     return \%a;
 }
 
+# What a watcher of that path sees of a turn that a question begins, as an answer: the question's own if it was refused.
+sub watch {
+    my ($self, $path, @question) = @_;
+    my $w = LF::Stream->new($self->connect, $LATE);
+    $w->send_bytes("GET $path HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    my %a = (method => 'GET', path => $path, status => 0, headers => {}, content => '');
+    if (!$w->read_head) {
+        $a{late} = 1 if $w->timed_out;
+        $a{cut} = 1 if length $w->{in};
+        return \%a;
+    }
+    @a{qw(status headers)} = ($w->status, $w->headers);
+    if ($a{status} != 200) {
+        $a{content} = $w->rest;
+        $a{json} = eval { $LF::JSON->decode($a{content}) };
+        return \%a;
+    }
+    my $q = $self->ask(@question);
+    return $q if $q->{status} != 200;
+    while (my $e = $w->next) {
+        push @{ $a{events} }, $e;
+        last if $e->{event} =~ /^(?:done|error)$/;
+    }
+    $a{late} = 1 if $w->timed_out;
+    return \%a;
+}
+
 # A message over a WebSocket, as an answer: events are its messages.
 sub chat {
     my ($self, $path, $what) = @_;
