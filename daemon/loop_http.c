@@ -439,6 +439,8 @@ http_begin(struct conn *k)
 int
 http_body(struct conn *k, const char *p, size_t n)
 {
+	if (k->closing)         /* the library's time for a body would take the place of the end that was asked for */
+		return -1;
 	if (k->phase == IN_FEED)
 		return feed_piece(k, p, n);
 	if (k->phase != IN_BODY || n > k->body_left)
@@ -451,6 +453,8 @@ http_body(struct conn *k, const char *p, size_t n)
 int
 http_body_end(struct conn *k)
 {
+	if (k->closing)
+		return -1;
 	if (k->phase == IN_BODY)
 		start(k, k->job);
 	else if (k->phase == IN_FEED && feed_whole(k) != 0)

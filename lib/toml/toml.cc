@@ -400,6 +400,7 @@ toml_parse(const char *text, size_t n, struct json_object **ret, struct json_obj
 	} catch (const std::bad_alloc &) {
 		e = ERR_NOMEM;
 	}
+	memory_short |= e == ERR_NOMEM;
 	if (e == ERR_NOMEM)
 		(void)refuse(f, 0, 0, "out of memory");  /* its code is known already */
 	return e;
