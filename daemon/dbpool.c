@@ -78,6 +78,7 @@ dbpool_put(struct db *db)
 {
 	if (db == NULL)
 		return;
+	db_settle(db);
 	pthread_mutex_lock(&pool.mu);
 	if (!pool.ending) {
 		pool.idle[pool.n_idle++] = db;

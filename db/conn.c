@@ -251,6 +251,13 @@ rollback(struct db *db)
 	ignore_err(db_exec(st));        /* a failed engine has rolled back by itself */
 }
 
+void
+db_settle(struct db *db)
+{
+	if (db != NULL && !db->in_tx && !sqlite3_get_autocommit(db->h))
+		rollback(db);
+}
+
 enum err
 tx_begin(struct ctx *c, struct tx *tx)
 {

@@ -45,6 +45,11 @@ enum err db_look(const char *path, bool whole, struct db_state *ret) MUST_CHECK;
 int64_t db_change_mark(struct db *);
 
 /*
+ * No transaction of a connection stays open: what began one could not end it. The next to use it would read what the
+ * store held then, for ever. Nothing inside of a tx_begin().
+ */
+void db_settle(struct db *);
+/*
  * Give back the pages that were kept for whoever asks next; for when nobody does. db_writer_rest: of the
  * connection that db_set_writer() named; any thread, nothing if it is in use for long.
  */

@@ -319,7 +319,8 @@ for my $r (sort { $a->{order} <=> $b->{order} } grep { $_->{order} = rand() + ($
     next if !$ENV{LF_STARVE} && !length $ONLY && $r->{name} !~ $STEADY;
     last if !$ENV{LF_STARVE} && time - $begun > $SECONDS;
     srand $SEED + unpack '%32C*', $r->{name};
-    my $fault = learn($r);
+    my $fault;
+    eval { $fault = learn($r); 1 } or $fault = $@;
     if (defined $fault) { fail "$r->{name} answers as usual"; diag "seed $SEED", $fault; next }
     my (@bad, @counts, %seen);
     my $fds = $s->fds;
@@ -333,7 +334,8 @@ for my $r (sort { $a->{order} <=> $b->{order} } grep { $_->{order} = rand() + ($
             : ((map { [ $_, 0 ] } numbers($n, $slow > 1 ? 1 : $picks{$kind}, $slow)), map { [ $_, 1 ] } $rest ? numbers($n, $TIMES, $slow * 4) : ());
         @all = grep { $_->[1] } @all if $ENV{LF_STARVE_ALL};
         while (my $x = shift @all) {
-            my ($some, @w) = starved($r, $kind, @$x);
+            my ($some, @w) = eval { starved($r, $kind, @$x) };
+            ($some, @w) = ($s->relent, "what comes before it: $@") if $@;
             $tries++;
             $met++ if $some;
             unshift @all, $x if $EACH && $some;

@@ -54,6 +54,7 @@ rows_end(struct ctx *c)
 	struct fault before = c->fault;
 
 	ignore_err(say(c, SQL("RELEASE catalog")));     /* nothing was written */
+	db_settle(c->db);               /* a read that failed can hold it open */
 	c->fault = before;
 }
 

@@ -82,6 +82,14 @@ main(void)
 	}
 	is_str(get(&c, "t3"), NULL, "nothing of it was written by itself");
 	is_int(put(&c, "t4", "4"), ERR_OK, "and the next one is as any other");
+	{
+		SCOPED_STMT st = db_prepare(c.db, SQL("SAVEPOINT part"));
+
+		is_int(db_exec(st), ERR_OK, "a part of a transaction begins by itself");
+	}
+	is_int(put(&c, "t5", "5"), ERR_OK, "and something in it");
+	db_settle(c.db);
+	is_str(get(&c, "t5"), NULL, "what nobody ended does not stay open");
 	is_int(db_open(&other, path, false), ERR_OK, "a second connection opens");
 	{
 		SCOPED_TX tx = { 0 };
