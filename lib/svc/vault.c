@@ -45,6 +45,7 @@ static struct {
 	struct opened *o;               /* NULL: not read yet, or there is no file */
 	uint8_t head[HEAD];             /* of the file that was read */
 	struct stat seen;
+	bool key_waits;                 /* vault.key.new fits, and could not take vault.key's name */
 	_Atomic uint64_t mark;
 } v = { .mu = PTHREAD_MUTEX_INITIALIZER, .mark = 1 };
 
@@ -140,21 +141,41 @@ try_key(struct ctx *c, const char *file, const uint8_t *head, uint8_t key[static
 	return e;
 }
 
-/* The key of a rotation that was interrupted takes its place. */
+/* One that nothing is sealed with: should it stay, it does no harm. */
+static void
+drop_key(const char *file)
+{
+	char path[4352];
+
+	vault_path(file, path);
+	(void)unlink(path);
+}
+
+/* The new key takes its place, or waits beside it for another look: both are tried. */
+static void
+move_key(void)
+{
+	char from[4352], to[4352];
+
+	vault_path("vault.key.new", from);
+	vault_path("vault.key", to);
+	v.key_waits = rename(from, to) != 0 && rename(from, to) != 0;
+}
+
+/* The key of a rotation that was interrupted takes its place, or goes if nothing was sealed with it. */
 static enum err
 find_key(struct ctx *c, const uint8_t *head, uint8_t key[static SEAL_KEY])
 {
-	char from[4352], to[4352];
 	enum err e = try_key(c, "vault.key", head, key);
 
+	if (e == ERR_OK)
+		drop_key("vault.key.new");
 	if (e != ERR_NOT_FOUND)
 		return e;
-	vault_path("vault.key.new", from);
-	vault_path("vault.key", to);
 	if (strcmp(vault_key_from(), "environment") != 0 && strcmp(vault_key_from(), "credential") != 0) {
 		e = try_key(c, "vault.key.new", head, key);
 		if (e == ERR_OK)
-			return rename(from, to) == 0 ? e : vault_no_io(c, "vault.key cannot be replaced");
+			move_key();
 		if (e != ERR_NOT_FOUND)
 			return e;
 	}
@@ -221,6 +242,8 @@ look(struct ctx *c)
 	struct stat st;
 	enum err e;
 
+	if (v.key_waits)
+		move_key();
 	vault_path("vault.enc", path);
 	if (stat(path, &st) != 0) {
 		if (errno != ENOENT)
@@ -295,26 +318,36 @@ lock_home(bool write)
 }
 #define LOCKED __attribute__((cleanup(unlock), unused)) int
 
+/* A key that nothing was sealed with goes again. */
+static enum err
+gone(struct ctx *c, const char *file, enum err e)
+{
+	drop_key(file);
+	return e == ERR_NOT_FOUND ? vault_locked(c, "%s is gone", file) : e;
+}
+
 static enum err
 make(struct ctx *c)
 {
 	uint8_t m[MASTER], head[HEAD];
 	struct opened *o;
-	enum err e = strcmp(vault_key_from(), "none") == 0 ? vault_master_new(c, "vault.key") : ERR_OK;
+	bool fresh = strcmp(vault_key_from(), "none") == 0;
+	enum err e = fresh ? vault_master_new(c, "vault.key") : ERR_OK;
 
 	if (e == ERR_OK)
 		e = vault_master(c, "vault.key", m);
 	if (e != ERR_OK)
-		return e == ERR_NOT_FOUND ? vault_locked(c, "vault.key is gone") : e;
+		return fresh ? gone(c, "vault.key", e) : e;
 	o = opened_new(0);
 	if (o == NULL || !head_new(m, head, o->key))
 		e = fail(c, ERR_NOMEM, "out of memory");
 	zero_bytes(m, sizeof(m));
 	if (e == ERR_OK)
 		e = write_file(c, head, o);
-	if (e != ERR_OK)
-		secret_free(o);
-	return e;
+	if (e == ERR_OK)
+		return e;
+	secret_free(o);
+	return fresh ? gone(c, "vault.key", e) : e;
 }
 
 enum err
@@ -430,34 +463,45 @@ vault_remove(struct ctx *c, const char *name)
 	return v.o != NULL ? change(c, name, NULL) : unknown(c, name);
 }
 
+/* A key that waits may be the one that fits: nothing is written over it before that is known. */
+static enum err
+settle_key(struct ctx *c)
+{
+	uint8_t key[SEAL_KEY];
+	char path[4352];
+	enum err e;
+
+	vault_path("vault.key.new", path);
+	if (access(path, F_OK) != 0 && errno == ENOENT)
+		return ERR_OK;          /* then a rotation even helps who lost vault.key while we run */
+	e = find_key(c, v.head, key);
+	zero_bytes(key, sizeof(key));
+	return e == ERR_OK && v.key_waits ? vault_no_io(c, "vault.key cannot be replaced") : e;
+}
+
 static enum err
 rotate(struct ctx *c)
 {
-	char from[4352], to[4352];
 	uint8_t m[MASTER], head[HEAD];
-	struct opened *o;
+	struct opened *o = NULL;
 	enum err e = vault_master_new(c, "vault.key.new");
 
 	if (e == ERR_OK)
 		e = vault_master(c, "vault.key.new", m);
-	if (e != ERR_OK)
-		return e == ERR_NOT_FOUND ? vault_locked(c, "vault.key.new is gone") : e;
-	o = opened_new(v.o->n);
-	if (o == NULL || !head_new(m, head, o->key)) {
+	if (e == ERR_OK && ((o = opened_new(v.o->n)) == NULL || !head_new(m, head, o->key)))
 		e = fail(c, ERR_NOMEM, "out of memory");
-	} else {
+	zero_bytes(m, sizeof(m));
+	if (e == ERR_OK) {
 		memcpy(o->text, v.o->text, v.o->n);
 		o->n = v.o->n;
 		e = write_file(c, head, o);
 	}
-	zero_bytes(m, sizeof(m));
 	if (e != ERR_OK) {
 		secret_free(o);
-		return e;
+		return gone(c, "vault.key.new", e);
 	}
-	vault_path("vault.key.new", from);
-	vault_path("vault.key", to);
-	return rename(from, to) == 0 ? e : vault_no_io(c, "vault.key cannot be replaced");
+	move_key();                     /* the new one is in force from here on */
+	return ERR_OK;
 }
 
 enum err
@@ -473,7 +517,8 @@ vault_rotate(struct ctx *c)
 		return fail_code(c, ERR_NOT_FOUND, "vault_missing", "There is no vault");
 	if (strcmp(from, "file") != 0)
 		return fail(c, ERR_CONFLICT, "The vault's key comes from the %s: only one in vault.key can be rotated here", from);
-	return rotate(c);
+	e = settle_key(c);
+	return e == ERR_OK ? rotate(c) : e;
 }
 
 static int

@@ -54,6 +54,12 @@ vault_no_io(struct ctx *c, const char *what)
 	return fail_code(c, ERR_INTERNAL, "vault_io", "%s: %s", what, strerror(errno));
 }
 
+static enum err
+unread(struct ctx *c, const char *name)
+{
+	return fail_code(c, ERR_INTERNAL, "vault_io", "%s cannot be read: %s", name, strerror(errno));
+}
+
 static int
 digit64(char ch)
 {
@@ -106,15 +112,21 @@ static enum err
 master_file(struct ctx *c, const char *path, bool strict, uint8_t out[static MASTER])
 {
 	struct buf b = BUF_INIT(4096);
+	const char *name = strrchr(path, '/') + 1;
 	struct stat st;
-	enum err e = ERR_OK;
+	enum err e;
 
 	if (stat(path, &st) != 0)
-		return ERR_NOT_FOUND;
+		return errno == ENOENT ? ERR_NOT_FOUND : unread(c, name);
 	if (strict && ((st.st_mode & 077) != 0 || (st.st_uid != geteuid() && st.st_uid != 0)))
 		return vault_locked(c, "vault.key can be read by others: its mode must be 0600");
-	if (buf_read_file(&b, path) != ERR_OK || b.p == NULL || !master_of(b.p, b.len, out))
-		e = vault_locked(c, "%s holds no key of 32 bytes (base64 or 64 hex digits)", strrchr(path, '/') + 1);
+	e = buf_read_file(&b, path);
+	if (e == ERR_NOMEM)
+		e = fail(c, e, "out of memory");
+	else if (e == ERR_IO)
+		e = unread(c, name);
+	else if (e == ERR_TOO_LARGE || (e == ERR_OK && (b.p == NULL || !master_of(b.p, b.len, out))))
+		e = vault_locked(c, "%s holds no key of 32 bytes (base64 or 64 hex digits)", name);
 	buf_zero_done(&b);
 	return e;
 }
