@@ -1,25 +1,32 @@
 /*
- * aliases.toml, read and written.
+ * aliases.toml, read and written. While it is underway the rows are right, otherwise the file is.
  */
 #include "daemon/aliases.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/underway.h"
 #include "db/db.h"
+#include "lib/base/buf.h"
 #include "lib/base/json.h"
 #include "lib/base/util.h"
 #include "lib/svc/catalog_data.h"
 #include "lib/svc/catalog_edit.h"
+#include "lib/svc/config.h"
 #include "lib/toml/toml.h"
 
 enum { FILE_MAX = 1 << 20 };
 
-static void
-path_of(const char *home, char out[static 4352])
+static pthread_mutex_t file = PTHREAD_MUTEX_INITIALIZER;
+
+static const char *
+path_of(struct ctx *c)
 {
-	snprintf(out, 4352, "%s/aliases.toml", home);
+	return ctx_printf(c, "%s/aliases.toml", c->cfg->home);
 }
 
 /* {alias: id} of a table; texts alone count. */
@@ -52,19 +59,137 @@ take(struct ctx *c, struct json_object *doc)
 	return e;
 }
 
-/* The file is read in the transaction: who adds a name writes rows and file in one, too. */
-void
-aliases_take(struct ctx *c, const char *home)
+/* --- written ------------------------------------------------------------------------------ */
+
+static enum err
+text_of_rows(struct ctx *c, struct buf *b)
+{
+	struct json_object *all = NULL;
+	bool any = false;
+	enum err e = alias_rows(c, &all);
+
+	if (e != ERR_OK)
+		return e;
+	buf_str(b, "# Names of models. Read at the start and on a reload; written when one is added or removed.\nremoved = [");
+	json_object_object_foreach(all, name, id)
+		if (json_object_get_string_len(id) == 0) {
+			buf_str(b, any ? ", " : "");
+			toml_quote(b, name);
+			any = true;
+		}
+	buf_str(b, "]\n\n[aliases]\n");
+	json_object_object_foreach(all, alias, target)
+		if (json_object_get_string_len(target) > 0) {
+			toml_quote(b, alias);
+			buf_str(b, " = ");
+			toml_quote(b, json_object_get_string(target));
+			buf_ch(b, '\n');
+		}
+	return b->failed || memory_short ? fail(c, ERR_NOMEM, "out of memory") : ERR_OK;
+}
+
+/* With the mutex. */
+static enum err
+work_off(struct ctx *c)
+{
+	SCOPED_BUF b = BUF_INIT(FILE_MAX);
+	enum err e;
+
+	if (!underway_is(c, ALIASES_NOTE))
+		return ERR_OK;
+	e = text_of_rows(c, &b);
+	if (e == ERR_OK)
+		e = underway_hold(c, ALIASES_NOTE, b.p, b.len);
+	return e == ERR_OK ? underway_put(c, ALIASES_NOTE, path_of(c)) : e;
+}
+
+enum err
+aliases_work_off(struct ctx *c)
+{
+	enum err e;
+
+	pthread_mutex_lock(&file);
+	e = work_off(c);
+	pthread_mutex_unlock(&file);
+	return e;
+}
+
+/* What somebody wrote there and cannot be read is not thrown away. */
+static enum err
+is_whole(struct ctx *c)
+{
+	SCOPED_BUF b = BUF_INIT(FILE_MAX);
+	struct json_object *doc = NULL;
+	struct toml_fault f = { .why = "" };
+	const char *path = path_of(c);
+	enum err e = path == NULL ? ERR_NOMEM : buf_read_file(&b, path);
+
+	if (e == ERR_NOT_FOUND)
+		return ERR_OK;
+	if (e == ERR_TOO_LARGE || (e == ERR_IO && errno == EACCES))
+		return fail_code(c, ERR_CONFLICT, "aliases_broken", "aliases.toml cannot be read, so it is not written");
+	if (e != ERR_OK)
+		return fail(c, e, "aliases.toml cannot be read");
+	if (toml_parse(b.p != NULL ? b.p : "", b.len, &doc, NULL, &f) != ERR_OK)
+		return fail_code(c, ERR_CONFLICT, "aliases_broken", "aliases.toml, line %d: %s. It is not written until that is mended", f.line, f.why);
+	json_object_put(doc);
+	return ERR_OK;
+}
+
+static enum err
+change_rows(struct ctx *c, const char *folded, const char *model_id)
+{
+	SCOPED_BUF b = BUF_INIT(FILE_MAX);
+	SCOPED_TX tx = { 0 };
+	enum err e = tx_begin(c, &tx);
+
+	if (e == ERR_OK)
+		e = model_id != NULL ? alias_put(c, folded, model_id) : alias_drop(c, folded);
+	if (e == ERR_OK)
+		e = is_whole(c);
+	if (e == ERR_OK)
+		e = text_of_rows(c, &b);
+	if (e == ERR_OK)
+		e = underway_hold(c, ALIASES_NOTE, b.p, b.len);
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
+enum err
+aliases_change(struct ctx *c, const char *folded, const char *model_id)
+{
+	struct fault f;
+	bool owed, left;
+	enum err e;
+
+	pthread_mutex_lock(&file);
+	owed = underway_is(c, ALIASES_NOTE);
+	e = change_rows(c, folded, model_id);
+	f = c->fault;
+	if (e == ERR_OK)
+		left = underway_put(c, ALIASES_NOTE, path_of(c)) != ERR_OK && work_off(c) != ERR_OK;
+	else
+		left = owed || underway_drop(c, ALIASES_NOTE) != ERR_OK;
+	c->fault = f;
+	pthread_mutex_unlock(&file);
+	if (left)
+		underway_later();
+	return e;
+}
+
+/* --- read ----------------------------------------------------------------------------------- */
+
+static void
+take_file(struct ctx *c)
 {
 	SCOPED_BUF b = BUF_INIT(FILE_MAX);
 	SCOPED_TX tx = { 0 };
 	struct json_object *doc = NULL;
-	char path[4352], q[300];
+	const char *path = path_of(c);
+	char q[300];
 	struct toml_fault f = { .why = "" };
 	enum err e;
 
-	path_of(home, path);
-	if (access(path, R_OK) != 0)
+	if (path == NULL || access(path, R_OK) != 0)
 		return;                         /* none, most likely */
 	e = tx_begin(c, &tx);
 	if (e == ERR_OK && buf_read_file(&b, path) != ERR_OK)
@@ -81,57 +206,11 @@ aliases_take(struct ctx *c, const char *home)
 		log_line(LOG_WARN, "what=aliases.toml why=\"the store does not take it\"");
 }
 
-/* What somebody wrote there and cannot be read is not thrown away. */
-static enum err
-is_whole(struct ctx *c, const char *path)
+void
+aliases_take(struct ctx *c)
 {
-	SCOPED_BUF b = BUF_INIT(FILE_MAX);
-	struct json_object *doc = NULL;
-	struct toml_fault f = { .why = "" };
-
-	if (access(path, F_OK) != 0)
-		return ERR_OK;
-	if (buf_read_file(&b, path) != ERR_OK)
-		return fail_code(c, ERR_CONFLICT, "aliases_broken", "aliases.toml cannot be read, so it is not written");
-	if (toml_parse(b.p != NULL ? b.p : "", b.len, &doc, NULL, &f) != ERR_OK)
-		return fail_code(c, ERR_CONFLICT, "aliases_broken", "aliases.toml, line %d: %s. It is not written until that is mended", f.line, f.why);
-	json_object_put(doc);
-	return ERR_OK;
-}
-
-enum err
-aliases_write(struct ctx *c, const char *home, struct file_next *f)
-{
-	SCOPED_BUF b = BUF_INIT(FILE_MAX);
-	struct json_object *all = NULL;
-	char path[4352];
-	const char *kept;
-	bool any = false;
-	enum err e = alias_rows(c, &all);
-
-	if (e != ERR_OK)
-		return e;
-	path_of(home, path);
-	if ((e = is_whole(c, path)) != ERR_OK)
-		return e;
-	if ((kept = ctx_strdup(c, path)) == NULL)
-		return fail(c, ERR_NOMEM, "out of memory");
-	buf_str(&b, "# Names of models. Read at the start and on a reload; written when one is added or removed.\nremoved = [");
-	json_object_object_foreach(all, name, id)
-		if (json_object_get_string_len(id) == 0) {
-			buf_str(&b, any ? ", " : "");
-			toml_quote(&b, name);
-			any = true;
-		}
-	buf_str(&b, "]\n\n[aliases]\n");
-	json_object_object_foreach(all, alias, target)
-		if (json_object_get_string_len(target) > 0) {
-			toml_quote(&b, alias);
-			buf_str(&b, " = ");
-			toml_quote(&b, json_object_get_string(target));
-			buf_ch(&b, '\n');
-		}
-	if (b.failed || memory_short || file_next(f, kept, b.p, b.len, 0600) != ERR_OK || file_put(f) != ERR_OK)
-		return fail(c, ERR_IO, "aliases.toml cannot be written");
-	return ERR_OK;
+	pthread_mutex_lock(&file);
+	if (work_off(c) == ERR_OK)
+		take_file(c);
+	pthread_mutex_unlock(&file);
 }

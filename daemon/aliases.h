@@ -4,10 +4,14 @@
  */
 #ifndef LF_ALIASES_H
 #define LF_ALIASES_H
-#include "lib/base/buf.h"
+#include "lib/base/base.h"
+
+#define ALIASES_NOTE "aliases.toml"
 
 /* The file's names into the rows, when there is one that can be read. At the start and on reload. */
-void aliases_take(struct ctx *, const char *home);
-/* The rows into the file; inside the transaction that changed them. Take it back when that fails. IO. */
-enum err aliases_write(struct ctx *, const char *home, struct file_next *) MUST_CHECK;
+void aliases_take(struct ctx *);
+/* A name, in the rows and in the file; model_id NULL: it goes. Errors: alias_put(), alias_drop(), IO: nothing has changed. */
+enum err aliases_change(struct ctx *, const char *folded, const char *model_id) MUST_CHECK;
+/* For underway.c: the file from the rows. */
+enum err aliases_work_off(struct ctx *) MUST_CHECK;
 #endif

@@ -61,6 +61,7 @@ libdaemon_a_SOURCES = \
 	daemon/model_route.c \
 	daemon/pace.c \
 	daemon/parting.c \
+	daemon/place.c \
 	daemon/probe.c \
 	daemon/proxies.c \
 	daemon/rest.c \
@@ -76,6 +77,7 @@ libdaemon_a_SOURCES = \
 	daemon/summary.c \
 	daemon/threads.c \
 	daemon/title.c \
+	daemon/template_file.c \
 	daemon/turn.c \
 	daemon/turn_agents.c \
 	daemon/turn_answer.c \
@@ -98,6 +100,7 @@ libdaemon_a_SOURCES = \
 	daemon/turn_text.c \
 	daemon/turn_tools.c \
 	daemon/turn_wishes.c \
+	daemon/underway.c \
 	daemon/ws_chat.c \
 	daemon/ws_command.c \
 	daemon/ws_frame.c \

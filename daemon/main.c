@@ -38,6 +38,7 @@
 #include "daemon/standing.h"
 #include "daemon/threads.h"
 #include "daemon/turn.h"
+#include "daemon/underway.h"
 #include "db/db.h"
 #include "lib/base/arena.h"
 #include "lib/base/secret.h"
@@ -199,7 +200,7 @@ tell(bool again)
 	if (c.arena != NULL) {
 		keys_publish(&c);
 		job_db_acquire(&c);
-		aliases_take(&c, self.paths.home);
+		aliases_take(&c);
 		if (!again)
 			rests_load(&c);
 		good = (again ? catalog_changed(&c) : catalog_load(&c)) == ERR_OK;
@@ -442,6 +443,7 @@ main(int argc, char **argv)
 	keep_start();
 	probes_start();
 	schedule_start();
+	underway_start();
 	delegate_look();
 	assigned_look();
 	heartbeat_look();

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/place.h"
 #include "daemon/spawn.h"
+#include "daemon/underway.h"
 #include "db/db.h"
 #include "lib/agent/manifest.h"
 #include "lib/agent/sandbox.h"
@@ -74,7 +76,9 @@ differs(struct ctx *c, struct stmt *st, struct buf *file)
 	if (dir == NULL || sandbox_read(c, dir, file_name, strlen(file_name), MANIFEST_BYTES_MAX, file) != ERR_OK)
 		return false;
 	stored = col_peek(st, "manifest_toml", &n);
-	return stored != NULL && (n != file->len || memcmp(stored, file->p, n) != 0);
+	if (stored == NULL || (n == file->len && memcmp(stored, file->p, n) == 0))
+		return false;
+	return !place_owes(c, col_text(c, st, "id"));   /* then it is old, not edited */
 }
 
 /* Ids of agents whose file is another than what is stored. */
@@ -124,7 +128,7 @@ take_file(struct ctx *c, const char *id)
 	if (e != ERR_OK)
 		return e;
 	if (same_text(m, a.manifest, "name") && same_text(m, a.manifest, "workspace"))
-		return agent_store(c, id, toml, m);
+		return agent_store(c, id, toml, m, NULL);
 	return agent_replace(c, &a, toml, file.len);
 }
 
@@ -184,9 +188,10 @@ agents_restore(struct ctx *c)
 {
 	SCOPED_TX tx = { 0 };
 	const char *was = NULL;
-	enum err e = take_files(c);
+	enum err e;
 
-	workspaces_sweep(c->cfg->workspaces_dir);
+	underway_boot(c);
+	e = take_files(c);
 	job_db_release(c);
 	if (e == ERR_OK)
 		e = tx_begin(c, &tx);

@@ -23,6 +23,8 @@ enum err agent_spawn(struct ctx *, const struct spawn *, char ret_id[static 37],
 enum err agent_replace(struct ctx *, const struct agent *, const char *toml, size_t n) MUST_CHECK;
 /* The changed JSON manifest is stored and agent.toml written again. */
 enum err agent_update(struct ctx *, const struct agent *, struct json_object *manifest) MUST_CHECK;
+/* And what changes with it, in the same commit. */
+enum err agent_update_also(struct ctx *, const struct agent *, struct json_object *manifest, const struct agent_also *) MUST_CHECK;
 /* Running or Suspended, in the row and in the manifest's `enabled`. What runs is not touched. */
 enum err agent_enable(struct ctx *, const struct agent *, bool on) MUST_CHECK;
 /* Cancel its turns, drop rows and workspace. */

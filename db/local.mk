@@ -27,4 +27,5 @@ db/migrate.$(OBJEXT): db/migrations/0001_base.sql db/migrations/0002_login.sql \
 	db/migrations/0019_usage_agent.sql \
 	db/migrations/0020_memory_category.sql \
 	db/migrations/0021_task_wake.sql \
-	db/migrations/0022_memory_learn.sql
+	db/migrations/0022_memory_learn.sql \
+	db/migrations/0023_leftovers.sql

@@ -35,6 +35,7 @@ EMBED(migration_0019, "db/migrations/0019_usage_agent.sql");
 EMBED(migration_0020, "db/migrations/0020_memory_category.sql");
 EMBED(migration_0021, "db/migrations/0021_task_wake.sql");
 EMBED(migration_0022, "db/migrations/0022_memory_learn.sql");
+EMBED(migration_0023, "db/migrations/0023_leftovers.sql");
 
 static const struct {
 	const char *name;
@@ -62,6 +63,7 @@ static const struct {
 	{ "0020_memory_category", migration_0020 },
 	{ "0021_task_wake", migration_0021 },
 	{ "0022_memory_learn", migration_0022 },
+	{ "0023_leftovers", migration_0023 },
 };
 
 int

@@ -204,13 +204,18 @@ copy_file(struct ctx *c, const char *from, const char *to, const char *name)
 	return e == ERR_OK ? sandbox_write(c, to, inner, strlen(inner), b.p != NULL ? b.p : "", b.len, NULL) : e;
 }
 
+/* Its place is the one that it got, which need not be the one of its name. */
 static struct reply
-cloned(struct ctx *c, const struct agent *a, const char *id, const char *name, struct json_object *m)
+cloned(struct ctx *c, const struct agent *a, const char *id, const char *name)
 {
-	const char *from = manifest_workspace(c, a->manifest, a->id), *to = manifest_workspace(c, m, id), *lost[16];
+	const char *from = manifest_workspace(c, a->manifest, a->id), *to, *lost[16];
+	struct agent made;
 	size_t n = 0;
 	struct jw *w;
 
+	to = agent_load(c, id, &made) == ERR_OK ? manifest_workspace(c, made.manifest, id) : NULL;
+	if (to == NULL)
+		lost[n++] = "files";
 	for (const char *const *f = workspace_identity_files; from != NULL && to != NULL && *f != NULL; f++)
 		if (copy_file(c, from, to, *f) != ERR_OK)
 			lost[n++] = *f;
@@ -275,5 +280,5 @@ agents_clone(struct ctx *c, const struct request *rq)
 	s.toml_n = strlen(s.toml);
 	if (agent_spawn(c, &s, id, &name) != ERR_OK)
 		return reply_fail(c);
-	return cloned(c, &a, id, name, m);
+	return cloned(c, &a, id, name);
 }

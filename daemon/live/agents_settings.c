@@ -79,7 +79,7 @@ identity_sent(const struct identity_request *in)
 }
 
 static enum err
-identity_merge(struct ctx *c, const char *id, const struct identity_request *in)
+identity_merged(struct ctx *c, const char *id, const struct identity_request *in, struct json_object **ret)
 {
 	const struct { const char *key, *v; } parts[] = {
 		{ "emoji", in->emoji }, { "avatar_url", in->avatar_url }, { "color", in->color },
@@ -100,20 +100,24 @@ identity_merge(struct ctx *c, const char *id, const struct identity_request *in)
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		if (parts[i].v != NULL)
 			member_put(o, parts[i].key, parts[i].v);
-	return agent_set_identity(c, id, o);
+	*ret = o;
+	return ERR_OK;
 }
 
-/* One at a time: nobody's change is lost for another's. */
+/* One at a time: nobody's change is lost for another's. m: the manifest that changes with it, or NULL. */
 static enum err
-identity_store(struct ctx *c, const struct agent *a, const struct identity_request *in)
+identity_store(struct ctx *c, const struct agent *a, const struct identity_request *in, struct json_object *m)
 {
 	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
-	enum err e = ERR_OK;
+	struct agent_also also = { 0 };
+	enum err e;
 
 	if (!identity_sent(in))
-		return e;
+		return m != NULL ? agent_update(c, a, m) : ERR_OK;
 	pthread_mutex_lock(&one);
-	e = identity_merge(c, a->id, in);
+	e = identity_merged(c, a->id, in, &also.identity);
+	if (e == ERR_OK)
+		e = m != NULL ? agent_update_also(c, a, m, &also) : agent_set_identity(c, a->id, also.identity);
 	pthread_mutex_unlock(&one);
 	return e;
 }
@@ -128,7 +132,7 @@ agents_identity_set(struct ctx *c, const struct request *rq)
 	if (e == ERR_OK)
 		e = identity_checked(c, in);
 	if (e == ERR_OK)
-		e = identity_store(c, &a, in);
+		e = identity_store(c, &a, in, NULL);
 	if (e != ERR_OK)
 		return reply_fail(c);
 	return reply_words(c, 200, "status", "ok", "agent_id", a.id, NULL);
@@ -251,10 +255,8 @@ agents_config_set(struct ctx *c, const struct request *rq)
 		e = manifest_copy(c, &a, &m);
 	if (e == ERR_OK) {
 		config_into(c, rq, in, m);
-		e = agent_update(c, &a, m);
+		e = identity_store(c, &a, &in->identity, m);
 	}
-	if (e == ERR_OK)
-		e = identity_store(c, &a, &in->identity);
 	if (e != ERR_OK)
 		return reply_fail(c);
 	if ((w = reply_open(c)) != NULL) {

@@ -6,6 +6,7 @@
 #include "daemon/live/agents.h"
 #include "daemon/delegate.h"
 #include "daemon/events.h"
+#include "daemon/place.h"
 #include "daemon/running.h"
 #include "daemon/schedule.h"
 #include "daemon/spawn.h"
@@ -27,18 +28,16 @@ enum { INJECT_MAX = 16384, AT_ONCE_MAX = 64 };
 enum err
 agent_enable(struct ctx *c, const struct agent *a, bool on)
 {
+	const char *state = on ? "Running" : "Suspended";
 	struct json_object *m = NULL;
-	enum err e = ERR_OK;
+	enum err e;
 
-	if (js_bool(a->manifest, "enabled", true) != on) {
-		e = manifest_copy(c, a, &m);
-		if (e == ERR_OK)
-			json_object_object_add(m, "enabled", json_object_new_boolean(on));
-		if (e == ERR_OK)
-			e = agent_update(c, a, m);
+	if (js_bool(a->manifest, "enabled", true) == on) {
+		e = agent_set_state(c, a->id, state);
+	} else if ((e = manifest_copy(c, a, &m)) == ERR_OK) {
+		json_object_object_add(m, "enabled", json_object_new_boolean(on));
+		e = agent_update_also(c, a, m, &(struct agent_also){ .state = state });
 	}
-	if (e == ERR_OK)
-		e = agent_set_state(c, a->id, on ? "Running" : "Suspended");
 	schedule_look();
 	events_look();
 	delegate_look();
@@ -81,6 +80,8 @@ agents_reload(struct ctx *c, const struct request *rq)
 	enum err e = request_agent(c, rq, &a);
 
 	if (e != ERR_OK)
+		return reply_fail(c);
+	if (place_settled(c, &a) != ERR_OK)
 		return reply_fail(c);
 	dir = manifest_workspace(c, a.manifest, a.id);
 	e = dir == NULL ? fail(c, ERR_NOT_FOUND, "Agent has no workspace")

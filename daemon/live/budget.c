@@ -149,9 +149,8 @@ budget_agent_set(struct ctx *c, const struct request *rq)
 	for (size_t i = 0; i < ARRAY_LEN(members); i++)
 		if (js_get(rq->json, members[i]) != NULL)
 			json_object_object_add(r, members[i], json_object_get(js_get(rq->json, members[i])));
-	if (agent_update(c, &a, m) != ERR_OK)
+	if (agent_update_also(c, &a, m, &(struct agent_also){ .note = "budget" }) != ERR_OK)
 		return reply_fail(c);
-	config_note(c, a.id, "budget");
 	note_now(c, BUDGET_AGENT, budget_of_agent(c->cfg, a.id, a.name, m));
 	write_resources(r, w);
 	return reply_json(c, 200, w);

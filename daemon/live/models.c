@@ -31,22 +31,11 @@ whole(const struct request *rq, const char *name)
 
 /* --- aliases ------------------------------------------------------------------------ */
 
-/* model_id NULL: the row goes. */
 static enum err
 alias_change(struct ctx *c, const char *folded, const char *model_id)
 {
-	SCOPED_FILE_NEXT file = { 0 };
-	SCOPED_TX tx;
-	enum err e = tx_begin(c, &tx);
+	enum err e = aliases_change(c, folded, model_id);
 
-	if (e == ERR_OK)
-		e = model_id != NULL ? alias_put(c, folded, model_id) : alias_drop(c, folded);
-	if (e == ERR_OK)
-		e = aliases_write(c, c->cfg->home, &file);
-	if (e == ERR_OK)
-		e = tx_commit(c, &tx);
-	if (e != ERR_OK)
-		ignore_err(file_take_back(&file));      /* or the next reload takes it for an edit */
 	return e == ERR_OK ? catalog_changed(c) : e;
 }
 

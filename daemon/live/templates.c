@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/template_file.h"
 #include "db/db.h"
 #include "lib/agent/manifest.h"
 #include "lib/api/api.h"
@@ -135,7 +136,7 @@ list_one(struct ctx *c, const char *name, struct jw *w, int64_t *total)
 	if (e == ERR_OK) {
 		++*total;
 		write_row(w, &t);
-	} else if (e != ERR_NOMEM) {
+	} else if (e != ERR_NOMEM && e != ERR_IO) {
 		log_line(LOG_WARN, "rid=%s what=\"a template is no manifest\" name=%s", c->rid, name);
 		c->fault = (struct fault){ 0 };
 		e = ERR_OK;
@@ -281,7 +282,6 @@ static enum err
 save(struct ctx *c, const char *name, struct json_object *m, const char *source, struct template *ret)
 {
 	const char *toml = manifest_to_toml(c, m);
-	SCOPED_FILE_NEXT file = { 0 };
 	enum err e;
 
 	*ret = (struct template){ .name = name, .toml = toml, .own = true };
@@ -289,9 +289,7 @@ save(struct ctx *c, const char *name, struct json_object *m, const char *source,
 		return fail(c, ERR_NOMEM, "out of memory");
 	ret->n = strlen(toml);
 	e = manifest_parse(c, toml, ret->n, &ret->manifest);
-	if (e == ERR_OK)
-		e = template_save(c, name, toml, &file);
-	return e == ERR_OK ? template_version_add(c, name, toml, source, &file) : e;
+	return e == ERR_OK ? template_file_save(c, name, toml, source) : e;
 }
 
 /* A copy that may be changed, with all that apply() looks for. */
@@ -370,7 +368,7 @@ templates_remove(struct ctx *c, const struct request *rq)
 	if (e == ERR_OK && !t.own)
 		e = fail_code(c, ERR_CONFLICT, "template_builtin", "Template '%s' is part of the program", t.name);
 	if (e == ERR_OK)
-		e = template_remove(c, t.name);
+		e = template_file_remove(c, t.name);
 	if (e != ERR_OK || w == NULL)
 		return reply_fail(c);
 	jw_object(w, NULL);

@@ -41,7 +41,7 @@ char *manifest_to_toml(struct ctx *, struct json_object *manifest);
 const char *manifest_workspace(struct ctx *, struct json_object *manifest, const char *id);
 /*
  * Make the directory, its sub-directories and identity files as far as they are missing, and write
- * agent.toml. toml: its text. Errors: IO.
+ * agent.toml. toml: its text; NULL: leave that alone. Errors: IO.
  */
 enum err workspace_make(struct ctx *, const char *dir, struct json_object *manifest, const char *toml) MUST_CHECK;
 /* Write agent.toml anew (0600, at once). Errors: IO. */
@@ -53,8 +53,12 @@ enum err workspace_save_manifest(struct ctx *, const char *dir, const char *toml
 void workspace_remove(const char *dir, const char *root);
 /* Give it another name in root, at once, so that a new one may take its place. NULL: there is none, or it cannot be. */
 const char *workspace_set_aside(struct ctx *, const char *dir, const char *root);
-/* Remove what was set aside and is still there: somebody died before. */
-void workspaces_sweep(const char *root);
+/* Could workspace_remove() ever remove it? false: it does not lie below root, or a symlink is on the way. */
+bool workspace_removable(const char *dir, const char *root);
+/* A name in root that nobody has, for a directory that will be a workspace. NULL: no memory. */
+const char *workspace_coming(struct ctx *, const char *root);
+/* Remove what was set aside, or what never became a workspace, and is still there. false: something is left. */
+bool workspaces_sweep(const char *root, bool coming);
 /* The identity files' names, in the API's order, NULL-ended. */
 extern const char *const workspace_identity_files[];
 
@@ -74,7 +78,10 @@ enum err template_find(struct ctx *, const char *name, const char **toml, size_t
 bool is_template_name(const char *);
 /* Names of all that template_find() finds, sorted. */
 enum err templates_all(struct ctx *, const char ***ret, size_t *ret_n) MUST_CHECK;
-/* Write <home>/agent-types/<name>.toml, but for putting it there; or remove it. IO; NOT_FOUND template_not_found. */
-enum err template_save(struct ctx *, const char *name, const char *toml, struct file_next *) MUST_CHECK;
+/* Where one of the home is, <home>/agent-types/<name>.toml. NULL: no memory. */
+const char *template_path(struct ctx *, const char *name);
+/* The directory of it is there. IO. */
+enum err template_dir_make(struct ctx *) MUST_CHECK;
+/* IO; NOT_FOUND template_not_found. */
 enum err template_remove(struct ctx *, const char *name) MUST_CHECK;
 #endif

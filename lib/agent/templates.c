@@ -140,13 +140,16 @@ templates_all(struct ctx *c, const char ***ret, size_t *ret_n)
 	SCOPED_BUF b = BUF_INIT(LISTED_MAX * 260);
 	size_t n = 0, total = 0, k = 0;
 	const char **all = ctx_alloc(c, (ARRAY_LEN(names) + LISTED_MAX) * sizeof(*all));
+	enum err e;
 
 	if (all == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	for (; n < ARRAY_LEN(names); n++)
 		all[n] = names[n];
-	if (sandbox_list(c, c->cfg->home, "agent-types", 11, 0, LISTED_MAX, &b, &total) != ERR_OK)
-		c->fault = (struct fault){ 0 };         /* nobody has made the directory */
+	e = sandbox_list(c, c->cfg->home, "agent-types", 11, 0, LISTED_MAX, &b, &total);
+	if (e == ERR_IO || e == ERR_NOMEM)
+		return e;
+	c->fault = (struct fault){ 0 };         /* nobody has made the directory, or it is none of ours */
 	for (const char *p = b.p, *end; p != NULL && *p != '\0'; p = end + (*end == '\n')) {
 		const char *name;
 
@@ -166,22 +169,20 @@ templates_all(struct ctx *c, const char ***ret, size_t *ret_n)
 
 /* --- writing ----------------------------------------------------------------------------- */
 
-static const char *
-own_path(struct ctx *c, const char *name)
+const char *
+template_path(struct ctx *c, const char *name)
 {
 	return ctx_printf(c, "%s/agent-types/%s.toml", c->cfg->home, name);
 }
 
 enum err
-template_save(struct ctx *c, const char *name, const char *toml, struct file_next *f)
+template_dir_make(struct ctx *c)
 {
-	const char *dir = ctx_printf(c, "%s/agent-types", c->cfg->home), *path = own_path(c, name);
+	const char *dir = ctx_printf(c, "%s/agent-types", c->cfg->home);
 
-	if (dir == NULL || path == NULL)
+	if (dir == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	if (!dir_make(dir, 0700) || file_next(f, path, toml, strlen(toml), 0600) != ERR_OK)
-		return fail(c, ERR_IO, "the template cannot be written");
-	return ERR_OK;
+	return dir_make(dir, 0700) ? ERR_OK : fail(c, ERR_IO, "%s cannot be made", dir);
 }
 
 enum err

@@ -133,7 +133,7 @@ workspace_make(struct ctx *c, const char *dir, struct json_object *manifest, con
 			return fail(c, ERR_IO, "the agent's workspace cannot be made");
 	if (js_bool(manifest, "generate_identity_files", true) && !make_identity(fd))
 		return fail(c, ERR_IO, "the agent's identity files cannot be written");
-	return workspace_save_manifest(c, dir, toml);
+	return toml == NULL ? ERR_OK : workspace_save_manifest(c, dir, toml);
 }
 
 /* --- removing ---------------------------------------------------------------------- */
@@ -275,30 +275,60 @@ workspace_remove(const char *dir, const char *root)
 		(void)unlinkat(parent, name, AT_REMOVEDIR);     /* stays when something in it resisted */
 }
 
-#define ASIDE ".ended-"
+#define ENDED ".ended-"
+#define COMING ".coming-"
+
+static const char *
+aside(struct ctx *c, const char *root, const char *prefix)
+{
+	char id[37];
+
+	uuid4(id);
+	return ctx_printf(c, "%s/%s%s", root, prefix, id);
+}
+
+const char *
+workspace_coming(struct ctx *c, const char *root)
+{
+	return aside(c, root, COMING);
+}
 
 const char *
 workspace_set_aside(struct ctx *c, const char *dir, const char *root)
 {
-	const char *name = NULL, *aside;
+	const char *name = NULL, *to = aside(c, root, ENDED);
 	SCOPED_FD parent = open_parent(dir, root, &name);
-	char id[37];
 
-	uuid4(id);
-	aside = parent < 0 ? NULL : ctx_printf(c, "%s/" ASIDE "%s", root, id);
-	return aside != NULL && renameat(parent, name, AT_FDCWD, aside) == 0 ? aside : NULL;
+	return parent >= 0 && to != NULL && renameat(parent, name, AT_FDCWD, to) == 0 ? to : NULL;
 }
 
-void
-workspaces_sweep(const char *root)
+bool
+workspace_removable(const char *dir, const char *root)
 {
+	const char *name;
+	SCOPED_FD parent = -1;
+
+	errno = EINVAL;
+	parent = open_parent(dir, root, &name);
+	return parent >= 0 || (errno != EINVAL && errno != ELOOP && errno != ENOTDIR);
+}
+
+bool
+workspaces_sweep(const char *root, bool coming)
+{
+	const char *prefix = coming ? COMING : ENDED;
 	DIR *d = opendir(root);
+	bool clean = d != NULL || errno == ENOENT;
 	char path[4096];
 
-	for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
-		if (strncmp(e->d_name, ASIDE, strlen(ASIDE)) == 0 &&
-		    snprintf(path, sizeof(path), "%s/%s", root, e->d_name) < (int)sizeof(path))
-			workspace_remove(path, root);
+	for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+		if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 ||
+		    snprintf(path, sizeof(path), "%s/%s", root, e->d_name) >= (int)sizeof(path))
+			continue;
+		workspace_remove(path, root);
+		clean = clean && faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+	}
 	if (d != NULL)
 		closedir(d);
+	return clean;
 }

@@ -169,65 +169,23 @@ write_all(int fd, const char *p, size_t n)
 }
 
 enum err
-file_next(struct file_next *f, const char *path, const void *bytes, size_t n, mode_t mode)
-{
-	int len = snprintf(f->tmp, sizeof(f->tmp), "%s.XXXXXX", path);
-	SCOPED_FD fd = -1;
-
-	f->path = path;
-	f->put = f->kept = false;
-	if (len < 0 || (size_t)len >= sizeof(f->tmp)) {
-		f->tmp[0] = '\0';
-		return ERR_IO;
-	}
-	fd = mkostemp(f->tmp, O_CLOEXEC);
-	if (fd < 0) {
-		f->tmp[0] = '\0';
-		return ERR_IO;
-	}
-	return fchmod(fd, mode) == 0 && write_all(fd, bytes, n) && fsync(fd) == 0 ? ERR_OK : ERR_IO;
-}
-
-enum err
-file_put(struct file_next *f)
-{
-	f->put = f->kept = renameat2(AT_FDCWD, f->tmp, AT_FDCWD, f->path, RENAME_EXCHANGE) == 0;
-	if (f->put)
-		return ERR_OK;
-	if (rename(f->tmp, f->path) != 0)       /* nothing was there, or this file system cannot exchange */
-		return ERR_IO;
-	f->put = true;
-	f->tmp[0] = '\0';
-	return ERR_OK;
-}
-
-enum err
-file_take_back(struct file_next *f)
-{
-	if (!f->put || !f->kept)
-		return f->put ? ERR_IO : ERR_OK;
-	return renameat2(AT_FDCWD, f->tmp, AT_FDCWD, f->path, RENAME_EXCHANGE) == 0 ? ERR_OK : ERR_IO;
-}
-
-void
-file_next_drop(struct file_next *f)
-{
-	int e = errno;
-
-	if (f->tmp[0] != '\0')
-		unlink(f->tmp);
-	f->tmp[0] = '\0';
-	errno = e;
-}
-
-enum err
 file_replace(const char *path, const void *bytes, size_t n, mode_t mode)
 {
-	SCOPED_FILE_NEXT f = { 0 };
-	enum err e = file_next(&f, path, bytes, n, mode);
+	char tmp[4096 + 16];
+	int len = snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path), e;
+	SCOPED_FD fd = -1;
 
-	if (e != ERR_OK || rename(f.tmp, path) != 0)
+	if (len < 0 || (size_t)len >= sizeof(tmp)) {
+		errno = ENAMETOOLONG;
 		return ERR_IO;
-	f.tmp[0] = '\0';
-	return ERR_OK;
+	}
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd < 0)
+		return ERR_IO;
+	if (fchmod(fd, mode) == 0 && write_all(fd, bytes, n) && fsync(fd) == 0 && rename(tmp, path) == 0)
+		return ERR_OK;
+	e = errno;
+	unlink(tmp);
+	errno = e;
+	return ERR_IO;
 }

@@ -29,17 +29,6 @@ char *buf_room(struct buf *, size_t n);         /* at least n writable bytes at 
 void buf_zero_done(struct buf *);               /* as buf_done, wiped first: for secrets */
 /* Whole file into b (b->max rules). ERR_NOT_FOUND, ERR_TOO_LARGE, ERR_IO, ERR_NOMEM. */
 enum err buf_read_file(struct buf *b, const char *path) MUST_CHECK;
-/*
- * Write a file anew in two steps: its text, flushed, under another name beside it; then, at once, in its place, from where
- * it can be taken back. path: the caller's, until the scope ends, which removes what is left beside it. ERR_IO, errno says why.
- */
-struct file_next { const char *path; char tmp[4096 + 16]; bool put, kept; };
-enum err file_next(struct file_next *, const char *path, const void *bytes, size_t n, mode_t mode) MUST_CHECK;
-enum err file_put(struct file_next *) MUST_CHECK;
-/* After all not: what was there before takes its place again. */
-enum err file_take_back(struct file_next *) MUST_CHECK;
-void file_next_drop(struct file_next *);
-#define SCOPED_FILE_NEXT __attribute__((cleanup(file_next_drop))) struct file_next
-/* Both. */
+/* Write a file anew, at once: its text, flushed, under another name beside it, then renamed. ERR_IO, errno says why. */
 enum err file_replace(const char *path, const void *bytes, size_t n, mode_t mode) MUST_CHECK;
 #endif

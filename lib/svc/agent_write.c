@@ -12,6 +12,7 @@
 #include "lib/svc/event.h"
 #include "lib/svc/memory.h"
 #include "lib/svc/history.h"
+#include "lib/svc/leftover.h"
 #include "lib/svc/schedule.h"
 
 static const char *
@@ -28,11 +29,26 @@ object_text(struct ctx *c, struct json_object *o)
 }
 
 static enum err
+taken(struct ctx *c, const char *name)
+{
+	return fail_code(c, ERR_CONFLICT, "agent_already_exists", "Agent error: Agent already exists: %s", name);
+}
+
+static enum err
 name_taken(struct ctx *c, struct stmt *st, const char *name)
 {
-	if (db_end(st) != ERR_CONFLICT)
-		return fail_db(c, st);
-	return fail_code(c, ERR_CONFLICT, "agent_already_exists", "Agent error: Agent already exists: %s", name);
+	return db_end(st) == ERR_CONFLICT ? taken(c, name) : fail_db(c, st);
+}
+
+enum err
+agent_name_free(struct ctx *c, const char *name)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT 1 FROM agent WHERE name = ?"));
+
+	bind_text(st, name);
+	if (db_step(st))
+		return taken(c, name);
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
 static void
@@ -113,8 +129,22 @@ update_row(struct ctx *c, const char *id, const char *toml, struct json_object *
 	return ERR_OK;
 }
 
+static enum err
+store_also(struct ctx *c, const char *id, const struct agent_also *also)
+{
+	enum err e = ERR_OK;
+
+	if (also->state != NULL)
+		e = agent_set_state(c, id, also->state);
+	if (e == ERR_OK && also->identity != NULL)
+		e = agent_set_identity(c, id, also->identity);
+	if (e == ERR_OK && also->note != NULL)
+		e = audit_append(c, &(struct audit){ .agent_id = id, .action = "ConfigChange", .detail = also->note, .outcome = "ok" });
+	return e;
+}
+
 enum err
-agent_store(struct ctx *c, const char *id, const char *toml, struct json_object *m)
+agent_store(struct ctx *c, const char *id, const char *toml, struct json_object *m, const struct agent_also *also)
 {
 	SCOPED_TX tx = { 0 };
 	enum err e = tx_begin(c, &tx);
@@ -125,6 +155,8 @@ agent_store(struct ctx *c, const char *id, const char *toml, struct json_object 
 		e = agent_identity_move(c, id, js_str_or(m, "name", "unnamed"));
 	if (e == ERR_OK)
 		e = schedule_sync(c, id, m, js_bool(m, "enabled", true));
+	if (e == ERR_OK && also != NULL)
+		e = store_also(c, id, also);
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }
 
@@ -199,7 +231,7 @@ publish_end(struct ctx *c, const char *id)
 }
 
 enum err
-agent_remove(struct ctx *c, const char *id, bool purge, bool *ret_was)
+agent_remove(struct ctx *c, const char *id, bool purge, const char *dir, bool *ret_was)
 {
 	SCOPED_TX tx = { 0 };
 	int64_t n = 0;
@@ -220,6 +252,8 @@ agent_remove(struct ctx *c, const char *id, bool purge, bool *ret_was)
 		    .detail = purge ? "purged" : "the name keeps its id", .outcome = "ok", .channel = c->who != NULL ? "api" : NULL });
 	if (e == ERR_OK && purge)
 		e = run1(c, SQL("DELETE FROM agent_identity WHERE agent_id = ?"), id, NULL);
+	if (e == ERR_OK && n > 0 && dir != NULL)
+		e = leftover_add(c, dir);
 	if (e == ERR_OK)
 		e = tx_commit(c, &tx);
 	*ret_was = n > 0;

@@ -32,6 +32,7 @@ libsvc_a_SOURCES = \
 	lib/svc/login.c \
 	lib/svc/login_link.c \
 	lib/svc/kv.c \
+	lib/svc/leftover.c \
 	lib/svc/memory.c \
 	lib/svc/memory_edit.c \
 	lib/svc/memory_episode.c \

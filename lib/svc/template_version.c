@@ -29,7 +29,7 @@ forget(struct ctx *c, const char *name)
 }
 
 enum err
-template_version_add(struct ctx *c, const char *name, const char *toml, const char *source, struct file_next *file)
+template_version_add(struct ctx *c, const char *name, const char *toml, const char *source)
 {
 	SCOPED_TX tx = { 0 };
 	enum err e = tx_begin(c, &tx);
@@ -38,13 +38,20 @@ template_version_add(struct ctx *c, const char *name, const char *toml, const ch
 		e = insert(c, name, toml, source);
 	if (e == ERR_OK)
 		e = forget(c, name);
-	if (e == ERR_OK && file_put(file) != ERR_OK)
-		e = fail(c, ERR_IO, "the template cannot be written");
-	if (e == ERR_OK)
-		e = tx_commit(c, &tx);
-	if (e != ERR_OK)
-		ignore_err(file_take_back(file));       /* or it is there without its history */
-	return e;
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
+}
+
+enum err
+template_version_newest(struct ctx *c, const char *name, const char **ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT manifest_toml FROM template_version WHERE name = ? ORDER BY id DESC LIMIT 1"));
+
+	*ret = NULL;
+	bind_text(st, name);
+	if (!db_step(st))
+		return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+	*ret = col_text(c, st, "manifest_toml");
+	return *ret != NULL ? ERR_OK : fail(c, ERR_NOMEM, "out of memory");
 }
 
 enum err
