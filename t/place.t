@@ -28,7 +28,7 @@ subtest 'the disk refuses from some point on' => sub {
     my $id = born('full');
     my ($was, %seen) = ('d0');
     for my $n (1 .. 30) {
-        $s->refuse('writes', $n, all => 1);
+        $s->refuse('writes', $n, all => 600_000);
         my $a = $s->ask(PATCH => "/api/agents/$id", { description => "d$n" });
         last if !$s->relent;
         $seen{ $a->{status} }++;
@@ -44,7 +44,7 @@ subtest 'the disk refuses from some point on' => sub {
 subtest 'it is killed before the file follows' => sub {
     my $id = born('cut');
     for my $n (1 .. 30) {
-        $s->refuse('writes', $n, all => 1);
+        $s->refuse('writes', $n, all => 600_000);
         last if $s->ask(PATCH => "/api/agents/$id", { description => 'said' })->{status} == 200;
         $s->relent;
     }
@@ -59,7 +59,7 @@ subtest 'what cannot be removed goes later' => sub {
     for my $dies (0, 1) {
         my $id = born('heavy');
         put_file("$spaces/agents/heavy/data/old.txt");
-        $s->refuse('removals', 1, all => 1);
+        $s->refuse('removals', 1, all => 600_000);
         is $s->ask(DELETE => "/api/agents/$id?confirm=true")->{status}, 200, '  and ended';
         ok scalar(left()), 'its files are still there';
         killed() if $dies;

@@ -7,6 +7,7 @@ db = sqlite3.connect(home + "/data/librefang-c.db", isolation_level=None)
 # found anew when they are lost, or sums of what is counted; moments only
 LEFT = {"meta", "usage_sum", "usage_latency", "provider_rest", "event", "budget_tokens"}
 FOUND_OUT = {"auth", "reachable", "error", "live"}       # by a call that is made meanwhile
+CATCHES_UP = {"searched", "remembered"}                  # when the store is quiet
 MOMENT = re.compile(r"(_ms|_at|^ts|^timestamp|hash|^seq|^id|_id|^key|^epoch|_ns|^rowid)$")
 KEPT = {"kv": {"key"}, "model_alias": {"id"}, "upload": set(), "message": {"seq"}, "provider_state": {"key_set"}}
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -24,7 +25,8 @@ def tables():
         if name in LEFT or name.startswith(("search_", "memory_text", "sqlite_")):
             continue
         yield name, [c[1] for c in db.execute("PRAGMA table_info(%s)" % name)
-                     if c[1] in KEPT.get(name, ()) or not (MOMENT.search(c[1]) or name == "provider_state" and c[1] in FOUND_OUT)]
+                     if c[1] in KEPT.get(name, ()) or not (MOMENT.search(c[1]) or name == "provider_state" and c[1] in FOUND_OUT
+                                                                    or name == "session" and c[1] in CATCHES_UP)]
 
 
 shapes = list(tables())
@@ -62,6 +64,9 @@ for line in sys.stdin:
     if what == "open":
         turns, holds = db.execute("SELECT (SELECT count(*) FROM turn WHERE ended_ms IS NULL), (SELECT count(*) FROM budget_hold)").fetchone()
         print(json.dumps({"turns": turns, "holds": holds}), flush=True)
+    elif what == "forget":
+        db.execute("DELETE FROM template_version")
+        print("{}", flush=True)
     elif what == "sound":
         print(json.dumps({"sound": str(db.execute("PRAGMA integrity_check").fetchall()) + str(db.execute("PRAGMA foreign_key_check").fetchall())}), flush=True)
     else:

@@ -1,7 +1,8 @@
 /*
  * Loaded before librefangd (LD_PRELOAD): the n-th call of a kind is refused, as t/starve.t says in a file that
  * both map. Or the first call from a place that was never refused yet; a place is the last NEAR functions of the daemon
- * that lead to it, and the name of what they ask for. Any other program stays as it is.
+ * that lead to it, and the name of what they ask for. Any other program stays as it
+ * is. Of the kind "kills" are writes and removals: there the daemon dies.
  *
  * Counted is what could fail of a machine's want: memory; reading and writing of files; connections; threads and
  * the loop's own descriptors. A call on a pipe or an eventfd is not, these do not fail so.
@@ -32,7 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MEMORY = 1, READS = 2, WRITES = 4, SOCKETS = 8, THREADS = 16, REMOVALS = 32, PLACES = 1 << 17, MET = 1 << 13, NEAR = 6 };
+enum { MEMORY = 1, READS = 2, WRITES = 4, SOCKETS = 8, THREADS = 16, REMOVALS = 32, KILLS = 64, PLACES = 1 << 17, MET = 1 << 13, NEAR = 6 };
 
 /* The file. Perl writes the first three, n last. */
 struct ask {
@@ -96,7 +97,7 @@ mixed(uint64_t h, uint64_t v)
 static uint64_t
 place_of(const char *name)
 {
-	uint64_t h = atomic_load(&ask->all) ? 2 : 1;
+	uint64_t h = (atomic_load(&ask->kinds) & KILLS) != 0 ? 3 : atomic_load(&ask->all) ? 2 : 1;
 	void *at[64];
 	int n = backtrace(at, 64);
 
@@ -178,9 +179,11 @@ over(void)
 static bool
 no(uint32_t kind, const char *name)
 {
+	uint32_t kinds = ask == NULL || inside ? 0 : atomic_load_explicit(&ask->kinds, memory_order_relaxed);
+	bool kills = (kinds & KILLS) != 0 && (kind & (WRITES | REMOVALS)) != 0;
 	int64_t n;
 
-	if (ask == NULL || inside || (atomic_load_explicit(&ask->kinds, memory_order_relaxed) & kind) == 0)
+	if ((kinds & kind) == 0 && !kills)
 		return false;
 	if (atomic_load(&ask->places) && (atomic_load(&ask->n) <= 0 || (atomic_load(&ask->refused) == 0 && !new_place(name))))
 		return false;
@@ -193,6 +196,10 @@ no(uint32_t kind, const char *name)
 		return false;
 	if (atomic_fetch_add(&ask->refused, 1) == 0 && atomic_load(&ask->tell))
 		tell(name);
+	if (kills) {
+		kill(getpid(), SIGKILL);
+		pause();
+	}
 	return true;
 }
 
@@ -376,6 +383,7 @@ REFUSE(WRITES, int, ftruncate, (int fd, off_t n), (fd, n), EIO, -1)
 REFUSE(WRITES, int, ftruncate64, (int fd, off64_t n), (fd, n), EIO, -1)
 REFUSE(WRITES, int, rename, (const char *a, const char *b), (a, b), ENOSPC, -1)
 REFUSE(WRITES, int, renameat, (int x, const char *a, int y, const char *b), (x, a, y, b), ENOSPC, -1)
+REFUSE(WRITES, int, renameat2, (int x, const char *a, int y, const char *b, unsigned f), (x, a, y, b, f), ENOSPC, -1)
 REFUSE(WRITES, int, link, (const char *a, const char *b), (a, b), ENOSPC, -1)
 REFUSE(WRITES, int, mkdir, (const char *a, mode_t m), (a, m), ENOSPC, -1)
 REFUSE(WRITES, int, mkdirat, (int d, const char *a, mode_t m), (d, a, m), ENOSPC, -1)

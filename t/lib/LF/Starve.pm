@@ -1,5 +1,6 @@
 package LF::Starve;
-# A server whose daemon is refused what it asks of the machine: the n-th allocation, read, write, connection or thread.
+# A server whose daemon is refused what it asks of the machine: the n-th allocation, read, write, connection or thread;
+# or dies before the n-th write or removal (kills).
 #
 #   my $s = LF::Starve->new(config => ..., model => ...);       # undef: it cannot be done here
 #   my $a = $s->ask(POST => "/api/agents", { ... });            # straight to the daemon, as the command does
@@ -18,7 +19,7 @@ use LF;
 use LF::WS;
 use Time::HiRes qw(sleep time);
 
-our %KIND = (memory => 1, reads => 2, writes => 4, sockets => 8, threads => 16, removals => 32);
+our %KIND = (memory => 1, reads => 2, writes => 4, sockets => 8, threads => 16, removals => 32, kills => 64);
 my $PLACES = 32 + 8000;
 my $LASTS_MS = 300;             # longer than any question, shorter than what is tried again
 my $LATE = 60;                  # seconds: longer than anything waits by itself
@@ -42,6 +43,7 @@ sub new {
     $self->{api} = LF->start(%o, env => { LD_PRELOAD => $so, LF_REFUSE => $self->{file}, (map { defined $ENV{$_} ? ($_ => $ENV{$_}) : () } 'LF_REFUSE_TRACE'), %{ $o{env} // {} } });
     $self->put(24, pack 'L', $o{tell} ? 1 : 0);
     $self->{pid} = $self->pid;
+    $self->{born} = time;
     $self->{sock} = $self->listener(4);
     $self->{look} = IPC::Open2::open2($self->{look_out}, $self->{look_in}, 'python3', LF::srcdir() . '/t/starve/look.py', $self->{api}->home)
         or die "python3: $!";
@@ -64,8 +66,12 @@ sub died {
     return 0 if $self->pid == $self->{pid} && !$dead->();
     $self->{api}->wait_for(sub { $self->pid != $self->{pid} && ($self->ask(GET => '/api/templates')->{status} == 200) }, 15);
     $self->{pid} = $self->pid;
+    $self->{born} = time;
     return 1;
 }
+
+# A daemon that dies within a second of its start comes back late.
+sub grown_up { my ($self) = @_; sleep 0.05 while time - $self->{born} < 1.1; return }
 
 # Where the socket is that the daemon has as that descriptor.
 sub listener {
@@ -76,10 +82,10 @@ sub listener {
 }
 
 # n: 'new' is the first one from a place that was never refused yet; what is asked for a second time in one try is from another
-# place than the first one if $self->{deep} is 2.
+# place than the first one if $self->{deep} is 2. all: 1, or for how many milliseconds.
 sub refuse {
     my ($self, $kind, $n, %o) = @_;
-    $self->put(8, pack 'LLL', $KIND{$kind}, $o{all} ? $LASTS_MS : 0, 0);
+    $self->put(8, pack 'LLL', $KIND{$kind}, !$o{all} ? 0 : $o{all} > 1 ? $o{all} : $LASTS_MS, 0);
     $self->put(28, pack 'L', 0);
     $self->put($PLACES, pack 'LLQ', $n eq 'new' ? 1 : 0, $self->{deep} // 1, ++$self->{tries});
     $n = 1 if $n eq 'new';
