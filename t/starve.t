@@ -56,10 +56,11 @@ my $manifest = qq(name = "ada"\n[model]\nprovider = "openai"\nmodel = "mock-mode
 
 # Nobody but Ada is there, as she was born.
 sub fresh {
+    my ($of) = @_;
     my $all = done(GET => '/api/agents');
     done(DELETE => '/api/agents/bulk', { agent_ids => [ map { $_->{id} } @{ $all->{items} } ] }) if @{ $all->{items} };
     perhaps(POST => "/api/agents/identities/$_/reset?confirm=true") for map { $_->{name} } @{ $all->{items} };
-    $ada = done(POST => '/api/agents', { manifest_toml => $manifest })->{agent_id};
+    $ada = done(POST => '/api/agents', { manifest_toml => $of // $manifest })->{agent_id};
     return;
 }
 sub spoken { fresh(); done(POST => "/api/agents/$ada/message", { message => 'hello' }); return }
@@ -88,6 +89,8 @@ my $opens = sub {
     return $v->{content} =~ /"SEARCH_API_KEY"/ ? () : "the vault does not open: $v->{status} $v->{content}";
 };
 sub put_file { my ($path, $text) = @_; sysopen my $f, $path, O_WRONLY | O_CREAT | O_TRUNC, 0600 or die "$path: $!"; print $f $text; close $f or die "$path: $!"; return }
+my $kim = sub { perhaps(DELETE => '/api/users/kim/provider-keys/openai'); perhaps(DELETE => '/api/users/kim'); done(POST => '/api/users', { name => 'kim', role => 'viewer' }) };
+my $manifest_of_kim = qq(author = "kim"\n$manifest);
 my $key = sub { done(POST => '/api/providers/openai/key', { key => 'sk-one' }) };
 
 my @rows = (
@@ -171,6 +174,16 @@ my @rows = (
         put_file("$home/vault.key", $old);
     }, POST => '/api/vault/rotate-key', undef, name => 'rotate-key after a rotation that was killed', then => $opens),
 
+    plain(201, without('/api/users/kim'), POST => '/api/users', { name => 'kim', role => 'viewer' }, slow => 4, config => 1),
+    plain(200, $kim, PUT => '/api/users/kim', { name => 'kim', role => 'admin' }, slow => 4, config => 1),
+    plain(200, sub { perhaps(DELETE => '/api/users/lee'); $kim->(); fresh($manifest_of_kim); done(PATCH => "/api/agents/$ada", { tags => ['kim'] }); done(PUT => '/api/users/kim/provider-keys/openai', { api_key => 'sk-kim' }) },
+        PUT => '/api/users/kim', { name => 'lee', role => 'viewer' }, slow => 4, config => 1, name => 'PUT /api/users/kim: a new name', undone => 1),
+    plain(204, $kim, DELETE => '/api/users/kim', undef, slow => 4, config => 1),
+    plain(200, sub { perhaps(DELETE => '/api/users/kim'); perhaps(DELETE => '/api/users/lee') }, POST => '/api/users/import', { rows => [ { name => 'kim' }, { name => 'lee', role => 'viewer' } ] }, slow => 4, config => 1),
+    plain(200, $kim, PUT => '/api/users/kim/policy', { tool_policy => { denied_tools => ['web_fetch'] } }, slow => 4, config => 1),
+    plain(200, $kim, PUT => '/api/users/kim/provider-keys/openai', { api_key => 'sk-kim' }, slow => 8, config => 1),
+    plain(200, sub { $kim->(); done(PUT => '/api/users/kim/provider-keys/openai', { api_key => 'sk-kim' }) }, DELETE => '/api/users/kim/provider-keys/openai', undef, slow => 8, config => 1),
+
     # whole turns
     plain(200, \&fresh, POST => "$agent/message", { message => 'hello' }, turn => 1),
     plain(200, \&fresh, POST => "$agent/message", { message => 'WITH-TOOLS' }, turn => 1, name => 'a turn with tools'),
@@ -192,6 +205,7 @@ my @rows = (
     plain(200, $nothing, PUT => '/api/providers/openai/discovery', { discover_models => JSON::PP::true }, slow => 4, config => 1),
     plain(200, $nothing, POST => '/api/providers/openai/enable'),
     plain(200, $nothing, GET => '/api/credential-pools'),
+    plain(200, $nothing, POST => '/api/shutdown', undef, ends => 1),
 );
 
 # --- what is right ----------------------------------------------------------------------
@@ -224,7 +238,7 @@ sub counted {
     my %d = %$d;
     delete @d{ grep { $d{$_} > 0 && m{^file \S+\.[A-Za-z0-9]{6}:} } keys %d } if $kind =~ /^(?:removals|kills)$/ || $all;
     delete $d{'file /vault.key: sealed'} if $kind eq 'kills' && $r->{name} =~ m{/init$};
-    delete @d{ grep {/^audit_entries: \["ConfigChange"/} keys %d } if $r->{config};
+    delete @d{ grep {/^audit_entries: \["(?:ConfigChange|RoleChange)"/} keys %d } if $r->{config};
     return \%d;
 }
 
@@ -282,6 +296,14 @@ sub out_of_step {
     return ("answered $a->{status}, and the store is neither as before nor as after:", told(change($after, $d)), %$d ? ('than after; than before:', told($d)) : ());
 }
 
+# Who said yes ends, who did not serves on.
+sub up_again {
+    my ($a) = @_;
+    my $gone = $s->gone($a->{status} == 200 ? 15 : 0);
+    $s->up if $gone;
+    return $gone == ($a->{status} == 200) ? () : $gone ? "it ended, and said $a->{status}" : 'it did not end';
+}
+
 my $cuts = 0;
 
 # Once with the n-th refused. Returns what is wrong.
@@ -294,7 +316,7 @@ sub starved {
     my $a = eval { $r->{ask}->() } // { status => 0, content => $@ };
     my $met = $s->relent;
     my @w;
-    push @w, 'the daemon died' if $s->died && $kind ne 'kills';
+    push @w, $r->{ends} ? up_again($a) : $s->died && $kind ne 'kills' ? 'the daemon died' : ();
     push @w, wrong($r, $a, $kind);
     push @w, $r->{then}->() if $r->{then};
     $r->{settled} = $s->settled(30) if $r->{turn};
@@ -314,6 +336,7 @@ sub learn {
         $r->{before}->();
         my $from = $s->look;
         my $a = $r->{ask}->();
+        up_again($a) if $r->{ends};
         return "it answers $a->{status} " . substr($a->{content}, 0, 300) if $a->{status} != $r->{status};
         $s->settled if $r->{turn};
         my $d = change($from, $s->look);
@@ -332,6 +355,7 @@ sub count {
     $r->{ask}->();
     my $n = $many - unpack 'q', $s->took(0, 8);
     $s->relent;
+    up_again({ status => 200 }) if $r->{ends};
     return $n;
 }
 
@@ -358,7 +382,7 @@ for my $r (sort { $a->{order} <=> $b->{order} } grep { $_->{order} = rand() + ($
         my $n = count($r, $kind);
         push @counts, "$n $kind";
         my $slow = $kind =~ /^(?:memory|sockets|threads)$/ ? $r->{slow} // 1 : 1;
-        my $rest = $ENV{LF_STARVE} && $kind !~ /^(?:sockets|removals|kills)$/;        # those after it too
+        my $rest = $ENV{LF_STARVE} && $kind !~ /^(?:sockets|removals|kills)$/ && !$r->{undone};        # those after it too
         my @all = $EACH ? ([ 'new', 0 ], $rest ? [ 'new', 1 ] : ())
             : ((map { [ $_, 0 ] } numbers($n, $slow > 1 ? 1 : $picks{$kind}, $slow)), map { [ $_, 1 ] } $rest ? numbers($n, $TIMES, $slow * 4) : ());
         @all = grep { $_->[1] } @all if $ENV{LF_STARVE_ALL};

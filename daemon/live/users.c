@@ -192,13 +192,11 @@ users_create(struct ctx *c, const struct request *rq)
 	return shown(c, 201, in->name);
 }
 
-/* What was theirs under the old name stays theirs: the author of their agents, and keys in the vault. */
+/* That author of these agents. */
 static enum err
-rename_follow(struct ctx *c, const char *old, const char *new)
+authors_set(struct ctx *c, char (*ids)[37], size_t n, const char *author)
 {
-	char (*ids)[37] = NULL;
-	size_t n = 0;
-	enum err e = agent_ids_of(c, old, &ids, &n);
+	enum err e = ERR_OK;
 
 	for (size_t i = 0; e == ERR_OK && i < n; i++) {
 		struct json_object *m = NULL;
@@ -209,14 +207,43 @@ rename_follow(struct ctx *c, const char *old, const char *new)
 			e = ERR_OK;
 			continue;
 		}
+		if (e == ERR_OK && strcmp(js_str_or(a.manifest, "author", ""), author) == 0)
+			continue;
 		if (e == ERR_OK)
 			e = manifest_copy(c, &a, &m);
 		if (e != ERR_OK)
 			break;
-		member_put(m, "author", new);
+		member_put(m, "author", author);
 		e = agent_update(c, &a, m);
 	}
-	return e == ERR_OK ? user_keys_move(c, old, new) : e;
+	return e;
+}
+
+/*
+ * What was theirs under the old name stays theirs: the author of their agents, and keys in the vault. These go first, and go back
+ * when the rest is refused: who is cut short here is still there under the old name, and can be renamed again.
+ */
+static enum err
+rename_user(struct ctx *c, const char *old, const char *new, const struct config_change *ch, size_t n_ch)
+{
+	char (*ids)[37] = NULL;
+	struct fault f;
+	size_t n = 0;
+	enum err e = agent_ids_of(c, old, &ids, &n);
+
+	if (e == ERR_OK)
+		e = authors_set(c, ids, n, new);
+	if (e == ERR_OK)
+		e = user_keys_move(c, old, new);
+	if (e == ERR_OK)
+		e = config_take(c, ch, n_ch);
+	if (e == ERR_OK)
+		return e;
+	f = c->fault;
+	if (user_keys_move(c, new, old) != ERR_OK || authors_set(c, ids, n, old) != ERR_OK)
+		log_line(LOG_ERROR, "rid=%s what=\"a user keeps the old name, and agents or keys have the new one: rename the user again\"", c->rid);
+	c->fault = f;
+	return e;
 }
 
 struct reply
@@ -239,10 +266,8 @@ users_replace(struct ctx *c, const struct request *rq)
 		return reply_fail_user(c);
 	old = u->name;                  /* this job's configuration stays until it ends */
 	e = user_changes(c, u, in, true, ch, &n);
-	if (e == ERR_OK)
-		e = config_take(c, ch, n);
-	if (e == ERR_OK && strcmp(old, in->name) != 0)      /* another letter case is another id, too */
-		e = rename_follow(c, old, in->name);
+	if (e == ERR_OK)                /* another letter case is another id, too */
+		e = strcmp(old, in->name) != 0 ? rename_user(c, old, in->name, ch, n) : config_take(c, ch, n);
 	if (e != ERR_OK)
 		return reply_fail_user(c);
 	user_note(c, strcmp(old, in->name) != 0 ? ctx_printf(c, "is %s now, as", in->name) : "is now", old, in->role);

@@ -44,7 +44,8 @@ put_lines(struct buf *out, const char *text, size_t n, const char *name, const s
 	buf_add(out, text, n);
 	if (n > 0 && text[n - 1] != '\n')
 		buf_ch(out, '\n');
-	buf_printf(out, "%s[[%s]]\n", n > 0 ? "\n" : "", name);
+	/* a blank line, unless one that was removed has left its own */
+	buf_printf(out, "%s[[%s]]\n", n > 0 && !(n > 1 && text[n - 1] == '\n' && text[n - 2] == '\n') ? "\n" : "", name);
 	for (size_t i = 0; i < n_m; i++) {
 		buf_printf(out, "%s = ", m[i].key);
 		buf_str(out, m[i].literal);

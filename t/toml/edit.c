@@ -170,6 +170,7 @@ appending(void)
 {
 	appends("", CYD, "the first table of an array in an empty text");
 	appends("a = 1", "a = 1\n\n" CYD, "... and behind a last line without its end");
+	appends("a = 1\n\n", "a = 1\n\n" CYD, "... and behind a blank line");
 	appends("[[users]]\nname = 'x'\n[users.budget]\nmax = 1\n", "[[users]]\nname = 'x'\n[users.budget]\nmax = 1\n\n" CYD, "one more");
 	appends("users = [{ name = 'x' }] # all\n[z]\n", "users = [{ name = 'x' }, { name = \"cyd\", role = 'viewer' }] # all\n[z]\n",
 	    "an element of an array in brackets");

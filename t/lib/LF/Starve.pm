@@ -73,6 +73,22 @@ sub died {
 # A daemon that dies within a second of its start comes back late.
 sub grown_up { my ($self) = @_; sleep 0.05 while time - $self->{born} < 1.1; return }
 
+# Has the server ended within those seconds?
+sub gone {
+    my ($self, $seconds) = @_;
+    return $self->{api}->wait_for(sub { !$self->{api}->supervisor && !-d "/proc/$self->{pid}" }, $seconds) ? 1 : 0;
+}
+
+# One that has ended is started again.
+sub up {
+    my ($self) = @_;
+    $self->{api}->up;
+    $self->{pid} = $self->pid;
+    $self->{born} = time;
+    $self->{sock} = $self->listener(4);
+    return;
+}
+
 # Where the socket is that the daemon has as that descriptor.
 sub listener {
     my ($self, $fd) = @_;
