@@ -81,6 +81,7 @@ check_PROGRAMS += t/llm/matrix
 check_PROGRAMS += t/llm/embed
 check_PROGRAMS += t/llm/cli
 check_PROGRAMS += t/llm/responses
+check_PROGRAMS += t/llm/pause
 check_PROGRAMS += t/llm/tokens
 check_PROGRAMS += t/llm/bedrock
 check_PROGRAMS += t/llm/cohere

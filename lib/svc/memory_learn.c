@@ -62,7 +62,7 @@ line_of(struct ctx *c, struct stmt *st, const char **ret, bool *by_person)
 	text = role != NULL && json != NULL ? content_said(c, json, n, &results) : NULL;
 	if (text == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	*by_person = strcmp(role, "user") == 0 && !results && strncmp(text, "[autonomous]", 12) != 0;
+	*by_person = strcmp(role, "user") == 0 && !results && strncmp(text, "[autonomous]", 12) != 0 && strncmp(text, "[task ", 6) != 0;
 	if (results || text[strspn(text, " \t\r\n")] == '\0' || (strcmp(role, "user") == 0 && !*by_person) ||
 	    strcasecmp(text, "[no reply needed]") == 0)
 		return ERR_OK;
