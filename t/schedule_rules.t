@@ -29,6 +29,18 @@ subtest 'at once, and how long' => sub {
     $api->finish;
 };
 
+subtest 'eight that are woken at once' => sub {
+    my $slow = LF->mock(default => { text => 'NO_REPLY', delay => 2.2 });
+    $api = LF->start(model => $slow, timeout => 60);
+    my @id = map { agent("EIGHT-$_", '{ proactive = { conditions = ["memory:plan/*"] } }') } 1 .. 8;
+    my $other = agent('OTHER', '"reactive"');
+    $api->put("/api/memory/agents/$other/kv/plan%2Fa", { value => 1 }, 200);
+    ok $api->wait_for(sub { @{ $slow->chats } >= 8 }, 30), 'all of them act';
+    my @at = map { $_->{at} } @{ $slow->chats };
+    is most(2, @at), 5, '  but no more than five models are asked at a time' or diag "@at";
+    $api->finish;
+};
+
 subtest 'limits in a row' => sub {
     my @do = (429, 0, 429, 0, 429, 429);
     my $limits = LF->mock(answers => [ map { $_ ? { status => $_, headers => { 'Retry-After' => 1 } } : { text => 'Done.' } } @do ]);
