@@ -27,6 +27,9 @@ sub chain {
 }
 my $up = LF->mock(when => [
         chain('long', 8, 1), chain('three', 3),
+        (map { my $k = $_; [ qr/"tool_call_id":"pass_$k"/ => { text => "$k has spoken" } ],
+            [ "I-AM-LINK-$k" => { tool_calls => [ { id => "pass_$k", name => 'agent_send', arguments => { agent_id => 'link-' . ($k + 1), message => 'pass it on', async => JSON::PP::false() } } ] } ] } 1 .. 3),
+        [ 'I-AM-LINK-4' => { text => 'the last one was reached' } ],
         [ 'ON-AND-ON' => { tool_calls => [ { name => 'system_time', arguments => {} }, ] } ],
         [ 'Please answer the last message' => { text => '' } ], [ 'SAY-NOTHING' => { text => '' } ],
         [ '"tool_call_id":"call_half"' => { text => '' } ],
@@ -34,7 +37,7 @@ my $up = LF->mock(when => [
         [ 'CUT-AGAIN' => { text => 'as far as it got', tool_calls => [ { name => 'memory_store', arguments => '{"key":"a","val' } ], finish => 'length' } ],
         [ 'NEVER-EVER' => { hang => 1 } ],
     ], default => { text => 'fine' });
-my $api = LF->start(model => $up, top => 'agent_max_iterations = 4', config => qq([web.fetch]\nssrf_allowed_hosts = ["127.0.0.1"]\n));
+my $api = LF->start(model => $up, top => "agent_max_iterations = 4\nmax_agent_call_depth = 2", config => qq([web.fetch]\nssrf_allowed_hosts = ["127.0.0.1"]\n));
 my $n = 0;
 
 sub spawn { my ($more, $name) = @_; return $api->post('/api/agents', { manifest_toml => 'name = "' . ($name // 'rule-' . ++$n) . qq("\n) . ($more // '') }, 201)->{agent_id} }
@@ -112,6 +115,15 @@ subtest 'foreign code' => sub {
         is scalar @{ $up->chats }, $before, 'none is asked';
         is_deeply $api->get("/api/agents/$id/session", 200)->{messages}, [], 'nothing was said';
     }
+};
+
+subtest 'how deep' => sub {
+    my @id = map { spawn(qq([model]\nsystem_prompt = "I-AM-LINK-$_"\n), "link-$_") } 1 .. 4;
+    is say_to($id[0], 'pass it on')->{response}, '1 has spoken', 'agents ask agents';
+    my ($third) = grep { $_->{messages}[0]{content} =~ /^I-AM-LINK-3/ && grep { ($_->{tool_call_id} // '') eq 'pass_3' } @{ $_->{messages} } } map { $_->{json} } @{ $up->chats };
+    my ($said) = map { $_->{content} } grep { ($_->{tool_call_id} // '') eq 'pass_3' } @{ $third->{messages} };
+    like $said, qr/2 deep/, 'as deep as the configuration allows';
+    is scalar(grep { $_->{json}{messages}[0]{content} =~ /^I-AM-LINK-4/ } @{ $up->chats }), 0, 'and no deeper';
 };
 
 subtest 'how often' => sub {

@@ -190,13 +190,15 @@ subtest 'old results become a line each' => sub {
     my @m = ({ role => 'user', content => 'do five things' });
     for my $k (1 .. 5) {
         push @m, { role => 'assistant', content => [ { type => 'tool_use', id => "old$k", name => 'file_read', input => {} } ] },
-            { role => 'user', content => [ { type => 'tool_result', tool_use_id => "old$k", content => "RESULT-$k " . 'y' x 300, is_error => JSON::PP::false } ] };
+            { role => 'user', content => [ { type => 'tool_result', tool_use_id => "old$k", content => "RESULT-$k " . 'y' x 600, is_error => JSON::PP::false } ] };
     }
     my $s = with($id, @m, { role => 'assistant', content => 'done' }, talk(1, 7));
     my $before = chats();
     is say_to($id, 'go on'), 'fine', 'answered';
     my @new = (chats())[ $before .. chats() - 1 ];
     is @new, 2, 'one question for all of them';
+    is_deeply [ @{ $new[0]{json} }{qw(max_tokens temperature)} ], [ 640, 0.3 ], 'that asks for a line each, and no more';
+    unlike $new[0]{body}, qr/y{500}/, 'and shows how they begin';
     is result($new[1], 'old1'), '[history-fold] the first was x', 'the model sees the line';
     is result($new[1], 'old5'), '[history-fold] fifth', 'of each';
     my @stored = map { @{ $_->{content} } } grep { ref $_->{content} } @{ $api->get("/api/sessions/$s", 200)->{messages} };
