@@ -144,7 +144,7 @@ wait_for(struct tool_env *env, const struct agent *other, const struct agent_que
 		.agent_id = other->id, .text = q->message, .session_id = side_session(c, t, other, q->key), .origin = "agent", .channel = "agent",
 		.parent_context = turn_parent_context(c, &t->agent, t->session_id, t->ask->text, other),
 		.depth = env->depth + 1, .event_depth = t->ask->event_depth, .chain = chain, .lane = its, .cancel = t->ask->cancel,
-		.deadline_us = env->deadline_us, .traceparent = trace_from(c, t->ask->traceparent, t->id), .tracestate = t->ask->tracestate,
+		.incognito = !t->record, .deadline_us = env->deadline_us, .traceparent = trace_from(c, t->ask->traceparent, t->id), .tracestate = t->ask->tracestate,
 	};
 
 	job_db_release(c);

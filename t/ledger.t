@@ -16,6 +16,8 @@ sub fetch { my ($id, $path, $method) = @_; return { id => $id, name => 'web_fetc
 my $up = LF->mock(when => [
         [ 'call_last' => { text => 'and done' } ],
         [ 'call_effect' => { text => 'it is over' } ],
+        [ 'call_long' => { hang => 1 } ],
+        [ 'ONE-LONG' => { tool_calls => [ fetch('call_long', 'long', 'GET') ] } ],
         [ 'call_look' => { text => 'I have seen it', hang => 1, until => 'look' } ],
         [ '"tool_call_id":"call_two"' => { text => 'both are over' } ],
         [ '"tool_call_id":"call_city"' => { tool_calls => [ { id => 'call_last', name => 'system_time', arguments => {} } ] } ],
@@ -75,6 +77,21 @@ subtest 'killed again, while the model is asked about it' => sub {
     ok ready(sub { idle($id) }), 'the turn goes on';
     is said($id), 'I have seen it', 'and ends';
     is_deeply [ rows($id) ], [ 'ok 12 7 1', 'ok 12 7 0' ], 'each call that was answered has a row; of the other nobody knows';
+};
+
+subtest 'stopped while the model is asked' => sub {
+    my $id = spawn();
+    my $before = @{ $up->chats };
+    my $run = $api->later("/api/agents/$id/message", { message => 'ONE-LONG' });
+    answer(called() // return fail('the tool begins'));
+    ok $up->wait_chats($before + 2), 'the model hears of it';
+    $api->restart;
+    $run->close;
+    ok $up->wait_chats($before + 3, 20), 'and again after the restart';
+    is_deeply [ rows($id) ], [ 'ok 12 7 1', 'cancelled 0 0 0' ], 'a call that was broken off is a row too';
+    $api->post("/api/agents/$id/stop", undef, 200);
+    ok ready(sub { idle($id) }), 'the turn is stopped';
+    is_deeply [ rows($id) ], [ 'ok 12 7 1', ('cancelled 0 0 0') x 2 ], 'so is the next one';
 };
 
 subtest 'killed between tools' => sub {

@@ -124,6 +124,10 @@ subtest 'how deep' => sub {
     my ($said) = map { $_->{content} } grep { ($_->{tool_call_id} // '') eq 'pass_3' } @{ $third->{messages} };
     like $said, qr/2 deep/, 'as deep as the configuration allows';
     is scalar(grep { $_->{json}{messages}[0]{content} =~ /^I-AM-LINK-4/ } @{ $up->chats }), 0, 'and no deeper';
+    my $kept = sub { return scalar @{ $api->get("/api/agents/$_[0]/session", 200)->{messages} } };
+    my @before = map { $kept->($_) } @id;
+    is say_to($id[0], 'pass it on', 200, incognito => JSON::PP::true())->{response}, '1 has spoken', 'incognito too';
+    is_deeply [ map { $kept->($_) } @id ], \@before, 'which leaves nothing with any of them';
 };
 
 subtest 'how often' => sub {
