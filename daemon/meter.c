@@ -13,7 +13,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/caller.h"
 
-enum { IMAGE_BYTES = 12000, MESSAGE_BYTES = 16, BOUND_BYTES = 2, LIKELY_BYTES = 4, CLOSE_TRIES = 6 };
+enum { IMAGE_BYTES = 12000, MESSAGE_BYTES = 16, BOUND_BYTES = 2, LIKELY_BYTES = 4, CLOSE_TRIES = 6, OUTPUT_MAX = 100000000 };
 
 /* --- how long it is ------------------------------------------------------------------------ */
 
@@ -70,6 +70,8 @@ meter_bound(const struct config *cfg, struct budget_call *b, const char *provide
 		t.input = window;               /* it would refuse more */
 	if (t.output <= 0)
 		t.output = price_max_output(cfg, provider, model);
+	if (t.output > OUTPUT_MAX)              /* whatever was asked for */
+		t.output = OUTPUT_MAX;
 	t.cache_write = t.input;                /* the dearest way to read it */
 	b->nanousd = price_of(cfg, provider, model, &t);
 	t.cache_write = 0;              /* unless all of it are pictures, and these cost more */

@@ -9,7 +9,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 
-enum { ITERATIONS_DEFAULT = 50 };
+enum { ITERATIONS_DEFAULT = 50, ITERATIONS_MAX = 100000 };
 
 #define SENDER_NAMESPACE "a34e7c01-8f2b-4d6a-915c-d73ef40ab852"
 
@@ -153,6 +153,7 @@ turn_prepare(struct turn *t)
 	const struct config *cfg = t->c->cfg;
 	struct json_object *mm, *autonomous;
 	enum err e = ERR_OK;
+	int64_t most;
 
 	if (t->ask->agent != NULL)
 		t->agent = *t->ask->agent;
@@ -165,8 +166,8 @@ turn_prepare(struct turn *t)
 	mm = js_obj(t->agent.manifest, "model");
 	autonomous = js_obj(t->agent.manifest, "autonomous");
 	t->max_tokens = t->ask->max_tokens > 0 ? t->ask->max_tokens : js_i64(mm, "max_tokens", 4096);
-	t->max_iterations = (unsigned)js_i64(autonomous, "max_iterations",
-	    cfg->agent_max_iterations > 0 ? cfg->agent_max_iterations : ITERATIONS_DEFAULT);
+	most = js_i64(autonomous, "max_iterations", cfg->agent_max_iterations > 0 ? cfg->agent_max_iterations : ITERATIONS_DEFAULT);
+	t->max_iterations = most < 1 ? 1 : most > ITERATIONS_MAX ? ITERATIONS_MAX : (unsigned)most;
 	turn_pace(t, t->agent.manifest);
 	e = choose_session(t);
 	return e == ERR_OK ? turn_routes(t) : e;

@@ -43,7 +43,7 @@ is_old(struct turn *t, int64_t last_ms)
 	bool both = strcmp(mode, "both") == 0;
 	int64_t minutes = js_i64(rule, "idle_minutes", IDLE_MINUTES);
 
-	if ((both || strcmp(mode, "idle") == 0) && minutes > 0 && t->c->now_ms - last_ms >= minutes * 60000)
+	if ((both || strcmp(mode, "idle") == 0) && minutes > 0 && (t->c->now_ms - last_ms) / 60000 >= minutes)
 		return true;
 	return (both || strcmp(mode, "daily") == 0) && last_ms < last_boundary_ms(t->c->now_ms, js_i64(rule, "daily_at_hour", DAILY_HOUR));
 }

@@ -69,6 +69,18 @@ subtest 'every way in' => sub {
     $api->post('/v1/chat/completions', chat(), 200);
 };
 
+subtest 'an answer without measure' => sub {
+    my $id = agent("[resources]\nmax_llm_tokens_per_hour = 1000000\n[model]\nmax_tokens = 9223372036854775807\n");
+    my $e = $api->post("/api/agents/$id/message", { message => 'hello' }, 429);
+    is_deeply [ @{ $e->{details} }{qw(unit limit)} ], [ 'tokens', 1000000 ], 'does not fit an hour of tokens';
+    is metric('librefang_budget_held_calls'), 0, 'nothing is put aside for it';
+    limit(max_daily_usd => 1);
+    is $api->post("/api/agents/$id/message", { message => 'hello' }, 429)->{code}, 'budget_exceeded', 'nor a day of money';
+    $api->post('/v1/chat/completions', chat(max_tokens => 2147483647), 429);
+    $api->post('/v1/chat/completions', chat(), 200);
+    limit();
+};
+
 subtest 'an agent that runs' => sub {
     my $a = agent("[capabilities]\ntools = [\"*\"]\n");
     my $s = $api->later("/api/agents/$a/message", { message => 'TWICE' });

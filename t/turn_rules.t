@@ -148,6 +148,18 @@ subtest 'calls that are cut off' => sub {
     is_deeply $api->get("/api/memory/agents/$id/kv", 200)->{kv_pairs}, [], 'none ran';
 };
 
+subtest 'numbers at their ends' => sub {
+    my $most = '9223372036854775807';
+    for my $odd ((map {"[model]\ncontext_window = $_"} 0, 1, 10, $most), (map {"[autonomous]\nmax_iterations = $_"} 0, 4294967296, $most), "max_history_messages = $most",
+        "[model]\nmax_tokens = $most", "[thinking]\nbudget_tokens = $most", (map {"[compaction]\n$_ = $most"} qw(threshold_messages keep_recent max_summary_tokens max_chunk_chars max_retries))) {
+        my $id = spawn("$odd\n");
+        say_to($id, 'hello');
+        my $text = 'many words ' x 500;
+        say_to($id, $text);
+        is asked()->{messages}[-1]{content}, $text, $odd =~ s/\n/ /gr;
+    }
+};
+
 subtest 'what is told of a call' => sub {
     my $r = say_to(spawn(), 'GO-three');
     is $r->{response}, 'all done', 'answered';

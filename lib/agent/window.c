@@ -4,7 +4,14 @@
 #include "lib/agent/fit.h"
 #include "lib/svc/catalog.h"
 
-enum { WINDOW_UNKNOWN = 8192 };
+enum { WINDOW_UNKNOWN = 8192, WINDOW_MAX = 1 << 30 };
+
+/* What people write is believed as far as it can be multiplied. */
+static int64_t
+bounded(int64_t tokens)
+{
+	return tokens > WINDOW_MAX ? WINDOW_MAX : tokens;
+}
 
 int64_t
 fit_window(struct json_object *mm, const char *provider, const char *model, const char **source)
@@ -13,11 +20,11 @@ fit_window(struct json_object *mm, const char *provider, const char *model, cons
 
 	*source = "manifest";
 	if (js_i64(mm, "context_window", 0) > 0)
-		return js_i64(mm, "context_window", 0);
+		return bounded(js_i64(mm, "context_window", 0));
 	known = catalog_model(provider, model);
 	*source = "catalog";
 	if (known != NULL && known->context_window > 0)
-		return known->context_window;
+		return bounded(known->context_window);
 	*source = "fallback";
 	return WINDOW_UNKNOWN;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BUDGET_MAX = 10000000 };        /* of thinking, in tokens: nobody has as many */
+
 /* Words of OpenAI's that are translated, or mean nothing elsewhere. */
 static const char *const openai_words[] = {
 	"audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
@@ -75,7 +77,7 @@ wish_thinking(const struct llm_request *rq)
 	if (rq->thinking_off)
 		return 0;
 	if (rq->thinking_budget > 0 || !json_object_is_type(e, json_type_string))
-		return rq->thinking_budget > 0 ? rq->thinking_budget : 0;
+		return rq->thinking_budget <= 0 ? 0 : rq->thinking_budget > BUDGET_MAX ? BUDGET_MAX : rq->thinking_budget;
 	for (size_t i = 0; i < ARRAY_LEN(efforts); i++)
 		if (strcmp(efforts[i].word, json_object_get_string(e)) == 0)
 			return efforts[i].tokens;
