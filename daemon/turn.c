@@ -327,9 +327,15 @@ finish_or_give_up(struct turn *t, enum err e)
 }
 
 static bool
+is_suspended(const struct turn *t)
+{
+	return strcmp(t->agent.state, "Suspended") == 0;
+}
+
+static bool
 suspended(struct turn *t)
 {
-	if (strcmp(t->agent.state, "Suspended") != 0)
+	if (!is_suspended(t))
 		return false;
 	t->out->text = "";
 	t->out->session_id = t->session_is_new ? NULL : t->session_id;
@@ -439,9 +445,13 @@ turn_take_up(struct ctx *c, const struct turn_row *row, const struct turn_ask *a
 		turn_paid_by(t, row->caller);
 	t->accepted = true;
 	e = turn_prepare(t);
+	memcpy(t->session_id, row->session_id, 37);
+	if (e == ERR_OK && ask->resume_turn != NULL && suspended(t))
+		return ERR_OK;                  /* it waits on */
+	if (e == ERR_OK && is_suspended(t))
+		e = fail(c, ERR_CANCELLED, "The agent is at rest");
 	if (e == ERR_OK)
 		e = injection_any(c, t->id, &t->injected);
-	memcpy(t->session_id, row->session_id, 37);
 	if (e == ERR_OK && strcmp(row->state, "queued") == 0) {
 		register_run(t);
 		if (!(t->entered = running_try(&t->run)))

@@ -35,6 +35,8 @@ my $up = LF->mock(when => [
         [ '"tool_call_id":"call_half"' => { text => '' } ],
         [ 'SAY-HALF' => { text => 'Half of it.', tool_calls => [ { id => 'call_half', name => 'system_time', arguments => {} } ] } ],
         [ 'CUT-AGAIN' => { text => 'as far as it got', tool_calls => [ { name => 'memory_store', arguments => '{"key":"a","val' } ], finish => 'length' } ],
+        [ '"tool_call_id":"call_city"' => { text => 'it is Bern' } ],
+        [ 'WHICH-CITY' => { tool_calls => [ { id => 'call_city', name => 'city', arguments => {} } ] } ],
         [ 'NEVER-EVER' => { hang => 1 } ],
     ], default => { text => 'fine' });
 my $api = LF->start(model => $up, top => "agent_max_iterations = 4\nmax_agent_call_depth = 2", config => qq([web.fetch]\nssrf_allowed_hosts = ["127.0.0.1"]\n));
@@ -195,6 +197,36 @@ subtest 'an answer of nothing' => sub {
     push @f, $ws->next while !@f || $f[-1]{type} !~ /complete|response|error/;
     like $f[-1]{content}, qr/returned no text/, 'a socket is told';
     $ws->close;
+};
+
+subtest 'at rest' => sub {
+    my @tools = ({ type => 'function', function => { name => 'city', parameters => { type => 'object' } } });
+    my @said = ({ role => 'user', content => 'WHICH-CITY' });
+    my $id = spawn('', 'sleeper');
+    my $m = $api->post('/v1/chat/completions', { model => 'librefang:sleeper', tools => \@tools, messages => \@said }, 200)->{choices}[0]{message};
+    is $m->{tool_calls}[0]{id}, 'call_city', 'a turn waits for its caller';
+    $api->put("/api/agents/$id/suspend", undef, 200);
+    my $before = @{ $up->chats };
+    my $results = { model => 'librefang:sleeper', tools => \@tools, messages => [ @said, $m, { role => 'tool', tool_call_id => 'call_city', content => 'Bern' } ] };
+    my $r = $api->post('/v1/chat/completions', $results, 200)->{choices}[0]{message};
+    is_deeply [ $r->{content} // '', @{ $up->chats } - $before ], [ '', 0 ], 'it does not go on while its agent is at rest';
+    $api->put("/api/agents/$id/resume", undef, 200);
+    is $api->post('/v1/chat/completions', $results, 200)->{choices}[0]{message}{content}, 'it is Bern', 'but afterwards';
+    $id = spawn('', 'sleeper-too');
+    my $run = $api->later("/api/agents/$id/message", { message => 'NEVER-EVER' });
+    ok $api->wait_for(sub { @{ $api->get("/api/agents/$id/runtime", 200) } == 1 }), 'a turn runs';
+    $before = @{ $up->chats };
+    $api->down;
+    $run->close;
+    my $file = $api->home . '/workspaces/agents/sleeper-too/agent.toml';
+    my $toml = LF::slurp($file) =~ s/^enabled = .*\n//mr;
+    open my $fh, '>', $file or die "$file: $!";
+    print $fh "enabled = false\n$toml";
+    close $fh or die $!;
+    $api->up;
+    ok $api->wait_for(sub { my ($e) = grep { $_->{outcome} =~ /cancelled/ } @{ $api->get("/api/agents/$id/logs", 200)->{logs} }; $e && !@{ $api->get("/api/agents/$id/runtime", 200) } }), 'who is put to rest while nothing runs goes on with nothing'
+        or diag explain $api->get("/api/agents/$id/logs", 200);
+    is @{ $up->chats } - $before, 0, 'no model is asked';
 };
 
 subtest 'when it was heard of' => sub {
