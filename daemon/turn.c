@@ -96,7 +96,7 @@ assemble(struct turn *t)
 	t->guard = loop_guard_new(t->c, t->max_iterations);
 	if ((e = choose_tools(t)) != ERR_OK)
 		return e;
-	e = prompt_system(t->c, &t->agent, t->workspace, t->ask->depth, t->granted, &prompt);
+	e = prompt_system(t->c, &t->agent, t->workspace, t->ask->depth, t->ask->sender_id != NULL, t->granted, &prompt);
 	t->system = e == ERR_OK && prompt.p != NULL ? ctx_strndup(t->c, prompt.p, prompt.len) : "";
 	buf_done(&prompt);
 	if (e == ERR_OK && t->guard == NULL)

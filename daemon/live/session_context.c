@@ -27,7 +27,7 @@ used_tokens(struct ctx *c, const struct agent *a, const char *session_id, int64_
 	struct history h;
 	int64_t limit = js_i64(a->manifest, "max_history_messages",
 	    c->cfg->max_history_messages > 0 ? c->cfg->max_history_messages : 60);
-	enum err e = prompt_system(c, a, dir, 0, tools.granted, &prompt);
+	enum err e = prompt_system(c, a, dir, 0, false, tools.granted, &prompt);
 
 	limit = limit < 4 ? 4 : limit > 500 ? 500 : limit;
 	if (e == ERR_OK)

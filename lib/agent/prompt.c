@@ -176,7 +176,7 @@ add_operation(struct buf *b, struct json_object *tools)
 }
 
 enum err
-prompt_system(struct ctx *c, const struct agent *a, const char *workspace, unsigned depth,
+prompt_system(struct ctx *c, const struct agent *a, const char *workspace, unsigned depth, bool named,
     struct json_object *tools, struct buf *out)
 {
 	SCOPED_BUF b = BUF_INIT(PROMPT_MAX);
@@ -198,7 +198,7 @@ prompt_system(struct ctx *c, const struct agent *a, const char *workspace, unsig
 	if (has_tools)
 		add_file(&b, &f, PF_TOOLS, "Tool notes");
 	if (depth == 0)
-		add_for_people(a, tools, &f, user, &b);
+		add_for_people(a, tools, &f, named ? NULL : user, &b);
 	add_operation(&b, tools);
 	if (depth == 0) {
 		if (f.text[PF_BOOTSTRAP] != NULL && has_tool(tools, "memory_store") && !f.user_named && user == NULL)

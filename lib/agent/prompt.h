@@ -11,10 +11,10 @@
 /*
  * Assemble the system prompt into out. It changes with the day, the manifest, the tools, the workspace's files and the value
  * user_name of the agent's memory, with nothing else, so that providers can cache it. workspace: absolute directory, NULL: none. depth > 0: a turn
- * asked for by another agent, which gets a shorter prompt. tools: as tools_for() gives them. c->db may be NULL: then
+ * asked for by another agent, which gets a shorter prompt. named: whoever speaks is named with each message, so nothing is said of the user. tools: as tools_for() gives them. c->db may be NULL: then
  * only USER.md tells the user's name. Errors: NOMEM, TOO_LARGE.
  */
-enum err prompt_system(struct ctx *, const struct agent *, const char *workspace, unsigned depth,
+enum err prompt_system(struct ctx *, const struct agent *, const char *workspace, unsigned depth, bool named,
     struct json_object *tools, struct buf *out) MUST_CHECK;
 
 /* Sections "## name" of the texts that configuration and manifest inject at that position (system before_user after_reset). */

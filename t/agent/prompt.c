@@ -14,6 +14,7 @@ static struct ctx ctx;
 static char work[] = "/tmp/lf-prompt-XXXXXX";
 static struct json_object *manifest, *tools;
 static struct buf out = BUF_INIT(1 << 20);
+static bool named;
 
 static const char *
 prompt(unsigned depth)
@@ -21,7 +22,7 @@ prompt(unsigned depth)
 	struct agent a = { .id = ADA, .name = "ada", .manifest = manifest };
 
 	buf_clear(&out);
-	if (prompt_system(&ctx, &a, work, depth, tools, &out) != ERR_OK)
+	if (prompt_system(&ctx, &a, work, depth, named, tools, &out) != ERR_OK)
 		return "";
 	return out.p;
 }
@@ -151,6 +152,9 @@ order(void)
 			at = p;
 		}
 	is_int((int64_t)wrong, 0, "sections stand in their order");
+	named = true;
+	ok(strstr(prompt(0), "Zoe") == NULL, "where speakers are named it is nobody's");
+	named = false;
 	wrong = 0;
 	child = prompt(1);
 	for (size_t i = 0; i < ARRAY_LEN(sections); i++)

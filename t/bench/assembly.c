@@ -50,7 +50,7 @@ one(struct ctx *c, const struct agent *a, const char *work, int64_t *ret_all)
 	loaded = clock_mono_us();
 	h = session_repair(c, &all, NULL);
 	if (h == NULL || h->n < MESSAGES - 10 ||
-	    prompt_system(c, a, work, 0, tools_for(c, a->manifest, "full"), &out) != ERR_OK)
+	    prompt_system(c, a, work, 0, false, tools_for(c, a->manifest, "full"), &out) != ERR_OK)
 		exit(1);
 	*ret_all = clock_mono_us() - began;
 	buf_done(&out);
