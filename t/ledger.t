@@ -45,7 +45,14 @@ sub of_agent {
 sub ready { my ($what) = @_; return $api->wait_for(sub { $api->raw('GET', '/api/ready')->{status} == 200 && $what->() }) }
 sub said { my ($id) = @_; my $m = $api->get("/api/agents/$id/session", 200)->{messages}; return $m->[-1]{content} }
 sub idle { my ($id) = @_; return !@{ $api->get("/api/agents/$id/runtime", 200) } }
-sub kill_it { my ($run) = @_; kill 'KILL', @{ $api->processes->{librefangd} }; $run->close; return }
+# What is there afterwards is another one.
+sub kill_it {
+    my ($run) = @_;
+    my ($old) = @{ $api->processes->{librefangd} };
+    kill 'KILL', $old;
+    $run->close if $run;
+    return $api->wait_for(sub { grep { $_ != $old } @{ $api->processes->{librefangd} // [] } }, 30);
+}
 sub sums {
     my ($id) = @_;
     my ($a) = grep { $_->{agent_id} eq $id } @{ $api->get('/api/usage', 200)->{items} };
@@ -124,7 +131,7 @@ subtest 'tools of the caller' => sub {
     my $m = $api->post('/v1/chat/completions', { model => "librefang:$id", tools => \@tools, messages => \@said }, 200)->{choices}[0]{message};
     is $m->{tool_calls}[0]{function}{name}, 'city', 'are left to it';
     is_deeply [ rows($id) ], [ 'ok 12 7 1' ], 'what was done until then is written';
-    kill 'KILL', @{ $api->processes->{librefangd} };
+    kill_it();
     ok ready(sub {1}), 'the daemon is killed while the turn waits';
     my $r = $api->post('/v1/chat/completions', { model => "librefang:$id", tools => \@tools,
         messages => [ @said, $m, { role => 'tool', tool_call_id => 'call_city', content => 'Bern' } ] }, 200);

@@ -245,9 +245,11 @@ subtest 'a turn that is longer than what the model may see' => sub {
     say_to($id, 'before');
     my $run = $api->later("/api/agents/$id/message", { message => 'GO-long please' });
     my $tool = IO::Select->new($slow)->can_read(20) ? $slow->accept : return fail('its last tool begins');
-    kill 'KILL', @{ $api->processes->{librefangd} };
+    my ($old) = @{ $api->processes->{librefangd} };
+    kill 'KILL', $old;
     $run->close;
     close $tool;
+    $api->wait_for(sub { grep { $_ != $old } @{ $api->processes->{librefangd} // [] } }, 30);
     ok $api->wait_for(sub { $api->raw('GET', '/api/ready')->{status} == 200 && !@{ $api->get("/api/agents/$id/runtime", 200) } }, 20), 'it goes on after a crash';
     is $api->get("/api/agents/$id/session", 200)->{messages}[-1]{content}, 'all done', 'and ends';
     my @m = @{ asked()->{messages} };
