@@ -85,6 +85,12 @@ search(void)
 	found("x\\.y\\[\\d\\]", "{}", "src/b.c:2: // x.y[1]\n");
 	found("foo[\\s]+?(?:bar|baz)", "{}", "src/deep/c.txt:2: foo  bar\n");
 	found("^{$", "{}", "a.c:2: {\n");
+	found("[\\[y\\]][\\d]", "{}", "src/b.c:2: // x.y[1]\n");
+	found("\\d[\\w\\]]", "{}", "a.c:3: \treturn 42;\nsrc/b.c:2: // x.y[1]\n");
+	found("[\\^Z]", "{\"case_sensitive\":true}", "(nothing found in 5 files)");
+	found("[A\\-Z][1]", "{\"case_sensitive\":true}", "(nothing found in 5 files)");
+	found("[\\[.]1[-\\]]", "{}", "src/b.c:2: // x.y[1]\n");
+	found("[\\^]", "{}", "(nothing found in 5 files)");
 	found("no such text", "{}", "(nothing found in 5 files)");
 	found("main", "{\"max_results\":1}", "a.c:1: int main(void)\n(there may be more; these are the first)");
 	ok(run("code_search", "query", "z", "{}") == ERR_OK && out.len < 600, "a long line is cut");
@@ -92,10 +98,15 @@ search(void)
 	refused("(a)\\1", "{}", ERR_INVALID, "back-references");
 	refused("(?=a)", "{}", ERR_INVALID, "look-around");
 	refused("((a{1,255}){1,255}){1,255}", "{}", ERR_INVALID, "too large");
+	refused("a++++++++++++++++++++++++++++++++", "{}", ERR_INVALID, "too large");
+	refused("(((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+", "{}", ERR_INVALID, "too large");
+	refused("((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((", "{}", ERR_INVALID, "too deep");
+	found("((\\w+\\s+)+|x+){1,20}", "{\"path\":\"src/deep\"}", "src/deep/c.txt:1: nothing here\nsrc/deep/c.txt:2: foo  bar\n");
 	refused("a{5,2}", "{}", ERR_INVALID, "repetition");
 	refused("[a", "{}", ERR_INVALID, "not closed");
 	refused("a\\", "{}", ERR_INVALID, "backslash");
 	refused("", "{}", ERR_INVALID, "1 to 1000");
+	refused("(?i)", "{}", ERR_INVALID, "nothing to look for");
 	refused("x", "{\"path\":\"../..\"}", ERR_FORBIDDEN, "");
 	refused("x", "{\"path\":\"nowhere\"}", ERR_NOT_FOUND, "no directory");
 	refused("x", "{\"max_results\":\"many\"}", ERR_INVALID, "whole number");

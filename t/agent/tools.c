@@ -404,7 +404,7 @@ web_tool(void)
 	web.status = 200;
 	web.type = "text/html; charset=utf-8";
 	web.body = "<h1>T</h1><script>x</script><p>Hello <a href='/y'>you</a>";
-	gives("web_fetch", "{\"url\":\"https://e.org/x\"}", "HTTP 200\ntext/html; charset=utf-8\n\n[external content ");
+	gives("web_fetch", "{\"url\":\"https://e.org/x\"}", "HTTP 200\ntext/html\n\n[external content ");
 	ok(strstr(out.p, "# T\n\nHello you (https://e.org/y)\n[end of external content ") != NULL, "a page comes as text, marked as foreign");
 	ok(seen.guard && seen.cut && seen.max_redirects == 10 && seen.timeout_ms == 30000 && seen.max_bytes == 10 << 20 &&
 	    strcmp(seen.method, "GET") == 0, "guarded and bounded");

@@ -15,13 +15,60 @@
 #include "lib/base/util.h"
 
 enum {
-	QUERY_MAX = 1000, REPEAT_MAX = 1000, RESULTS = 100, RESULTS_MAX = 1000,
+	QUERY_MAX = 1000, REPEAT_MAX = 1000, NODES_MAX = 4000, GROUPS_MAX = 50, RESULTS = 100, RESULTS_MAX = 1000,
 	FILE_MAX = 2 << 20, FILES_MAX = 20000, LINE_SHOWN = 400, LINE_MAX = 8192, NAMES_MAX = 100000, DEPTH_MAX = 64,
 };
 
 /* --- the expression ---------------------------------------------------------------- */
 
-struct translation { const char *p; struct buf *b; int64_t repeats; const char *why; };
+/*
+ * The C library copies what is repeated: "a++" is "aa*aa**", and twice as much with each further sign. So it is counted what
+ * it would be in the end.
+ */
+struct translation {
+	const char *p;
+	struct buf *b;
+	int64_t nodes[GROUPS_MAX + 1], last;    /* of each group that is open; of what a sign of repetition would mean */
+	unsigned open;
+	const char *why;
+};
+
+static bool
+counted(struct translation *t, int64_t nodes)
+{
+	t->last = nodes;
+	t->nodes[t->open] += nodes;
+	t->why = "it is too large";
+	return t->nodes[t->open] <= NODES_MAX;
+}
+
+/* What stands before, so often. */
+static bool
+repeated(struct translation *t, int64_t times)
+{
+	int64_t one = t->last;
+	bool good = counted(t, one * (times - 1));
+
+	t->last = one * times;
+	return good;
+}
+
+static bool
+group(struct translation *t, char ch)
+{
+	t->why = "its groups lie too deep";
+	if (ch == '(') {
+		if (t->open == GROUPS_MAX)
+			return false;
+		t->nodes[++t->open] = 0;
+		t->last = 0;
+		return true;
+	}
+	if (t->open == 0)               /* the C library says what is wrong */
+		return true;
+	t->open--;
+	return counted(t, t->nodes[t->open + 1] + 1);
+}
 
 static const struct { char letter; const char *outside, *inside; } classes[] = {
 	{ 'd', "[0-9]", "0-9" }, { 'D', "[^0-9]", NULL }, { 's', "[[:space:]]", "[:space:]" }, { 'S', "[^[:space:]]", NULL },
@@ -58,38 +105,58 @@ escape(struct translation *t, bool inside)
 	return true;
 }
 
-/* "[...]": a backslash is no letter there for those who wrote it. */
+/*
+ * "[...]": a backslash is no letter there for those who wrote it. In the C library's form a sign means itself by its place:
+ * "]" first, "[", "^" and "-" last.
+ */
 static bool
 brackets(struct translation *t)
 {
-	buf_ch(t->b, *t->p++);
-	if (*t->p == '^')
-		buf_ch(t->b, *t->p++);
-	if (*t->p == ']')
-		buf_ch(t->b, *t->p++);
-	while (*t->p != ']') {
+	static const char signs[] = "][^-";
+	SCOPED_BUF rest = BUF_INIT(QUERY_MAX * 20);
+	struct buf *out = t->b;
+	bool not = t->p[1] == '^', has[4] = { false }, good = true;
+
+	t->p += not ? 2 : 1;
+	t->b = &rest;
+	if (*t->p == ']') {
+		has[0] = true;
+		t->p++;
+	}
+	while (good && *t->p != ']') {
+		const char *end, *sign = *t->p == '\\' && t->p[1] != '\0' ? strchr(signs, t->p[1]) : NULL;
+
 		t->why = "a bracket is not closed";
 		if (*t->p == '\0')
-			return false;
-		if (*t->p == '[' && t->p[1] == ':') {
-			const char *end = strstr(t->p + 2, ":]");
-
-			if (end == NULL)
-				return false;
-			buf_add(t->b, t->p, (size_t)(end + 2 - t->p));
-			t->p = end + 2;
+			good = false;
+		else if (sign != NULL || (*t->p == '-' && (rest.len == 0 || t->p[1] == ']'))) {
+			has[sign != NULL ? sign - signs : 3] = true;
+			t->p += sign != NULL ? 2 : 1;
+		} else if (*t->p == '[' && t->p[1] == ':') {
+			end = strstr(t->p + 2, ":]");
+			good = end != NULL;
+			if (good)
+				buf_add(&rest, t->p, (size_t)(end + 2 - t->p));
+			t->p = good ? end + 2 : t->p;
 		} else if (*t->p == '\\') {
-			if (!escape(t, true))
-				return false;
+			good = escape(t, true);
 		} else {
-			buf_ch(t->b, *t->p++);
+			buf_ch(&rest, *t->p++);
 		}
 	}
-	buf_ch(t->b, *t->p++);
+	t->b = out;
+	if (!good)
+		return false;
+	t->p++;
+	if (has[2] && !not && !has[0] && !has[1] && !has[3] && rest.len == 0) {
+		buf_str(out, "\\^");           /* alone it has no place */
+		return true;
+	}
+	buf_printf(out, "[%s%s%s%s%s%s]", not ? "^" : "", has[0] ? "]" : "", rest.len > 0 ? rest.p : "", has[1] ? "[" : "", has[2] ? "^" : "", has[3] ? "-" : "");
 	return true;
 }
 
-/* "{2,5}": all of them together must stay small, as they multiply. */
+/* "{2,5}" */
 static bool
 repetition(struct translation *t)
 {
@@ -109,18 +176,33 @@ repetition(struct translation *t)
 	t->why = "a repetition is wrong or too large";
 	if (*end != '}' || hi < lo || hi > REPEAT_MAX || lo < 0)
 		return false;
-	t->repeats *= hi > 1 ? hi : 1;
-	if (t->repeats > REPEAT_MAX)
-		return false;
 	buf_add(t->b, t->p, (size_t)(end + 1 - t->p));
 	t->p = end + 1;
-	return true;
+	return repeated(t, hi + 1);
+}
+
+static bool
+plain(struct translation *t, char ch)
+{
+	switch (ch) {
+	case '(': case ')':
+		return group(t, ch);
+	case '+':
+		return repeated(t, 2);
+	case '*': case '?':
+		return true;
+	case '|':
+		t->last = 0;
+		return true;
+	default:
+		return counted(t, 1);
+	}
 }
 
 static bool
 translate(const char *query, struct buf *b, bool *icase, const char **why)
 {
-	struct translation t = { .p = query, .b = b, .repeats = 1 };
+	struct translation t = { .p = query, .b = b };
 	bool good = true;
 
 	if (strncmp(query, "(?i)", 4) == 0) {
@@ -129,19 +211,20 @@ translate(const char *query, struct buf *b, bool *icase, const char **why)
 	}
 	while (good && *t.p != '\0') {
 		if (*t.p == '\\') {
-			good = escape(&t, false);
+			good = escape(&t, false) && counted(&t, 1);
 		} else if (*t.p == '[') {
-			good = brackets(&t);
+			good = brackets(&t) && counted(&t, 1);
 		} else if (*t.p == '{') {
 			good = repetition(&t);
 		} else if (strncmp(t.p, "(?", 2) == 0) {
 			t.why = "look-around and named groups are not possible";
-			good = t.p[2] == ':';
+			good = t.p[2] == ':' && group(&t, '(');
 			buf_ch(b, '(');
 			t.p += 3;
 		} else if (*t.p == '?' && t.p > query && strchr("*+?}", t.p[-1]) != NULL && (t.p < query + 2 || t.p[-2] != '\\')) {
 			t.p++;                  /* lazy: the same lines match */
 		} else {
+			good = plain(&t, *t.p);
 			buf_ch(b, *t.p++);
 		}
 	}
@@ -161,6 +244,8 @@ compile(const char *query, bool icase, regex_t *re, struct buf *out)
 		return tool_say(out, ERR_INVALID, "parameter query: 1 to %d bytes are expected", QUERY_MAX);
 	if (!translate(query, &b, &icase, &why))
 		return tool_say(out, ERR_INVALID, "parameter query: %s", why);
+	if (b.len == 0)
+		return tool_say(out, ERR_INVALID, "parameter query: there is nothing to look for");
 	rc = regcomp(re, b.p, REG_EXTENDED | REG_NOSUB | (icase ? REG_ICASE : 0));
 	if (rc == 0)
 		return ERR_OK;

@@ -134,6 +134,17 @@ type_is(const char *type, const char *start)
 	return strncasecmp(type, start, strlen(start)) == 0;
 }
 
+/* The media type without what stands behind it: the page wrote that, and it would stand outside of the marks. */
+static const char *
+shown_type(const char *type, int *ret_n)
+{
+	*ret_n = (int)strspn(type, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&^_.+-/*");
+	if (*ret_n > 0)
+		return type;
+	*ret_n = (int)strlen("(no content type)");
+	return "(no content type)";
+}
+
 static bool
 is_page(const char *type)
 {
@@ -264,11 +275,13 @@ static enum err
 show(struct http_answer *a, const char *url, bool cut, struct buf *out)
 {
 	SCOPED_BUF page = BUF_INIT(READ_MAX * 4u);
-	const char *type = a->content_type;
+	const char *type = a->content_type, *shown;
+	int shown_n;
 	const char *from = a->final_url[0] != '\0' ? a->final_url : url;
 
 	buf_clear(out);
-	buf_printf(out, "HTTP %ld\n%s\n\n", a->status, *type != '\0' ? type : "(no content type)");
+	shown = shown_type(type, &shown_n);
+	buf_printf(out, "HTTP %ld\n%.*s\n\n", a->status, shown_n, shown);
 	if (a->body.len == 0) {
 		buf_str(out, "(empty body)");
 	} else if (!is_textual(type) || (*type == '\0' && !utf8_ok(a->body.p, a->body.len))) {
@@ -360,7 +373,9 @@ static enum err
 keep(struct tool_env *env, const struct http_answer *a, const char *path, size_t n, struct buf *out)
 {
 	uint8_t hash[32];
+	const char *type;
 	char hex[65];
+	int type_n;
 	enum err e;
 
 	if (a->status < 200 || a->status > 299)
@@ -370,8 +385,9 @@ keep(struct tool_env *env, const struct http_answer *a, const char *path, size_t
 		return tool_fault(env, e, out);
 	sha256(a->body.p != NULL ? a->body.p : "", a->body.len, hash);
 	hex_of(hash, sizeof(hash), hex);
-	return tool_say(out, ERR_OK, "HTTP %ld\npath: %.*s\nbytes: %zu\nsha256: %s\ncontent-type: %s", a->status,
-	    (int)utf8_cut(path, n, 600), path, a->body.len, hex, a->content_type[0] != '\0' ? a->content_type : "(none)");
+	type = shown_type(a->content_type, &type_n);
+	return tool_say(out, ERR_OK, "HTTP %ld\npath: %.*s\nbytes: %zu\nsha256: %s\ncontent-type: %.*s", a->status,
+	    (int)utf8_cut(path, n, 600), path, a->body.len, hex, type_n, type);
 }
 
 enum err
