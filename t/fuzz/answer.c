@@ -13,6 +13,7 @@
 #include "lib/llm/embed.h"
 #include "lib/llm/llm.h"
 #include "lib/llm/pause.h"
+#include "lib/svc/catalog.h"
 #include "t/history.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -27,6 +28,15 @@ static const long statuses[] = { 200, 200, 200, 400, 401, 402, 404, 413, 429, 50
 static struct { const char *p; size_t n, step; long status; } web;
 
 /* --- the other end -------------------------------------------------------------------- */
+
+/* Nobody has logged in on this machine. */
+bool
+catalog_google_login(char *out, size_t cap)
+{
+	(void)out;
+	(void)cap;
+	return false;
+}
 
 void
 cancel_now(struct cancel *k, int why)

@@ -48,7 +48,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	memcpy(copy, data, n);
 	mend(copy + 1, n - 1);
 	feed(&bedrock_driver, (const char *)copy + 1, n - 1, (size_t)data[0] % 16 + 1);
-	feed(&bedrock_driver, (const char *)copy + 1, n - 1, n);
 	free(copy);
 	return 0;
 }

@@ -18,6 +18,5 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	drv = drivers[data[0] / 16 % ARRAY_LEN(drivers)];
 	feed(drv, (const char *)data + 1, n - 1, (size_t)data[0] % 16 + 1);
-	feed(drv, (const char *)data + 1, n - 1, n);
 	return 0;
 }
