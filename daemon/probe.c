@@ -168,7 +168,7 @@ static bool
 lists(struct json_object *list, const char *word)
 {
 	for (size_t i = 0, n = list != NULL ? json_object_array_length(list) : 0; i < n; i++)
-		if (strcmp(json_object_get_string(json_object_array_get_idx(list, i)), word) == 0)
+		if (strcmp(js_item(list, i), word) == 0)
 			return true;
 	return false;
 }

@@ -127,6 +127,13 @@ known_kinds(const char *s, bool pseudonym, struct buf *out)
 	buf_add(out, s, n);
 }
 
+/* Of a character of several bytes, behind its first: the C library's expressions know bytes alone. */
+static bool
+is_inner(char ch)
+{
+	return ((unsigned char)ch & 0xC0) == 0x80;
+}
+
 /* What the configuration wants taken out besides. A pattern that is none takes nothing out. */
 static void
 own_pattern(const char *s, const char *pattern, bool pseudonym, struct buf *out)
@@ -138,9 +145,19 @@ own_pattern(const char *s, const char *pattern, bool pseudonym, struct buf *out)
 		buf_str(out, s);
 		return;
 	}
-	while (*s != '\0' && regexec(&re, s, 1, &m, 0) == 0 && m.rm_eo > m.rm_so) {
-		buf_add(out, s, (size_t)m.rm_so);
-		put_stand_in(out, "REDACTED", s + m.rm_so, (size_t)(m.rm_eo - m.rm_so), pseudonym);
+	for (int flags = 0; *s != '\0' && regexec(&re, s, 1, &m, flags) == 0; flags = REG_NOTBOL) {
+		bool nothing = m.rm_eo == m.rm_so;
+
+		if (s[m.rm_eo] == '\0' && nothing)
+			break;
+		m.rm_eo += nothing;             /* at least one on, or it is found here for ever */
+		while (m.rm_so > 0 && is_inner(s[m.rm_so]))
+			m.rm_so--;
+		while (is_inner(s[m.rm_eo]))
+			m.rm_eo++;
+		buf_add(out, s, (size_t)(nothing ? m.rm_eo : m.rm_so));
+		if (!nothing)
+			put_stand_in(out, "REDACTED", s + m.rm_so, (size_t)(m.rm_eo - m.rm_so), pseudonym);
 		s += m.rm_eo;
 	}
 	buf_str(out, s);

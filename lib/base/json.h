@@ -162,6 +162,7 @@ size_t json_compact(const char *text, size_t n, char *out);
 struct json_object *js_get(const struct json_object *, const char *key);
 const char *js_str(const struct json_object *, const char *key);      /* NULL */
 const char *js_str_or(const struct json_object *, const char *key, const char *dflt);
+const char *js_item(const struct json_object *array, size_t i);         /* that text of it; "": another thing */
 int64_t js_i64(const struct json_object *, const char *key, int64_t dflt);
 double js_f64(const struct json_object *, const char *key, double dflt);
 bool js_bool(const struct json_object *, const char *key, bool dflt);

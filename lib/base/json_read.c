@@ -290,6 +290,14 @@ js_str(const struct json_object *o, const char *key)
 	return js_str_or(o, key, NULL);
 }
 
+const char *
+js_item(const struct json_object *array, size_t i)
+{
+	struct json_object *v = json_object_array_get_idx(array, i);
+
+	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
+}
+
 int64_t
 js_i64(const struct json_object *o, const char *key, int64_t dflt)
 {

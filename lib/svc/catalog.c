@@ -196,12 +196,9 @@ has_alias(const struct model *m, const char *name)
 {
 	size_t n = m->aliases == NULL ? 0 : json_object_array_length(m->aliases);
 
-	for (size_t i = 0; i < n; i++) {
-		const char *a = json_object_get_string(json_object_array_get_idx(m->aliases, i));
-
-		if (strcasecmp(a, name) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(js_item(m->aliases, i), name) == 0)
 			return true;
-	}
 	return false;
 }
 

@@ -103,6 +103,7 @@ look(struct ctx *c)
 
 		catalog_write_provider(&w, c->cfg, &providers[i], true);
 		MUST(!b.failed && json_check(b.p, b.len, 64, NULL) == ERR_OK && catalog_provider(providers[i].id) != NULL);
+		(void)catalog_model(providers[i].id, "no such model");
 	}
 }
 
