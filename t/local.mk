@@ -6,7 +6,7 @@
 # Tests in Perl are t/*.t: they need no line, except in QUICK when they take
 # less than a few seconds.
 
-QUICK = t/layers.t t/sources.t t/build.t t/routes.t t/system.t t/kv.t \
+QUICK = t/layers.t t/sources.t t/fuzzed.t t/build.t t/routes.t t/system.t t/kv.t \
 	t/agents_read.t t/models.t t/compat.t
 
 check_PROGRAMS += t/db/db

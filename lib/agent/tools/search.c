@@ -46,7 +46,7 @@ counted(struct translation *t, int64_t nodes)
 static bool
 repeated(struct translation *t, int64_t times)
 {
-	int64_t one = t->last;
+	int64_t one = t->last > 0 ? t->last : 1;
 	bool good = counted(t, one * (times - 1));
 
 	t->last = one * times;
@@ -166,7 +166,7 @@ repetition(struct translation *t)
 	if (!isdigit((unsigned char)t->p[1])) {
 		buf_str(t->b, "\\{");
 		t->p++;
-		return true;
+		return counted(t, 1);
 	}
 	lo = hi = strtol(t->p + 1, &end, 10);
 	if (*end == ',')

@@ -1,0 +1,51 @@
+#!/usr/bin/perl
+# Who takes texts to pieces is met by a fuzz target, or t/fuzz/README.md says why not. A file counts as
+# one when it uses one of the usual means and is linked with a target; that the target reaches it is its author's affair.
+use strict;
+use warnings;
+use File::Find;
+use Test::More;
+
+my $src   = $ENV{LF_SRCDIR} // '.';
+my @rooms = qw(lib db handlers fcgi daemon cli backup);
+my $means = join '|', qw(sscanf strto(?:u?ll?|d) ato(?:i|ll?) strtok_r strsep strptime hex_to pct_decode base64_decode_update
+    json_read json_parse json_build json_tokener_parse\w* toml_parse time_parse iniparser_load archive_read_next_header regcomp
+    iconv inet_pton inet_aton memmem);
+
+sub text_of { my ($file) = @_; open my $fh, '<', $file or die "$file: $!"; local $/; return <$fh> }
+
+# --- what the page says
+my (%said, %excused, $second);
+for (split /\n/, text_of("$src/t/fuzz/README.md")) {
+    $second = 1 if /^## Files that read/;
+    next unless /^\| /;
+    my @cell = split /\s*\|\s*/;
+    if ($second) { $excused{$1} = 1 if $cell[1] =~ /^`(\S+)`$/ }
+    elsif (@cell > 3) { $said{$_} = 1 for $cell[3] =~ /`(\w+)`/g }
+}
+
+# --- what there is
+my (%target, %linked, @without);
+for my $file (glob "$src/t/fuzz/*.c") {
+    my ($name) = $file =~ m{/(\w+)\.c$};
+    next if $name eq 'replay';
+    $target{$name} = 1;
+    my ($sources) = text_of($file) =~ /sources:\s*(.+)/;
+    $linked{$_} = 1 for map { glob "$src/$_" } split ' ', $sources // 'lib/base/*.c';
+    push @without, $name unless grep { -f } glob "$src/t/fuzz/corpus/$name/*";
+}
+is join(' ', sort grep { !$said{$_} } keys %target), '', 'each target has its row in t/fuzz/README.md';
+is join(' ', sort grep { !$target{$_} } keys %said), '', 'and each row its target';
+is "@without", '', 'each keeps a corpus';
+
+my (@unmet, %met);
+find({ no_chdir => 1, wanted => sub {
+    return unless -f && /\.(?:c|cc)$/;
+    my $name = substr $_, length "$src/";
+    return if $linked{$_} || text_of($_) !~ /\b(?:$means)\s*\(/;
+    push @unmet, $name unless $excused{$name};
+    $met{$name} = 1;
+} }, map {"$src/$_"} grep { -d "$src/$_" } @rooms);
+is join(' ', sort @unmet), '', 'what takes texts to pieces is linked with a target, or excused there';
+is join(' ', sort grep { !$met{$_} } keys %excused), '', 'nothing is excused in vain';
+done_testing;
