@@ -99,6 +99,11 @@ search(void)
 	refused("(?=a)", "{}", ERR_INVALID, "look-around");
 	refused("((a{1,255}){1,255}){1,255}", "{}", ERR_INVALID, "too large");
 	refused("a++++++++++++++++++++++++++++++++", "{}", ERR_INVALID, "too large");
+	refused("(^)+++++", "{}", ERR_INVALID, "an anchor");
+	refused("(\\b|x*){1,50}", "{}", ERR_INVALID, "an anchor");
+	refused("((a?$)*b?)+", "{}", ERR_INVALID, "an anchor");
+	refused("\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b", "{}", ERR_INVALID, "too many anchors");
+	found("^(\\bfoo\\b\\s*|\\bbar\\b)+$", "{\"path\":\"src/deep\"}", "src/deep/c.txt:2: foo  bar\n");
 	refused("(((((((((((((((a+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+", "{}", ERR_INVALID, "too large");
 	refused("((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((", "{}", ERR_INVALID, "too deep");
 	found("((\\w+\\s+)+|x+){1,20}", "{\"path\":\"src/deep\"}", "src/deep/c.txt:1: nothing here\nsrc/deep/c.txt:2: foo  bar\n");

@@ -15,59 +15,88 @@
 #include "lib/base/util.h"
 
 enum {
-	QUERY_MAX = 1000, REPEAT_MAX = 1000, NODES_MAX = 4000, GROUPS_MAX = 50, RESULTS = 100, RESULTS_MAX = 1000,
+	QUERY_MAX = 1000, REPEAT_MAX = 1000, NODES_MAX = 4000, GROUPS_MAX = 50, ANCHORS_MAX = 24, RESULTS = 100, RESULTS_MAX = 1000,
 	FILE_MAX = 2 << 20, FILES_MAX = 20000, LINE_SHOWN = 400, LINE_MAX = 8192, NAMES_MAX = 100000, DEPTH_MAX = 64,
 };
 
 /* --- the expression ---------------------------------------------------------------- */
 
 /*
- * The C library copies what is repeated: "a++" is "aa*aa**", and twice as much with each further sign. So it is counted what
- * it would be in the end.
+ * What the C library does with it, without an end to it: it copies what is repeated ("a++" is "aa*aa**", and twice as much with
+ * each further sign), and where something that may be nothing holds an anchor, each copy is gone through with each other. So it is
+ * counted what it would be in the end.
  */
+struct level { int64_t nodes; bool nothing, any, anchor; };     /* nothing: its last way may match it; any: one of those before */
+
 struct translation {
 	const char *p;
 	struct buf *b;
-	int64_t nodes[GROUPS_MAX + 1], last;    /* of each group that is open; of what a sign of repetition would mean */
-	unsigned open;
+	struct level level[GROUPS_MAX + 1];     /* of each group that is open */
+	struct level last;              /* of what a sign of repetition would mean */
+	bool before;                    /* what stands before that may be nothing */
+	unsigned open, anchors;
 	const char *why;
 };
 
 static bool
-counted(struct translation *t, int64_t nodes)
+counted(struct translation *t, int64_t nodes, bool nothing, bool anchor)
 {
-	t->last = nodes;
-	t->nodes[t->open] += nodes;
+	struct level *l = &t->level[t->open];
+
+	t->before = l->nothing;
+	t->last = (struct level){ nodes, nothing, false, anchor };
+	l->nodes += nodes;
+	l->nothing &= nothing;
+	l->anchor |= anchor;
 	t->why = "it is too large";
-	return t->nodes[t->open] <= NODES_MAX;
+	return l->nodes <= NODES_MAX;
 }
 
-/* What stands before, so often. */
 static bool
-repeated(struct translation *t, int64_t times)
+anchored(struct translation *t)
 {
-	int64_t one = t->last > 0 ? t->last : 1;
-	bool good = counted(t, one * (times - 1));
+	if (!counted(t, 1, true, true))
+		return false;
+	t->why = "it has too many anchors";
+	return ++t->anchors <= ANCHORS_MAX;
+}
 
-	t->last = one * times;
-	return good;
+/* What stands before, so often at the most, and at least so often. */
+static bool
+repeated(struct translation *t, int64_t times, bool many, int64_t least)
+{
+	struct level *l = &t->level[t->open], one = t->last;
+
+	t->why = "an anchor with nothing else cannot be repeated";
+	if (many && one.nothing && one.anchor)
+		return false;
+	if (one.nodes == 0)
+		one.nodes = 1;
+	l->nodes += one.nodes * (times - 1);
+	t->last.nodes = one.nodes * times;
+	t->last.nothing |= least == 0;
+	l->nothing = t->before && t->last.nothing;
+	t->why = "it is too large";
+	return l->nodes <= NODES_MAX;
 }
 
 static bool
 group(struct translation *t, char ch)
 {
+	struct level *l = &t->level[t->open];
+
 	t->why = "its groups lie too deep";
 	if (ch == '(') {
 		if (t->open == GROUPS_MAX)
 			return false;
-		t->nodes[++t->open] = 0;
-		t->last = 0;
+		t->level[++t->open] = (struct level){ .nothing = true };
+		t->last = (struct level){ .nothing = true };
 		return true;
 	}
 	if (t->open == 0)               /* the C library says what is wrong */
 		return true;
 	t->open--;
-	return counted(t, t->nodes[t->open + 1] + 1);
+	return counted(t, l->nodes + 1, l->nothing || l->any, l->anchor);
 }
 
 static const struct { char letter; const char *outside, *inside; } classes[] = {
@@ -99,7 +128,7 @@ escape(struct translation *t, bool inside)
 	t->why = "unknown escape";
 	if (isalpha((unsigned char)ch))
 		return false;
-	if (!inside)
+	if (!inside && strchr("<>`'", ch) == NULL)      /* with a backslash these are anchors of the C library's own */
 		buf_ch(t->b, '\\');
 	buf_ch(t->b, ch);
 	return true;
@@ -166,7 +195,7 @@ repetition(struct translation *t)
 	if (!isdigit((unsigned char)t->p[1])) {
 		buf_str(t->b, "\\{");
 		t->p++;
-		return counted(t, 1);
+		return counted(t, 1, false, false);
 	}
 	lo = hi = strtol(t->p + 1, &end, 10);
 	if (*end == ',')
@@ -178,7 +207,7 @@ repetition(struct translation *t)
 		return false;
 	buf_add(t->b, t->p, (size_t)(end + 1 - t->p));
 	t->p = end + 1;
-	return repeated(t, hi + 1);
+	return repeated(t, hi + 1, true, lo);
 }
 
 static bool
@@ -188,21 +217,27 @@ plain(struct translation *t, char ch)
 	case '(': case ')':
 		return group(t, ch);
 	case '+':
-		return repeated(t, 2);
-	case '*': case '?':
-		return true;
+		return repeated(t, 2, true, 1);
+	case '*':
+		return repeated(t, 1, true, 0);
+	case '?':
+		return repeated(t, 1, false, 0);
 	case '|':
-		t->last = 0;
+		t->level[t->open].any |= t->level[t->open].nothing;
+		t->level[t->open].nothing = true;
+		t->last = (struct level){ .nothing = true };
 		return true;
+	case '^': case '$':
+		return anchored(t);
 	default:
-		return counted(t, 1);
+		return counted(t, 1, false, false);
 	}
 }
 
 static bool
 translate(const char *query, struct buf *b, bool *icase, const char **why)
 {
-	struct translation t = { .p = query, .b = b };
+	struct translation t = { .p = query, .b = b, .level[0].nothing = true };
 	bool good = true;
 
 	if (strncmp(query, "(?i)", 4) == 0) {
@@ -211,9 +246,11 @@ translate(const char *query, struct buf *b, bool *icase, const char **why)
 	}
 	while (good && *t.p != '\0') {
 		if (*t.p == '\\') {
-			good = escape(&t, false) && counted(&t, 1);
+			bool anchor = t.p[1] == 'b' || t.p[1] == 'B';
+
+			good = escape(&t, false) && (anchor ? anchored(&t) : counted(&t, 1, false, false));
 		} else if (*t.p == '[') {
-			good = brackets(&t) && counted(&t, 1);
+			good = brackets(&t) && counted(&t, 1, false, false);
 		} else if (*t.p == '{') {
 			good = repetition(&t);
 		} else if (strncmp(t.p, "(?", 2) == 0) {
