@@ -100,6 +100,7 @@ search(void)
 	refused("((a{1,255}){1,255}){1,255}", "{}", ERR_INVALID, "too large");
 	refused("a++++++++++++++++++++++++++++++++", "{}", ERR_INVALID, "too large");
 	refused("(^)+++++", "{}", ERR_INVALID, "an anchor");
+	refused("((a?){1,200})+", "{}", ERR_INVALID, "too large");
 	refused("(\\b|x*){1,50}", "{}", ERR_INVALID, "an anchor");
 	refused("((a?$)*b?)+", "{}", ERR_INVALID, "an anchor");
 	refused("\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b\\b", "{}", ERR_INVALID, "too many anchors");

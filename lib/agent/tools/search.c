@@ -15,7 +15,8 @@
 #include "lib/base/util.h"
 
 enum {
-	QUERY_MAX = 1000, REPEAT_MAX = 1000, NODES_MAX = 4000, GROUPS_MAX = 50, ANCHORS_MAX = 24, RESULTS = 100, RESULTS_MAX = 1000,
+	QUERY_MAX = 1000, REPEAT_MAX = 1000, NODES_MAX = 4000, GROUPS_MAX = 50, ANCHORS_MAX = 24, NOTHING_MAX = 64,
+	RESULTS = 100, RESULTS_MAX = 1000,
 	FILE_MAX = 2 << 20, FILES_MAX = 20000, LINE_SHOWN = 400, LINE_MAX = 8192, NAMES_MAX = 100000, DEPTH_MAX = 64,
 };
 
@@ -23,7 +24,7 @@ enum {
 
 /*
  * What the C library does with it, without an end to it: it copies what is repeated ("a++" is "aa*aa**", and twice as much with
- * each further sign), and where something that may be nothing holds an anchor, each copy is gone through with each other. So it is
+ * each further sign), and where something that may be nothing holds an anchor, each copy is gone through with each other; so it is, if more slowly, without an anchor. So it is
  * counted what it would be in the end.
  */
 struct level { int64_t nodes; bool nothing, any, anchor; };     /* nothing: its last way may match it; any: one of those before */
@@ -70,13 +71,15 @@ repeated(struct translation *t, int64_t times, bool many, int64_t least)
 	t->why = "an anchor with nothing else cannot be repeated";
 	if (many && one.nothing && one.anchor)
 		return false;
+	t->why = "it is too large";
+	if (many && one.nothing && one.nodes > NOTHING_MAX)
+		return false;
 	if (one.nodes == 0)
 		one.nodes = 1;
 	l->nodes += one.nodes * (times - 1);
 	t->last.nodes = one.nodes * times;
 	t->last.nothing |= least == 0;
 	l->nothing = t->before && t->last.nothing;
-	t->why = "it is too large";
 	return l->nodes <= NODES_MAX;
 }
 
@@ -217,7 +220,7 @@ plain(struct translation *t, char ch)
 	case '(': case ')':
 		return group(t, ch);
 	case '+':
-		return repeated(t, 2, true, 1);
+		return repeated(t, t->last.nothing ? 4 : 2, true, 1);        /* the closures of what may be nothing grow faster */
 	case '*':
 		return repeated(t, 1, true, 0);
 	case '?':
