@@ -147,9 +147,9 @@ brackets(struct translation *t)
 	static const char signs[] = "][^-";
 	SCOPED_BUF rest = BUF_INIT(QUERY_MAX * 20);
 	struct buf *out = t->b;
-	bool not = t->p[1] == '^', has[4] = { false }, good = true;
+	bool inverse = t->p[1] == '^', has[4] = { false }, good = true;
 
-	t->p += not ? 2 : 1;
+	t->p += inverse ? 2 : 1;
 	t->b = &rest;
 	if (*t->p == ']') {
 		has[0] = true;
@@ -180,11 +180,11 @@ brackets(struct translation *t)
 	if (!good)
 		return false;
 	t->p++;
-	if (has[2] && !not && !has[0] && !has[1] && !has[3] && rest.len == 0) {
+	if (has[2] && !inverse && !has[0] && !has[1] && !has[3] && rest.len == 0) {
 		buf_str(out, "\\^");           /* alone it has no place */
 		return true;
 	}
-	buf_printf(out, "[%s%s%s%s%s%s]", not ? "^" : "", has[0] ? "]" : "", rest.len > 0 ? rest.p : "", has[1] ? "[" : "", has[2] ? "^" : "", has[3] ? "-" : "");
+	buf_printf(out, "[%s%s%s%s%s%s]", inverse ? "^" : "", has[0] ? "]" : "", rest.len > 0 ? rest.p : "", has[1] ? "[" : "", has[2] ? "^" : "", has[3] ? "-" : "");
 	return true;
 }
 
