@@ -70,7 +70,7 @@ http_do(const struct http_call *call, struct http_answer *ret)
 static void
 shown(const char *why)
 {
-	MUST(why[0] != '\0' && utf8_ok(why, strlen(why)) && strstr(why, "S3CR3TS3CR3T") == NULL);
+	MUST(why[0] != '\0' && utf8_ok(why, strlen(why)) && strstr(why, KEY) == NULL);
 	for (const char *p = why; *p != '\0'; p++)
 		MUST((unsigned char)*p >= ' ' && *p != 0x7f);
 }
