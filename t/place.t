@@ -21,7 +21,7 @@ sub born {
 }
 sub file { my ($name) = @_; my ($d) = LF::slurp("$spaces/agents/$name/agent.toml") =~ /^description = "(\w+)"/m; return $d // '' }
 sub left { return glob "$spaces/.ended-* $spaces/.coming-* " . $api->home . '/data/underway/*' }
-sub killed { kill 'KILL', $s->{pid}; ok $s->died, 'the daemon is killed'; return }
+sub killed { kill 'KILL', $s->{pid}; ok $api->wait_for(sub { $s->died }, 20), 'the daemon is killed'; return }
 sub put_file { my ($path) = @_; open my $f, '>', $path or die "$path: $!"; print $f 'old'; close $f or die $!; return }
 
 subtest 'the disk refuses from some point on' => sub {
@@ -73,10 +73,11 @@ subtest 'what cannot be removed goes later' => sub {
 subtest 'a page of the store that could not be read' => sub {
     my $met = 0;
     for my $n (1 .. 8) {
+        $s->ask(POST => '/api/models/aliases', { alias => 'best', model_id => 'gpt-5' });
         $s->refuse('reads', $n);
-        $s->ask(PUT => '/api/models/overrides/openai:gpt-5', { temperature => $n / 100 });
+        $s->ask(DELETE => '/api/models/aliases/best');
         $met++ if $s->relent;
-        my $a = $s->ask(PUT => '/api/models/overrides/openai:gpt-5', { temperature => 0.5 });
+        my $a = $s->ask(PUT => '/api/models/overrides/openai:gpt-5', { temperature => $n / 100 });
         is $a->{status}, 200, "the next change is written ($n)" or diag $a->{content};
     }
     ok $met, "$met reads were refused";
