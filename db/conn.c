@@ -100,18 +100,6 @@ engine_init(void)
 	sqlite3_initialize();
 }
 
-static bool
-open_engine(struct db *db, const char *path, bool create)
-{
-	db->rc = sqlite3_open_v2(path, &db->h,
-	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0), NULL);
-	if (db->rc != SQLITE_OK)
-		return false;
-	sqlite3_extended_result_codes(db->h, 1);
-	sqlite3_busy_handler(db->h, wait_for_lock, db);
-	return pragmas(db, create);
-}
-
 enum err
 db_open(struct db **ret, const char *path, bool create)
 {
@@ -132,9 +120,15 @@ db_open(struct db **ret, const char *path, bool create)
 		return ERR_NOT_FOUND;
 	}
 	db->wait_us = BUSY_US;
-	if (open_engine(db, path, create) && keeps_rollback(db)) {
-		*ret = db;
-		return ERR_OK;
+	db->rc = sqlite3_open_v2(path, &db->h,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0), NULL);
+	if (db->rc == SQLITE_OK) {
+		sqlite3_extended_result_codes(db->h, 1);
+		sqlite3_busy_handler(db->h, wait_for_lock, db);
+		if (pragmas(db, create) && keeps_rollback(db)) {
+			*ret = db;
+			return ERR_OK;
+		}
 	}
 	e = db_err(db->rc);
 	db_close(db);
@@ -199,53 +193,17 @@ db_checkpoint(struct db *db, bool quiet)
 
 static struct db *writer_db;
 
-/* Busy all the time: its small pieces come from a place of their own. */
-static void
-fit_writer(struct db *db)
-{
-	(void)sqlite3_exec(db->h, "PRAGMA cache_size = -4096", NULL, NULL, NULL);
-	(void)sqlite3_db_config(db->h, SQLITE_DBCONFIG_LOOKASIDE, NULL, 512, 256);
-}
-
 void
 db_set_writer(struct db *db)
 {
 	pthread_mutex_t *line = line_enter(BUSY_US, NULL);
 
 	if (db != NULL)
-		fit_writer(db);
+		(void)sqlite3_exec(db->h, "PRAGMA cache_size = -4096", NULL, NULL, NULL);
+	if (db != NULL)                 /* busy all the time: its small pieces come from a place of their own */
+		(void)sqlite3_db_config(db->h, SQLITE_DBCONFIG_LOOKASIDE, NULL, 512, 256);
 	writer_db = db;
 	line_leave(&line);
-}
-
-/*
- * One page that could not be read in a transaction (EIO) is a broken file to the engine, for good and for this connection alone.
- * Whether it is one, another connection finds out. Never in a transaction that writes, which fails as a whole.
- */
-void
-db_renew(struct db *db)
-{
-	struct db fresh = { .wait_us = db->wait_us };
-	sqlite3 *old = db->h;
-
-	if (db->lent > 0)
-		return;                 /* what is in use stays what it is */
-	if (!open_engine(&fresh, sqlite3_db_filename(old, "main"), false)) {
-		sqlite3_close_v2(fresh.h);
-		return;
-	}
-	for (size_t i = 0; i < DB_STMTS; i++)
-		if (db->table[i] != NULL) {
-			sqlite3_finalize(db->table[i]->s);
-			db->table[i]->s = NULL;
-		}
-	db->h = fresh.h;
-	db->spoilt = false;
-	sqlite3_busy_handler(db->h, wait_for_lock, db);
-	(void)keeps_rollback(db);       /* there is memory now, in all likelihood */
-	if (db == writer_db)
-		fit_writer(db);
-	sqlite3_close_v2(old);
 }
 
 void
@@ -325,8 +283,6 @@ tx_begin_since(struct ctx *c, struct tx *tx, int64_t waited_since_us)
 		line_leave(&line);
 		return fail_db(c, db_prepare(NULL, ""));
 	}
-	if (tx->db->spoilt)
-		db_renew(tx->db);
 	tx->db->line = line;
 	c->db = tx->db;
 	tx->db->stood_since_us = since_us;

@@ -29,8 +29,6 @@ struct db {
 	int64_t stood_since_us;         /* in the writers' line, for the statement under way; 0: not at all */
 	pthread_mutex_t *line;          /* while it is in a transaction that writes */
 	bool in_tx;                     /* the same, once it has begun */
-	unsigned lent;                  /* statements in use */
-	bool spoilt;                    /* the engine takes the file for broken, and writes nothing more through this connection */
 	struct stmt *table[DB_STMTS];   /* open addressing by literal address */
 };
 
@@ -43,8 +41,6 @@ enum err db_run(struct ctx *, const char *sql) MUST_CHECK;
 /* tx_begin() for one who has waited since then already; 0: not at all. */
 enum err tx_begin_since(struct ctx *, struct tx *, int64_t waited_since_us) MUST_CHECK;
 
-/* A new connection in the place of one that is spoilt, when that can be. */
-void db_renew(struct db *);
 /* Engine result to ours. */
 enum err db_err(int rc);
 #endif

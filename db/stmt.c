@@ -14,8 +14,6 @@ static void
 prepare(struct stmt *st)
 {
 	st->rc = sqlite3_prepare_v3(st->db->h, st->sql, -1, st->loose ? 0 : SQLITE_PREPARE_PERSISTENT, &st->s, NULL);
-	if ((st->rc & 0xff) == SQLITE_CORRUPT)
-		st->db->spoilt = true;
 	st->writes = st->s != NULL && !sqlite3_stmt_readonly(st->s);
 }
 
@@ -42,8 +40,6 @@ db_prepare(struct db *db, const char *sql)
 
 	if (db == NULL)
 		return &nowhere;
-	if (db->spoilt && db->line == NULL)
-		db_renew(db);
 	for (i = 0; i < DB_STMTS; i++, at = (at + 1) % DB_STMTS) {
 		st = db->table[at];
 		if (st == NULL || st->sql == sql)
@@ -58,7 +54,6 @@ db_prepare(struct db *db, const char *sql)
 	if (st == NULL)
 		return &nowhere;
 	st->busy = true;
-	db->lent++;
 	st->next_param = 1;
 	if (st->s != NULL)
 		st->rc = SQLITE_OK;
@@ -72,7 +67,6 @@ db_stmt_done(struct stmt **stp)
 
 	if (st == NULL || st == &nowhere)
 		return;
-	st->db->lent--;
 	if (st->loose) {
 		sqlite3_finalize(st->s);
 		line_leave(&st->line);
@@ -161,8 +155,6 @@ db_step(struct stmt *st)
 	st->rc = sqlite3_step(st->s);
 	if (st->rc != SQLITE_ROW && st->rc != SQLITE_DONE && st->db->in_tx && sqlite3_get_autocommit(st->db->h))
 		st->db->lost = st->rc;
-	if ((st->rc & 0xff) == SQLITE_CORRUPT)
-		st->db->spoilt = true;
 	if (st->line != NULL)
 		st->db->stood_since_us = 0;
 	if (st->rc != SQLITE_ROW)
