@@ -1,5 +1,6 @@
 /*
- * Probes: one GET that costs nothing, for each wire format its own.
+ * Probes: one GET that costs nothing, for each wire format its own. A credential goes along only where it is what a call
+ * shows too: an access key of AWS and a service account's key prove something else, and stay here.
  *
  * The addresses come from the configuration, so that they are asked by the same rule as a call: any host of the own
  * network, but never where clouds keep their secrets, whatever a name leads to.
@@ -22,6 +23,7 @@
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
 #include "lib/llm/errors.h"
+#include "lib/llm/google.h"
 #include "lib/net/http.h"
 #include "lib/svc/catalog_data.h"
 #include "lib/svc/catalog_edit.h"
@@ -50,6 +52,7 @@ probe_whom(struct ctx *c, const char *id, struct probe *ret)
 {
 	const struct provider *p = catalog_provider(id);
 	struct provider own;
+	const char *url;
 
 	if (p != NULL && !catalog_listed(c->cfg, p))
 		p = NULL;
@@ -57,8 +60,11 @@ probe_whom(struct ctx *c, const char *id, struct probe *ret)
 		p = &own;
 	if (p == NULL)
 		return fail_code(c, ERR_NOT_FOUND, "provider_not_found", "Provider '%.64s' not found", id);
+	url = catalog_url(c->cfg, id);
+	if (url == NULL && strcmp(p->api_format, "azure_openai") == 0)
+		url = js_str_or(js_obj(c->cfg->raw, "azure_openai"), "endpoint", getenv("AZURE_OPENAI_ENDPOINT"));
 	*ret = (struct probe){
-		.id = ctx_strdup(c, id), .format = ctx_strdup(c, p->api_format), .base_url = ctx_strdup(c, catalog_url(c->cfg, id)),
+		.id = ctx_strdup(c, id), .format = ctx_strdup(c, p->api_format), .base_url = ctx_strdup(c, url),
 		.key = key_of(c, p->custom ? NULL : p, id),
 		.local = p->local, .cli = p->cli, .key_required = p->key_required, .discovers = catalog_discovers(p),
 	};
@@ -106,6 +112,8 @@ probe_url(struct ctx *c, const struct probe *p)
 
 	if (strcmp(p->format, "ollama") == 0)
 		return tags_url(c, p);
+	if (strcmp(p->format, "azure_openai") == 0)
+		return based(c, p, "/openai/models?api-version=2024-02-01");
 	if (is_router(p->id) && !p->lists)      /* everybody gets its list, so that a key is tried on this */
 		return based(c, p, "/key");
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
@@ -114,11 +122,17 @@ probe_url(struct ctx *c, const struct probe *p)
 	return based(c, p, "/models");
 }
 
+static bool
+shows_key(const struct probe *p)
+{
+	return strcmp(p->format, "bedrock_converse") != 0 && strcmp(p->format, "vertex_ai") != 0;
+}
+
 static void
 headers_of(struct ctx *c, const struct probe *p, const char *out[static 4])
 {
 	const char *name = strcmp(p->format, "anthropic") == 0 ? "x-api-key: " : strcmp(p->format, "gemini") == 0 ? "x-goog-api-key: " :
-	    strcmp(p->format, "elevenlabs") == 0 ? "xi-api-key: " : strcmp(p->format, "copilot") == 0 ? "Authorization: token " :
+	    strcmp(p->format, "azure_openai") == 0 ? "api-key: " : strcmp(p->format, "elevenlabs") == 0 ? "xi-api-key: " : strcmp(p->format, "copilot") == 0 ? "Authorization: token " :
 	    "Authorization: Bearer ";
 	size_t n = strlen(name) + strlen(p->key) + 1;
 	char *line;
@@ -127,9 +141,9 @@ headers_of(struct ctx *c, const struct probe *p, const char *out[static 4])
 	out[k++] = "Accept: application/json";
 	if (strcmp(p->format, "anthropic") == 0)
 		out[k++] = "anthropic-version: 2023-06-01";
-	if (p->key[0] != '\0' && (line = malloc(n)) == NULL) {
+	if (p->key[0] != '\0' && shows_key(p) && (line = malloc(n)) == NULL) {
 		memory_short = true;    /* and without it nobody is asked */
-	} else if (p->key[0] != '\0') {
+	} else if (p->key[0] != '\0' && shows_key(p)) {
 		snprintf(line, n, "%s%s", name, p->key);
 		out[k++] = secret_keep(c, line, n - 1);
 		zero_bytes(line, n);
@@ -251,7 +265,7 @@ read_answer(struct ctx *c, const struct probe *p, const struct http_answer *a, s
 
 	r->answered = true;
 	r->status = a->status;
-	if (refused && strcmp(p->format, "anthropic") == 0 && p->key[0] == '\0')
+	if (refused && (!shows_key(p) || (strcmp(p->format, "anthropic") == 0 && p->key[0] == '\0')))
 		refused = false;                        /* it asks everybody; being there is all that was asked */
 	if (refused) {
 		r->error = LLM_AUTH;
@@ -259,6 +273,38 @@ read_answer(struct ctx *c, const struct probe *p, const struct http_answer *a, s
 	}
 	if (a->status >= 200 && a->status < 300 && a->body.len > 0)
 		r->live = probe_models(c, a->body.p, a->body.len);
+}
+
+/* Google Cloud: the credentials are good if they are worth a token. */
+static void
+try_google(struct ctx *c, const struct probe *p, struct probed *r)
+{
+	struct llm_request rq = { .provider = p->id, .model = "", .api_key = p->key, .proxy = p->proxy, .settings = js_obj(c->cfg->raw, "vertex_ai") };
+	struct llm_answer a;
+	int64_t since = clock_mono_us();
+	enum err e;
+
+	*r = (struct probed){ .error = LLM_OK };
+	job_db_release(c);
+	e = google_try(&rq, &a);
+	job_db_acquire(c);
+	r->latency_ms = (clock_mono_us() - since) / 1000;
+	r->google = true;
+	r->answered = e == ERR_OK || a.error == LLM_AUTH;
+	r->status = e == ERR_OK ? 200 : a.error == LLM_AUTH ? 401 : a.http_status;
+	if (e != ERR_OK) {
+		r->error = a.error;
+		snprintf(r->why, sizeof(r->why), "%.250s", a.why);
+	}
+}
+
+void
+probe_key(struct ctx *c, const struct probe *p, struct probed *r)
+{
+	if (strcmp(p->format, "vertex_ai") == 0)
+		try_google(c, p, r);
+	else
+		probe_ask(c, p, r);
 }
 
 void
@@ -303,7 +349,7 @@ probe_note(struct ctx *c, const struct probe *p, const struct probed *r, bool au
 	c->now_ms = clock_ms();
 	e = provider_probed(c, p->id, r->error == LLM_OK, r->latency_ms, r->error != LLM_OK ? r->why : NULL,
 	    p->discovers ? r->live : NULL);
-	if (p->key[0] != '\0' && r->answered) {
+	if (p->key[0] != '\0' && r->answered && (shows_key(p) || r->google)) {
 		if ((r->status >= 200 && r->status < 300) || r->status == 429)
 			verdict = "validated_key";
 		else if (r->status == 401 || r->status == 403)
@@ -329,8 +375,8 @@ ask_and_note(void *arg)
 	if (c.arena != NULL) {
 		uuid4(c.rid);
 		job_db_acquire(&c);
-		if (probe_whom(&c, l->id, &p) == ERR_OK && p.base_url != NULL && !p.cli) {
-			probe_ask(&c, &p, &r);
+		if (probe_whom(&c, l->id, &p) == ERR_OK && p.base_url != NULL && !p.cli && strcmp(p.format, "bedrock_converse") != 0) {
+			probe_key(&c, &p, &r);
 			if (probe_note(&c, &p, &r, true) != ERR_OK)
 				log_line(LOG_WARN, "what=probe provider=%s why=\"the store does not take it\"", p.id);
 		}

@@ -18,6 +18,7 @@ struct probe {
 struct probed {
 	bool forbidden;                 /* its name leads where no request of ours may go */
 	bool answered;                  /* by HTTP, whatever the status */
+	bool google;                    /* it was Google's server of tokens */
 	long status;
 	int64_t latency_ms;
 	enum llm_error error;           /* LLM_OK: it is there and took the key */
@@ -29,6 +30,8 @@ struct probed {
 enum err probe_whom(struct ctx *, const char *id, struct probe *ret) MUST_CHECK;
 /* One question; c holds no connection to the store meanwhile. */
 void probe_ask(struct ctx *, const struct probe *, struct probed *ret);
+/* The same, or what else shows whether the key is good: Google's credentials are tried for a token. */
+void probe_key(struct ctx *, const struct probe *, struct probed *ret);
 /* What was found, as rows. auth: whether the key is good counts, too. */
 enum err probe_note(struct ctx *, const struct probe *, const struct probed *, bool auth) MUST_CHECK;
 /* Ask in the background, note it, tell everybody. */

@@ -251,14 +251,14 @@ providers_test(struct ctx *c, const struct request *rq)
 		return reply_words(c, 200, "status", "ok", "provider", id, "note", "it is built in", NULL);
 	if (e == ERR_OK && p.base_url == NULL)
 		e = fail(c, ERR_BAD_REQUEST, "Provider '%s' has no base URL", id);
-	if (e == ERR_OK && p.key_required && p.key[0] == '\0')
+	if (e == ERR_OK && p.key_required && p.key[0] == '\0' && !auth_available(catalog_auth_status(c->cfg, id)))
 		e = c->fault.code != NULL && strncmp(c->fault.code, "vault_", 6) == 0 ? c->fault.err
 		    : fail(c, ERR_BAD_REQUEST, "Provider '%s' needs a key, and has none", id);
 	if (e == ERR_OK && strcmp(p.format, "bedrock_converse") == 0)
 		return reply_words(c, 200, "status", "ok", "provider", id, "note", "a key is there; it is tried with the first call", NULL);
 	if (e != ERR_OK)
 		return reply_fail(c);
-	probe_ask(c, &p, &r);
+	probe_key(c, &p, &r);
 	if (probe_note(c, &p, &r, true) != ERR_OK)
 		return reply_fail(c);
 	return tested(c, &p, &r);

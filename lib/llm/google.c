@@ -267,3 +267,30 @@ google_token(struct outgoing *o, const struct google_who *who, struct llm_answer
 		return ERR_OK;
 	return who->gcloud ? from_gcloud(o, who, a, token) : from_server(o, who, a, token);
 }
+
+enum err
+google_try(const struct llm_request *rq, struct llm_answer *a)
+{
+	struct outgoing o = { .rq = rq };
+	struct buf token = BUF_INIT(65536);
+	struct google_who who;
+	enum err e = ERR_FORBIDDEN;
+
+	*a = (struct llm_answer){ .retry_after_s = -1 };
+	if (google_who(rq, &who)) {
+		token_drop(&who.key);           /* one that was fetched before proves nothing of today */
+		e = google_token(&o, &who, a, &token);
+	} else {
+		o.why = "no credentials are set for it";
+	}
+	if (e == ERR_FORBIDDEN) {
+		llm_blame(a, rq, LLM_AUTH, 0, NULL);
+		snprintf(a->why, sizeof(a->why), "provider %.60s: %s", rq->provider, o.why);
+	} else if (e == ERR_NOMEM) {
+		llm_blame(a, rq, LLM_UPSTREAM, 0, "out of memory");
+	}
+	buf_zero_done(&token);
+	google_done(&who);
+	out_done(&o);
+	return e;
+}

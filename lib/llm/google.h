@@ -21,4 +21,6 @@ bool google_who(const struct llm_request *, struct google_who *ret);
 void google_done(struct google_who *);
 /* Append a token. FORBIDDEN: o->why says what is wrong with the credentials; UPSTREAM, CANCELLED: the answer is blamed; NOMEM. */
 enum err google_token(struct outgoing *, const struct google_who *, struct llm_answer *, struct buf *token) MUST_CHECK;
+/* Is there a token to be had now? It is fetched anew. Errors as above, all of them blamed. */
+enum err google_try(const struct llm_request *, struct llm_answer *) MUST_CHECK;
 #endif
