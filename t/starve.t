@@ -30,7 +30,7 @@ my %picks = (memory => 3, reads => 1, writes => 1, sockets => 1, threads => 1, r
 $picks{kills} = 1 if $ENV{LF_STARVE} || ($ENV{LF_STARVE_KIND} // '') eq 'kills';
 my $SECONDS = 6;
 # These are through with it; the others still have findings, which make starve tells.
-my $STEADY = qr{^(?!.*/templates).*(?:/(?:sessions|switch|stop|history|mode|identity|inject|push|context|SOUL\.md|files)$|upload)};
+my $STEADY = qr{^(?:a turn with tools|a WebSocket|/v1)|^(?!.*/templates).*(?:/(?:sessions|switch|stop|history|mode|identity|inject|push|context|SOUL\.md|files)$|upload)};
 my $TIMES = $ENV{LF_STARVE} && !$ALL && !$EACH ? $ENV{LF_STARVE} : 1;
 $_ *= $TIMES for values %picks;
 
