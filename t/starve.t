@@ -189,7 +189,7 @@ my @rows = (
     plain(200, \&fresh, POST => "$agent/message", { message => 'WITH-TOOLS' }, turn => 1, name => 'a turn with tools'),
     plain(200, \&fresh, POST => "$agent/message/stream", { message => 'WITH-TOOLS' }, turn => 1),
     row('a WebSocket', 101, \&fresh, sub { return $s->chat("/api/agents/$ada/ws", { type => 'message', content => 'WITH-TOOLS' }) }, turn => 1),
-    row('a watched turn', 200, \&with_session, sub { return $s->watch("/api/agents/$ada/sessions/$session/stream", POST => "/api/agents/$ada/message", { message => 'WITH-TOOLS' }) }, turn => 1),
+    row('a watched turn', 200, sub { fresh(); $session = done(GET => "/api/agents/$ada/session")->{session_id} }, sub { return $s->watch("/api/agents/$ada/sessions/$session/stream", POST => "/api/agents/$ada/message", { message => 'WITH-TOOLS' }) }, turn => 1),
     plain(200, \&fresh, POST => '/v1/chat/completions', { model => 'ada', messages => [ { role => 'user', content => 'WITH-TOOLS' } ] }, turn => 1),
     plain(200, \&fresh, POST => '/v1/chat/completions', { model => 'ada', stream => JSON::PP::true, messages => [ { role => 'user', content => 'hello' } ] }, turn => 1, name => '/v1, streamed'),
     plain(200, $nothing, POST => '/v1/chat/completions', { model => 'openai/mock-model', messages => [ { role => 'user', content => 'hello' } ] }, turn => 1, name => '/v1, a gateway'),

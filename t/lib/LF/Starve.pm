@@ -174,11 +174,12 @@ sub watch {
     }
     my $q = $self->ask(@question);
     return $q if $q->{status} != 200;
-    while (my $e = $w->next) {
+    my $end = time + $LATE;             # signs of life come for ever
+    while (my $e = time < $end ? $w->next : undef) {
         push @{ $a{events} }, $e;
         last if $e->{event} =~ /^(?:done|error)$/;
     }
-    $a{late} = 1 if $w->timed_out;
+    $a{late} = 1 if $w->timed_out || time >= $end;
     return \%a;
 }
 
