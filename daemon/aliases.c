@@ -61,12 +61,37 @@ take(struct ctx *c, struct json_object *doc)
 
 /* --- written ------------------------------------------------------------------------------ */
 
+/* The rows as they will be; folded NULL: as they are. */
 static enum err
-text_of_rows(struct ctx *c, struct buf *b)
+names_then(struct ctx *c, const char *folded, const char *model_id, struct json_object **ret)
+{
+	struct json_object *now = NULL, *then = json_keep(c, json_object_new_object());
+	bool placed = folded == NULL || model_id == NULL;
+	enum err e = alias_rows(c, &now);
+
+	if (e != ERR_OK || then == NULL)
+		return e != ERR_OK ? e : fail(c, ERR_NOMEM, "out of memory");
+	json_object_object_foreach(now, name, id) {
+		int order = folded != NULL ? strcmp(name, folded) : -1;
+
+		if (!placed && order >= 0)
+			json_object_object_add(then, folded, json_object_new_string(model_id));
+		placed = placed || order >= 0;
+		if (order != 0)
+			json_object_object_add(then, name, json_object_get(id));
+	}
+	if (!placed)
+		json_object_object_add(then, folded, json_object_new_string(model_id));
+	*ret = then;
+	return ERR_OK;
+}
+
+static enum err
+text_of_rows(struct ctx *c, const char *folded, const char *model_id, struct buf *b)
 {
 	struct json_object *all = NULL;
 	bool any = false;
-	enum err e = alias_rows(c, &all);
+	enum err e = names_then(c, folded, model_id, &all);
 
 	if (e != ERR_OK)
 		return e;
@@ -97,7 +122,7 @@ work_off(struct ctx *c)
 
 	if (!underway_is(c, ALIASES_NOTE))
 		return ERR_OK;
-	e = text_of_rows(c, &b);
+	e = text_of_rows(c, NULL, NULL, &b);
 	if (e == ERR_OK)
 		e = underway_hold(c, ALIASES_NOTE, b.p, b.len);
 	return e == ERR_OK ? underway_put(c, ALIASES_NOTE, path_of(c)) : e;
@@ -141,16 +166,16 @@ change_rows(struct ctx *c, const char *folded, const char *model_id)
 {
 	SCOPED_BUF b = BUF_INIT(FILE_MAX);
 	SCOPED_TX tx = { 0 };
-	enum err e = tx_begin(c, &tx);
+	enum err e = is_whole(c);
 
 	if (e == ERR_OK)
+		e = text_of_rows(c, folded, model_id, &b);
+	if (e == ERR_OK)
+		e = underway_hold(c, ALIASES_NOTE, b.p, b.len);         /* the disk is waited for before the store's lock is taken */
+	if (e == ERR_OK)
+		e = tx_begin(c, &tx);
+	if (e == ERR_OK)
 		e = model_id != NULL ? alias_put(c, folded, model_id) : alias_drop(c, folded);
-	if (e == ERR_OK)
-		e = is_whole(c);
-	if (e == ERR_OK)
-		e = text_of_rows(c, &b);
-	if (e == ERR_OK)
-		e = underway_hold(c, ALIASES_NOTE, b.p, b.len);
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }
 

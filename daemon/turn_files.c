@@ -358,6 +358,6 @@ turn_files(struct turn *t)
 		e = with_files(t);
 	/* what is not written to the history is kept nowhere else */
 	if (e == ERR_OK && t->blocks != NULL && t->keep)
-		e = pictures_keep(t->c, t->session_id, t->blocks, false, &t->blocks);
+		e = pictures_keep(t->c, t->session_id, t->blocks, &t->blocks);
 	return e;
 }

@@ -7,7 +7,6 @@
 
 #include "daemon/aliases.h"
 #include "daemon/live/agents.h"
-#include "db/db.h"
 #include "lib/api/api.h"
 #include "lib/api/schemas.h"
 #include "lib/svc/catalog_data.h"

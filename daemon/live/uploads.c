@@ -205,7 +205,7 @@ keep(struct receiver *r, struct upload *about)
 		r->filename = r->name.p;
 	*about = (struct upload){ .filename = upload_name(c, r->filename), .content_type = r->type,
 		.owner = c->who == NULL || c->who->open_mode ? NULL : c->who->name };
-	return about->filename == NULL ? fail(c, ERR_NOMEM, "out of memory") : upload_commit(c, &r->up, about, false);
+	return about->filename == NULL ? fail(c, ERR_NOMEM, "out of memory") : upload_commit(c, &r->up, about);
 }
 
 static struct reply

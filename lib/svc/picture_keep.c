@@ -94,7 +94,7 @@ is_its_own_fault(enum err e)
 }
 
 static enum err
-keep_one(struct ctx *c, const char *session_id, struct json_object *b, bool in_tx, struct json_object **ret)
+keep_one(struct ctx *c, const char *session_id, struct json_object *b, struct json_object **ret)
 {
 	const char *type = js_str_or(b, "media_type", "image/png"), *name = js_str_or(b, "filename", "image");
 	struct bytes raw = { 0 };
@@ -115,7 +115,7 @@ keep_one(struct ctx *c, const char *session_id, struct json_object *b, bool in_t
 		name = u.filename;
 	}
 	if (e == ERR_OK)
-		e = upload_picture(c, session_id, name, type, raw.p, raw.n, in_tx, id);
+		e = upload_picture(c, session_id, name, type, raw.p, raw.n, id);
 	if (e != ERR_OK && !is_its_own_fault(e))
 		return e;
 	if (e == ERR_OK)
@@ -162,7 +162,7 @@ any(struct json_object *blocks, bool files_only)
 }
 
 enum err
-pictures_keep(struct ctx *c, const char *session_id, struct json_object *blocks, bool in_tx, struct json_object **ret)
+pictures_keep(struct ctx *c, const char *session_id, struct json_object *blocks, struct json_object **ret)
 {
 	struct json_object *all = blocks;
 	enum err e = ERR_OK;
@@ -175,7 +175,7 @@ pictures_keep(struct ctx *c, const char *session_id, struct json_object *blocks,
 		struct json_object *b = json_object_array_get_idx(blocks, i), *o = NULL;
 
 		if (is_a(b, "image") || is_a(b, "image_file"))
-			e = keep_one(c, session_id, b, in_tx, &o);
+			e = keep_one(c, session_id, b, &o);
 		else
 			o = json_object_get(b);
 		if (e == ERR_OK)

@@ -151,19 +151,15 @@ checked(struct ctx *c, const struct agent *a, struct json_object *in)
 }
 
 static enum err
-insert(struct ctx *c, const char *session_id, int64_t seq, struct json_object *m)
+insert(struct ctx *c, const char *session_id, int64_t seq, struct json_object *m, struct json_object *content)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO message (session_id, seq, role, content, pinned, created_ms)"
 	    " VALUES (?, ?, ?, ?, ?, ?)"));
 	SCOPED_STMT sum = db_prepare(c->db, SQL("UPDATE session SET message_count = ?, bytes = bytes + ? WHERE id = ?"));
 	SCOPED_BUF b = BUF_INIT(64 << 20);
 	struct jw w = JW_INIT(&b);
-	struct json_object *content;
 	const char *at = js_str(m, "timestamp");
-	enum err e = pictures_keep(c, session_id, js_get(m, "content"), true, &content);
 
-	if (e != ERR_OK)
-		return e;
 	jw_json(&w, NULL, content);
 	if (b.failed)
 		return fail(c, ERR_NOMEM, "out of memory");
@@ -181,21 +177,40 @@ insert(struct ctx *c, const char *session_id, int64_t seq, struct json_object *m
 	return db_exec(sum) == ERR_OK ? ERR_OK : fail_db(c, sum);
 }
 
+/* What each message says, its pictures as files of the session: before the rows, as the disk is waited for. */
+static enum err
+keep_pictures(struct ctx *c, const char *session_id, struct json_object *messages, struct json_object ***ret)
+{
+	size_t n = json_object_array_length(messages);
+	enum err e = ERR_OK;
+
+	*ret = ctx_alloc(c, n * sizeof(**ret));
+	if (*ret == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	for (size_t i = 0; e == ERR_OK && i < n; i++)
+		e = pictures_keep(c, session_id, js_get(json_object_array_get_idx(messages, i), "content"), &(*ret)[i]);
+	return e;
+}
+
 enum err
 session_import(struct ctx *c, const struct agent *a, struct json_object *in, char ret_id[static 37])
 {
 	SCOPED_TX tx = { 0 };
-	struct json_object *messages = js_arr(in, "messages");
+	struct json_object *messages = js_arr(in, "messages"), **content = NULL;
 	const char *label = NULL;
+	char id[37];
 	enum err e = checked(c, a, in);
 
+	uuid4(id);
 	if (e == ERR_OK)
 		e = session_label(c, js_str(in, "label"), &label);
 	if (e == ERR_OK)
+		e = keep_pictures(c, id, messages, &content);
+	if (e == ERR_OK)
 		e = tx_begin(c, &tx);
 	if (e == ERR_OK)
-		e = session_create(c, a->id, NULL, label, ret_id);
+		e = session_create(c, a->id, id, label, ret_id);
 	for (size_t i = 0; e == ERR_OK && i < json_object_array_length(messages); i++)
-		e = insert(c, ret_id, (int64_t)i + 1, json_object_array_get_idx(messages, i));
+		e = insert(c, id, (int64_t)i + 1, json_object_array_get_idx(messages, i), content[i]);
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }

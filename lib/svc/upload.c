@@ -194,18 +194,18 @@ upload_sync(struct ctx *c, struct upload_new *u)
 }
 
 enum err
-upload_commit(struct ctx *c, struct upload_new *u, const struct upload *about, bool in_tx)
+upload_commit(struct ctx *c, struct upload_new *u, const struct upload *about)
 {
 	SCOPED_TX tx = { 0 };
 	enum err e = upload_sync(c, u);
 
 	if (e == ERR_OK)
 		e = place(c, u);
-	if (e == ERR_OK && !in_tx)
+	if (e == ERR_OK)
 		e = tx_begin(c, &tx);
 	if (e == ERR_OK)
 		e = insert(c, u, about);
-	if (e == ERR_OK && !in_tx)
+	if (e == ERR_OK)
 		e = tx_commit(c, &tx);
 	if (e == ERR_OK)
 		scoped_fd_close(&u->fd);
@@ -258,7 +258,7 @@ is_there(struct ctx *c, const char *id)
 
 enum err
 upload_picture(struct ctx *c, const char *session_id, const char *filename, const char *type, const void *bytes, size_t n,
-    bool in_tx, char ret_id[static 37])
+    char ret_id[static 37])
 {
 	const char *really = upload_sniff(bytes, n < UPLOAD_HEAD ? n : UPLOAD_HEAD);
 	struct upload about = {
@@ -276,5 +276,5 @@ upload_picture(struct ctx *c, const char *session_id, const char *filename, cons
 	e = upload_begin(c, &u, ret_id, n);
 	if (e == ERR_OK)
 		e = upload_write(c, &u, bytes, n);
-	return e == ERR_OK ? upload_commit(c, &u, &about, in_tx) : e;
+	return e == ERR_OK ? upload_commit(c, &u, &about) : e;
 }

@@ -57,15 +57,15 @@ enum err upload_begin(struct ctx *, struct upload_new *, const char *id, uint64_
 enum err upload_write(struct ctx *, struct upload_new *, const void *, size_t) MUST_CHECK;
 /* Wait for the disk; upload_commit() does it else, with a database connection in hand. IO; UNAVAILABLE. */
 enum err upload_sync(struct ctx *, struct upload_new *) MUST_CHECK;
-/* On the disk under its name, and in the store. Its own transaction unless in_tx. */
-enum err upload_commit(struct ctx *, struct upload_new *, const struct upload *about, bool in_tx) MUST_CHECK;
+/* On the disk under its name, and then in the store, in a transaction of its own: the disk is waited for before it. */
+enum err upload_commit(struct ctx *, struct upload_new *, const struct upload *about) MUST_CHECK;
 
 /*
  * A picture becomes one that the session shows: its id is made of session, type and bytes (UUIDv8), so that the same one
  * is there once. Pictures of another type than png, jpeg, gif, webp, or too large: INVALID.
  */
 enum err upload_picture(struct ctx *, const char *session_id, const char *filename, const char *media_type,
-    const void *bytes, size_t n, bool in_tx, char ret_id[static 37]) MUST_CHECK;
+    const void *bytes, size_t n, char ret_id[static 37]) MUST_CHECK;
 
 /*
  * Remove what is over: uploads of more than a day, pictures whose conversation has gone, files without a
