@@ -36,6 +36,7 @@ EMBED(migration_0020, "db/migrations/0020_memory_category.sql");
 EMBED(migration_0021, "db/migrations/0021_task_wake.sql");
 EMBED(migration_0022, "db/migrations/0022_memory_learn.sql");
 EMBED(migration_0023, "db/migrations/0023_leftovers.sql");
+EMBED(migration_0024, "db/migrations/0024_budget_event.sql");
 
 static const struct {
 	const char *name;
@@ -64,6 +65,7 @@ static const struct {
 	{ "0021_task_wake", migration_0021 },
 	{ "0022_memory_learn", migration_0022 },
 	{ "0023_leftovers", migration_0023 },
+	{ "0024_budget_event", migration_0024 },
 };
 
 int

@@ -261,6 +261,11 @@ subtest 'setting them' => sub {
     $api->call(PUT => '/api/budget', { max_hourly_usd => 1 }, 403, { Authorization => 'Bearer key-of-zoe' });
 };
 
+subtest 'a store that has reached limits' => sub {
+    my ($rc, $out) = $api->command('backup', "$api->{dir}/reached.zip");
+    is $rc, 0, 'is whole to whoever makes a backup' or diag $out;
+};
+
 $api->finish;
 
 subtest 'a configuration that is managed' => sub {
