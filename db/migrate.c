@@ -37,6 +37,7 @@ EMBED(migration_0021, "db/migrations/0021_task_wake.sql");
 EMBED(migration_0022, "db/migrations/0022_memory_learn.sql");
 EMBED(migration_0023, "db/migrations/0023_leftovers.sql");
 EMBED(migration_0024, "db/migrations/0024_budget_event.sql");
+EMBED(migration_0025, "db/migrations/0025_usage_use.sql");
 
 static const struct {
 	const char *name;
@@ -66,6 +67,7 @@ static const struct {
 	{ "0022_memory_learn", migration_0022 },
 	{ "0023_leftovers", migration_0023 },
 	{ "0024_budget_event", migration_0024 },
+	{ "0025_usage_use", migration_0025 },
 };
 
 int

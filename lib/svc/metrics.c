@@ -18,7 +18,7 @@
 #include "lib/svc/login.h"
 #include "lib/svc/system.h"
 
-enum { WINDOW_MS = 3600000 };
+enum { WINDOW_MS = 3600000, MINUTE_MS = 60000 };
 
 static void
 family(struct buf *b, const char *name, const char *type, const char *help)
@@ -61,68 +61,68 @@ static const struct {
 	{ "llm", "librefang_llm_calls", "Model calls in the last hour." },
 };
 
-/* Who used what: one line of each family. */
-struct used { const char *agent, *provider, *model; };
-
+/* Who used what, a line of each family. id: agent, provider and model with a blank between them; name NULL: an agent that is gone. */
 static void
-usage_line(struct buf *b, const struct used *by, struct stmt *st, size_t which)
+usage_lines(struct ctx *c, struct stmt *st, const char *id, const char *name, struct buf *part)
 {
-	buf_str(b, usages[which].name);
-	buf_ch(b, '{');
-	metric_label(b, "agent", by->agent, strlen(by->agent));
-	buf_ch(b, ',');
-	metric_label(b, "provider", by->provider, strlen(by->provider));
-	buf_ch(b, ',');
-	metric_label(b, "model", by->model, strlen(by->model));
-	buf_printf(b, "} %" PRId64 "\n", col_i64(st, usages[which].column));
+	const char *agent_end = strchr(id, ' '), *provider = agent_end != NULL ? agent_end + 1 : "", *model = strchr(provider, ' ');
+	const char *agent = name != NULL ? name : agent_end != NULL ? ctx_strndup(c, id, (size_t)(agent_end - id)) : id;
+
+	for (size_t i = 0; agent != NULL && model != NULL && i < ARRAY_LEN(usages); i++) {
+		buf_str(&part[i], usages[i].name);
+		buf_ch(&part[i], '{');
+		metric_label(&part[i], "agent", agent, strlen(agent));
+		buf_ch(&part[i], ',');
+		metric_label(&part[i], "provider", provider, (size_t)(model - provider));
+		buf_ch(&part[i], ',');
+		metric_label(&part[i], "model", model + 1, strlen(model + 1));
+		buf_printf(&part[i], "} %" PRId64 "\n", col_i64(st, usages[i].column));
+	}
 }
 
+/*
+ * From the sums of minutes that lie in the hour whole, and the ledger's rows of the one that lies in it in part. A clock that was set
+ * back has left some ahead.
+ */
 static enum err
-usage_of(struct ctx *c, const char *agent_id, const struct used *by, struct buf *part)
+usage_rows(struct ctx *c, struct buf *part)
 {
-	SCOPED_STMT st = db_prepare(c->db,
-	    SQL("SELECT CAST(coalesce(sum(input_tokens + output_tokens), 0) AS BIGINT) AS tokens, "
-	    "CAST(coalesce(sum(input_tokens), 0) AS BIGINT) AS input, "
-	    "CAST(coalesce(sum(output_tokens), 0) AS BIGINT) AS output, "
-	    "CAST(coalesce(sum(tool_calls), 0) AS BIGINT) AS tools, "
-	    "CAST(coalesce(sum(llm_calls), 0) AS BIGINT) AS llm "
-	    "FROM usage_event WHERE agent_id = ? AND ts_ms > ? AND provider = ? AND model = ?"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("WITH RECURSIVE moment(ms) AS (SELECT CAST(?1 AS BIGINT)"
+	    " UNION ALL SELECT ms + 60000 FROM moment WHERE ms < ?2)"
+	    " SELECT g.id AS id, a.name AS name, g.input + g.output AS tokens, g.input AS input, g.output AS output,"
+	    " g.tools AS tools, g.llm AS llm FROM (SELECT id, CAST(sum(input) AS BIGINT) AS input, CAST(sum(output) AS BIGINT) AS output,"
+	    " CAST(sum(tools) AS BIGINT) AS tools, CAST(sum(llm) AS BIGINT) AS llm FROM ("
+	    "SELECT u.id AS id, u.input_tokens AS input, u.output_tokens AS output, u.tool_calls AS tools, u.calls AS llm"
+	    " FROM moment CROSS JOIN usage_sum u WHERE u.span = 'minute' AND u.start_ms = moment.ms AND u.scope = 'use'"
+	    " UNION ALL SELECT agent_id || ' ' || provider || ' ' || model, input_tokens, output_tokens, tool_calls, llm_calls"
+	    " FROM usage_event WHERE ts_ms > ?3 AND ts_ms < ?1) AS each_one GROUP BY id) AS g"
+	    " LEFT JOIN agent a ON a.id = substr(g.id, 1, 36)"
+	    " WHERE lower(coalesce(a.author, '')) = lower(coalesce(?4, a.author, ''))"
+	    " ORDER BY coalesce(a.name, g.id), g.id LIMIT 2000"));
+	int64_t from = c->now_ms - WINDOW_MS, whole = from - from % MINUTE_MS + MINUTE_MS;
 
-	bind_text(st, agent_id);
-	bind_i64(st, c->now_ms - WINDOW_MS);
-	bind_text(st, by->provider);
-	bind_text(st, by->model);
-	while (db_step(st))
-		for (size_t i = 0; i < ARRAY_LEN(usages); i++)
-			usage_line(&part[i], by, st, i);
+	bind_i64(st, whole);
+	bind_i64(st, whole + 2 * WINDOW_MS);
+	bind_i64(st, from);
+	bind_text(st, caller_scope(c));
+	while (db_step(st)) {
+		const char *id = col_text(c, st, "id");
+
+		if (id != NULL)
+			usage_lines(c, st, id, col_text(c, st, "name"), part);
+	}
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
-/* Group by group: one GROUP BY would sort, and keep, every row of the hour. */
 static enum err
 usage_families(struct ctx *c, struct buf *out)
 {
 	struct buf part[ARRAY_LEN(usages)];
-	enum err e = ERR_OK;
-
-	SCOPED_STMT st = db_prepare(c->db,
-	    SQL("SELECT coalesce(a.name, u.agent_id) AS agent, u.agent_id AS id, u.provider AS provider, "
-	    "u.model AS model FROM (SELECT DISTINCT agent_id, provider, model FROM usage_event "
-	    "WHERE ts_ms > ?) u LEFT JOIN agent a ON a.id = u.agent_id "
-	    "WHERE lower(coalesce(a.author, '')) = lower(coalesce(?, a.author, '')) "
-	    "ORDER BY 1, 3, 4 LIMIT 2000"));
+	enum err e;
 
 	for (size_t i = 0; i < ARRAY_LEN(usages); i++)
 		part[i] = (struct buf)BUF_INIT(1 << 20);
-	bind_i64(st, c->now_ms - WINDOW_MS);
-	bind_text(st, caller_scope(c));
-	while (e == ERR_OK && db_step(st)) {
-		struct used by = { col_text(c, st, "agent"), col_text(c, st, "provider"), col_text(c, st, "model") };
-
-		e = usage_of(c, col_text(c, st, "id"), &by, part);
-	}
-	if (e == ERR_OK && db_end(st) != ERR_OK)
-		e = fail_db(c, st);
+	e = usage_rows(c, part);
 	for (size_t i = 0; i < ARRAY_LEN(usages); i++) {
 		family(out, usages[i].name, "gauge", usages[i].help);
 		if (part[i].len > 0)

@@ -2,7 +2,7 @@
  * The ledger, written.
  *
  * A call adds to some ten sums: of the minute, the day and the total, for everybody, the agent, the provider, the user
- * and the model. They are one statement, and their rows lie side by side in the store.
+ * and the model, and for who used what. They are one statement, and their rows lie side by side in the store.
  */
 #include "lib/svc/usage.h"
 
@@ -60,7 +60,8 @@ add_to_sums(struct ctx *c, const struct usage *u, int64_t now)
 	    " cost_nanousd, tool_calls, calls, failed, latency_ms, latency_min_ms, latency_max_ms)"
 	    " SELECT column1, column2, column3, column4, ?7, ?8, ?9, ?10, 1, ?11, ?12, ?13, ?13 FROM (VALUES"
 	    " ('day', ?2, 'agent', ?3), ('day', ?2, 'all', ''), ('day', ?2, 'provider', ?4), ('day', ?2, 'user', ?5),"
-	    " ('minute', ?1, 'agent', ?3), ('minute', ?1, 'all', ''), ('minute', ?1, 'provider', ?4), ('minute', ?1, 'user', ?5),"
+	    " ('minute', ?1, 'agent', ?3), ('minute', ?1, 'all', ''), ('minute', ?1, 'provider', ?4),"
+	    " ('minute', ?1, 'use', ?3 || ' ' || ?4 || ' ' || ?6), ('minute', ?1, 'user', ?5),"
 	    " ('total', 0, 'agent', ?3), ('total', 0, 'model', ?6)) AS v WHERE column4 IS NOT NULL"
 	    " ON CONFLICT (span, start_ms, scope, id) DO UPDATE SET"
 	    " input_tokens = usage_sum.input_tokens + excluded.input_tokens,"

@@ -1,6 +1,7 @@
 /* The ledger: its sums agree with its rows, in every window; what is exported is what is there; what is old goes. */
 #include <time.h>
 
+#include "lib/svc/metrics.h"
 #include "lib/svc/usage.h"
 #include "t/svc/store.h"
 
@@ -139,6 +140,63 @@ sums_agree(struct ctx *c, int64_t now)
 	is_int(bad, 0, "in %d windows the sums are those of the rows", (int)looked);
 }
 
+/* How often; at what place is of no interest. */
+static int64_t
+times_in(const struct buf *b, const char *word)
+{
+	int64_t n = 0;
+
+	for (const char *p = b->p; p != NULL && (p = strstr(p, word)) != NULL; p += strlen(word))
+		n++;
+	return n;
+}
+
+/* The last hour as metrics tell it, against the rows of exactly that hour. */
+static void
+metrics_agree_at(struct ctx *c, int64_t at, int64_t *bad, int64_t *looked)
+{
+	static const char *const names[] = { "tokens_input", "tokens_output", "tokens", "tool_calls", "llm_calls" };
+	static const char *const columns[] = { "v0", "v1", "v2", "v3", "v4" };
+	SCOPED_BUF b = BUF_INIT(4 << 20);
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT agent_id, provider, model, sum(input_tokens) AS v0, sum(output_tokens) AS v1,"
+	    " sum(input_tokens + output_tokens) AS v2, sum(tool_calls) AS v3, count(*) AS v4 FROM usage_event"
+	    " WHERE ts_ms > ? GROUP BY agent_id, provider, model"));
+	char line[300];
+	int64_t groups = 0;
+
+	c->now_ms = at;
+	*bad += metrics_write(c, "1", NULL, 0, &b) != ERR_OK;
+	bind_i64(st, at - H);
+	while (db_step(st)) {
+		const char *id = col_text(c, st, "agent_id");
+
+		groups++;
+		for (int i = 0; i < 5; i++) {
+			snprintf(line, sizeof(line), "\nlibrefang_%s{agent=\"%s\",provider=\"%s\",model=\"%s\"} %lld\n", names[i],
+			    strcmp(id, ADA) == 0 ? "ada" : id, col_text(c, st, "provider"), col_text(c, st, "model"), (long long)col_i64(st, columns[i]));
+			*bad += times_in(&b, line) != 1;
+			++*looked;
+		}
+	}
+	*bad += times_in(&b, "\nlibrefang_tokens{") != groups || groups == 0;
+}
+
+static void
+metrics_agree(struct ctx *c, int64_t now)
+{
+	static const struct config cfg;
+	int64_t bad = 0, looked = 0, was = c->now_ms;
+
+	c->cfg = &cfg;
+	for (int64_t at = now; at > now - H; at -= 7 * MIN + 777)
+		metrics_agree_at(c, at, &bad, &looked);
+	metrics_agree_at(c, now - now % MIN, &bad, &looked);            /* an hour that begins where a minute does */
+	metrics_agree_at(c, now - now % MIN - 1, &bad, &looked);
+	is_int(bad, 0, "metrics of the last hour are those of its rows: %lld figures", (long long)looked);
+	c->now_ms = was;
+	c->cfg = NULL;
+}
+
 static int64_t
 lines_of(const struct buf *b)
 {
@@ -233,6 +291,7 @@ main(void)
 		ok(tx_commit(&c, &tx) == ERR_OK, "and is committed");
 	}
 	sums_agree(&c, now);
+	metrics_agree(&c, now);
 	shown(&c);
 	exported(&c);
 	trimmed(&c, now);
