@@ -9,11 +9,15 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/conf.h"
 #include "daemon/dbpool.h"
 #include "daemon/meter.h"
+#include "daemon/threads.h"
 #include "daemon/turn.h"
+#include "lib/base/arena.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
+#include "lib/svc/vectors.h"
 
 enum { REST_S = 60, REST_MAX_S = 3600 };
 
@@ -57,7 +61,7 @@ try_provider(struct ctx *c, struct json_object *rules, const char *provider, boo
 
 	if (key != NULL && key[0] != '\0' && (mm = json_keep(c, json_object_new_object())) != NULL)
 		json_object_object_add(mm, "api_key_env", json_object_new_string(key));
-	e = model_route_for(c, NULL, provider, model_of(rules, provider), mm, &r);
+	e = model_route_vectors(c, provider, model_of(rules, provider), mm, &r);
 	c->fault = f;
 	if (e != ERR_OK || !embed_speaks(r.format) || (!named && r.api_key[0] == '\0'))
 		return false;
@@ -68,13 +72,13 @@ try_provider(struct ctx *c, struct json_object *rules, const char *provider, boo
 	return ret->name != NULL;
 }
 
-bool
-embedding_of(struct ctx *c, struct embedding *ret)
+static bool
+choose(struct ctx *c, struct embedding *ret)
 {
 	struct json_object *rules = js_obj(c->cfg->raw, "memory");
 	const char *provider = js_str_or(rules, "embedding_provider", "auto");
 
-	if (js_bool(rules, "fts_only", false) || strcasecmp(provider, "none") == 0 || clock_mono_us() < atomic_load(&rests_until_us))
+	if (js_bool(rules, "fts_only", false) || strcasecmp(provider, "none") == 0)
 		return false;
 	if (provider[0] != '\0' && strcasecmp(provider, "auto") != 0)
 		return try_provider(c, rules, provider, true, ret);
@@ -87,6 +91,56 @@ embedding_of(struct ctx *c, struct embedding *ret)
 			return true;
 	}
 	return false;
+}
+
+bool
+embedding_of(struct ctx *c, struct embedding *ret)
+{
+	return clock_mono_us() >= atomic_load(&rests_until_us) && choose(c, ret);
+}
+
+void
+embedding_tell(struct ctx *c)
+{
+	struct fault before = c->fault;
+	struct embedding m;
+	enum vectors state = choose(c, &m) ? VECTORS_READY : vectors_required(c->cfg) ? VECTORS_MISSING : VECTORS_NONE;
+	bool ready = state == VECTORS_READY;
+
+	if (vectors_tell(c, state, ready ? m.provider : NULL, ready ? m.model : NULL) != ERR_OK)
+		log_line(LOG_WARN, "what=embedding err=%s why=\"who makes vectors cannot be told\"", err_code(c->fault.err));
+	c->fault = before;
+}
+
+static void
+tell(void *unused)
+{
+	struct conf *k = conf_hold();
+	struct ctx c = { .arena = arena_new(4096), .cfg = conf_of(k), .now_ms = clock_ms() };
+
+	(void)unused;
+	if (c.arena != NULL) {
+		uuid4(c.rid);
+		job_db_acquire(&c);
+		embedding_tell(&c);
+		job_db_release(&c);
+	}
+	arena_free(c.arena);
+	conf_drop(k);
+}
+
+void
+embedding_tell_later(void)
+{
+	if (threads_run_now(tell, NULL) != 0)
+		log_line(LOG_WARN, "what=embedding why=\"no thread: who makes vectors is not told\"");
+}
+
+static void
+rest(int64_t s)
+{
+	atomic_store(&rests_until_us, s > 0 ? clock_mono_us() + s * INT64_C(1000000) : 0);
+	vectors_rest(s > 0 ? clock_ms() + s * 1000 : 0);
 }
 
 int64_t
@@ -131,11 +185,12 @@ embedding_call(struct ctx *c, const struct embedding *m, const struct agent *a, 
 			log_line(LOG_WARN, "rid=%s what=embedding err=%s why=\"not in the ledger\"", c->rid, err_code(kept));
 	}
 	if (e == ERR_OK) {
-		atomic_store(&failed, 0);
+		if (atomic_exchange(&failed, 0) > 0)
+			rest(0);
 	} else if (e != ERR_CANCELLED) {
 		unsigned k = atomic_fetch_add(&failed, 1);
 
-		atomic_store(&rests_until_us, clock_mono_us() + (k < 6 ? REST_S << k : REST_MAX_S) * INT64_C(1000000));
+		rest(k < 6 ? REST_S << k : REST_MAX_S);
 		log_line(LOG_WARN, "rid=%s what=embedding provider=%s err=%s", c->rid, m->provider,
 		    e == ERR_UPSTREAM ? llm_error_code(ret->error) : err_code(e));
 	}

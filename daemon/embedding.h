@@ -18,6 +18,9 @@ struct embedding {
  * last call failed a moment ago. Nothing of it is an error.
  */
 bool embedding_of(struct ctx *, struct embedding *ret);
+/* Who it is, to whoever shows the server's state (lib/svc/vectors.h). After the configuration or a key changed. */
+void embedding_tell(struct ctx *);
+void embedding_tell_later(void);         /* on a thread of its own: the vault may take its time to open */
 /*
  * n texts to vectors; embed_done(ret). a: whose budget it is on, or NULL. query: they are looked for. Gives c->db back. Errors: those of
  * embed_call(); RATE_LIMITED budget_exceeded. After any of them embedding_of() says no for a minute, after several in a row up to an hour.

@@ -25,6 +25,7 @@
 #include "daemon/conf.h"
 #include "daemon/dbpool.h"
 #include "daemon/delegate.h"
+#include "daemon/embedding.h"
 #include "daemon/events.h"
 #include "daemon/heartbeat.h"
 #include "daemon/keep.h"
@@ -48,6 +49,7 @@
 #include "lib/svc/catalog.h"
 #include "lib/svc/search.h"
 #include "lib/svc/vault.h"
+#include "lib/svc/vectors.h"
 #include "version.h"
 
 enum { FD_FRONT = 3, FD_CONTROL = 4, STOP_MS = 5000, AGAIN_MS = 200, FDS_MAX = 16384, INDEX_AT_ONCE = 20000 };
@@ -300,6 +302,7 @@ reload(void)
 	}
 	standing_look();
 	(void)tell(true);               /* it has said what is wrong; what was known stays */
+	embedding_tell_later();
 	log_line(LOG_INFO, "what=reload generation=%u", atomic_load(&shm->generation));
 }
 
@@ -441,6 +444,8 @@ main(int argc, char **argv)
 	if (!alarms_open())
 		return give_up("alarms", strerror(errno));
 	keep_start();
+	vectors_rest(0);
+	embedding_tell_later();
 	probes_start();
 	schedule_start();
 	underway_start();

@@ -178,10 +178,13 @@ habits_of_model(struct json_object *settings, struct llm_request *rq)
 }
 
 /* Not one whose settings say that it speaks aloud, or makes vectors. */
-static bool
+static enum err
 talks(struct ctx *c, const struct model_route *r)
 {
-	return strcmp(js_str_or(settings_of_model(c, r->provider, r->model), "model_type", "chat"), "chat") == 0;
+	const char *type = js_str_or(settings_of_model(c, r->provider, r->model), "model_type", "chat");
+
+	return strcmp(type, "chat") == 0 ? ERR_OK : fail_code(c, ERR_PRECONDITION, "model_not_chat",
+	    "Model %s of provider %s is set to be one for %s, not for talk", r->model, r->provider, type);
 }
 
 /* What a user has for that provider alone (daemon/live/users_policy.c); NULL: nothing. */
@@ -199,8 +202,8 @@ key_of_user(struct ctx *c, const char *user_id, const char *provider)
 	return NULL;
 }
 
-enum err
-model_route_for(struct ctx *c, const char *user_id, const char *provider, const char *model, struct json_object *mm, struct model_route *ret)
+static enum err
+route_to(struct ctx *c, const char *user_id, const char *provider, const char *model, struct json_object *mm, bool talk, struct model_route *ret)
 {
 	const struct provider *p = catalog_provider_alias(provider);
 	bool is_default = strcmp(provider, c->cfg->provider) == 0;
@@ -232,9 +235,8 @@ model_route_for(struct ctx *c, const char *user_id, const char *provider, const 
 	route_manners(c, is_default, mm, ret);
 	if (strcmp(ret->format, "offline") == 0)
 		return ERR_OK;
-	if (!talks(c, ret))
-		return fail_code(c, ERR_PRECONDITION, "model_not_chat", "Model %s of provider %s is set to be one for %s, not for talk",
-		    ret->model, provider, js_str_or(settings_of_model(c, provider, ret->model), "model_type", ""));
+	if (talk && (e = talks(c, ret)) != ERR_OK)
+		return e;
 	if (catalog_state(provider)->suppressed)
 		return fail_code(c, ERR_PRECONDITION, "provider_auth_missing", "Provider %s is put away: give it a key, or enable it", provider);
 	if (ret->api_key == NULL && c->fault.code != NULL && strncmp(c->fault.code, "vault_", 6) == 0)
@@ -253,6 +255,18 @@ model_route_for(struct ctx *c, const char *user_id, const char *provider, const 
 		return fail_code(c, ERR_PRECONDITION, "provider_not_configured", "No address is known for provider %s",
 		    provider);
 	return ERR_OK;
+}
+
+enum err
+model_route_for(struct ctx *c, const char *user_id, const char *provider, const char *model, struct json_object *mm, struct model_route *ret)
+{
+	return route_to(c, user_id, provider, model, mm, true, ret);
+}
+
+enum err
+model_route_vectors(struct ctx *c, const char *provider, const char *model, struct json_object *mm, struct model_route *ret)
+{
+	return route_to(c, NULL, provider, model, mm, false, ret);
 }
 
 enum err

@@ -129,6 +129,9 @@ struct model_route {
 };
 enum err model_route(struct ctx *, const char *provider, const char *model, struct json_object *manifest_model,
     struct model_route *ret) MUST_CHECK;
+/* For vectors, with nobody's own key: a model whose settings say that it makes these is right here. */
+enum err model_route_vectors(struct ctx *, const char *provider, const char *model, struct json_object *manifest_model,
+    struct model_route *ret) MUST_CHECK;
 /* The same, with the key that this user may have of their own in the vault instead of c->who's; NULL, "": nobody's. */
 enum err model_route_for(struct ctx *, const char *user_id, const char *provider, const char *model, struct json_object *manifest_model,
     struct model_route *ret) MUST_CHECK;

@@ -13,6 +13,7 @@
 #include "lib/svc/config.h"
 #include "lib/svc/metrics.h"
 #include "lib/svc/system.h"
+#include "lib/svc/vectors.h"
 #include "version.h"
 
 #define COMPAT "2026.9.14"              /* the release whose clients work with us */
@@ -41,7 +42,7 @@ system_health(struct ctx *c, const struct request *rq)
 	jw_i64(w, "uptime_seconds", system_uptime_s(c));
 	jw_array(w, "checks");
 	check(w, "database", db_ok ? "ok" : "error");
-	check(w, "embedding", "warn");          /* memory is searched by words only */
+	check(w, "embedding", vectors_state() == VECTORS_READY && !vectors_resting(c->now_ms) ? "ok" : "warn");
 	jw_end(w);
 	jw_end(w);
 	return reply_json(c, 200, w);
@@ -80,7 +81,8 @@ system_ready(struct ctx *c, const struct request *rq)
 {
 	bool db_ok = system_db_ok(c);
 	bool daemon_ok = shm == NULL || atomic_load(&shm->daemon_ready) != 0;
-	bool ready = db_ok && daemon_ok;
+	bool wanted = vectors_required(c->cfg), vectors_ok = vectors_state() == VECTORS_READY;
+	bool ready = db_ok && daemon_ok && (vectors_ok || !wanted);
 	struct jw *w = reply_open(c);
 
 	(void)rq;
@@ -91,7 +93,7 @@ system_ready(struct ctx *c, const struct request *rq)
 	jw_array(w, "checks");
 	ready_check(w, "database", db_ok ? "ok" : "error", true);
 	ready_check(w, "daemon", shm == NULL ? "skipped" : daemon_ok ? "ok" : "error", shm != NULL);
-	ready_check(w, "embedding", "skipped", false);
+	ready_check(w, "embedding", vectors_ok ? "ok" : wanted ? "error" : "skipped", wanted);
 	jw_end(w);
 	jw_end(w);
 	return reply_json(c, ready ? 200 : 503, w);

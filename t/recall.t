@@ -110,6 +110,41 @@ subtest 'by vectors' => sub {
     $api->finish;
 };
 
+subtest 'who makes them is told' => sub {
+    my $checks = sub { my ($row) = @_; return (map { "$_->{status}" . (exists $_->{required} ? $_->{required} ? ' required' : ' not required' : '') } grep { $_->{name} eq 'embedding' } @{ $api->raw(GET => $row)->{json}{checks} })[0] };
+    my $is = sub { my ($name, @want) = @_; my @got; $api->wait_for(sub { @got = map { $checks->($_) } qw(/api/health /api/ready); "@got" eq "@want" }, 10); return is_deeply \@got, \@want, $name };
+    $api = LF->start;
+    $is->('nobody has a key', 'warn', 'skipped not required');
+    is_deeply [ @{ $api->get('/api/health/detail', 200)->{memory} }{qw(embedding_available embedding_provider)} ], [ JSON::PP::false(), undef ], 'in the detail too';
+    $api->post('/api/providers/mistral/key', { key => 'sk-x' }, 200);
+    $is->('somebody has', 'ok', 'ok not required');
+    is_deeply [ @{ $api->get('/api/health/detail', 200)->{memory} }{qw(embedding_available embedding_provider embedding_model)} ], [ JSON::PP::true(), 'mistral', 'mistral-embed' ], 'with a name';
+    $api->put('/api/models/overrides/mistral:mistral-embed', { model_type => 'embedding' }, 200);
+    $api->restart;
+    $is->('also after a restart, and if its model is set to be one for vectors', 'ok', 'ok not required');
+    $api->del('/api/providers/mistral/key', 204);
+    $is->('the key has gone', 'warn', 'skipped not required');
+    $api->finish;
+    $api = LF->start(config => "[memory]\nembedding_provider = \"cohere\"\n");
+    $is->('the one who is named has none', 'warn', 'error required');
+    is $api->raw(GET => '/api/ready')->{status}, 503, 'and the server is not ready';
+    $api->put('/api/vault/COHERE_API_KEY', { value => 'x' }, 200);
+    $is->('now it has', 'ok', 'ok required');
+    is $api->raw(GET => '/api/ready')->{status}, 200, 'and it is';
+    $api->finish;
+    my $up = LF->mock(default => { text => 'fine' });                       # knows no vectors
+    $api = LF->start(model => $up, config => "[memory]\nembedding_provider = \"openai\"\n");
+    $is->('one who has not failed yet', 'ok', 'ok required');
+    my $id = spawn();
+    say($id, 'The bicycle stands in the cellar.');
+    my $other = session($id);
+    ok remembered($id, 1), 'something is remembered';
+    say($id, 'Where stands the bicycle?', session_id => $other);
+    $is->('one who has', 'warn', 'ok required');
+    is $api->get('/api/health/detail', 200)->{memory}{embedding_available}, JSON::PP::false(), 'words do meanwhile';
+    $api->finish;
+};
+
 subtest 'no vectors to be had' => sub {
     my @rules = (model => undef, config => "[memory]\nembedding_provider = \"openai\"\n");
     my $up = LF->mock(default => { text => 'fine' }, embed => [ [ '' => [ 1, 0 ] ] ], embed_answer => { delay => 60 });

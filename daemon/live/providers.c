@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/config_write.h"
+#include "daemon/embedding.h"
 #include "daemon/keys.h"
 #include "daemon/live/agents.h"
 #include "daemon/live/providers.h"
@@ -126,6 +127,16 @@ saved(struct ctx *c, const char *id, const char *model)
 	return reply_json(c, 200, w);
 }
 
+/* Of a provider, or its key: others learn of it. */
+static enum err
+changed(struct ctx *c)
+{
+	enum err e = catalog_changed(c);
+
+	embedding_tell(c);
+	return e;
+}
+
 struct reply
 providers_key_set(struct ctx *c, const struct request *rq)
 {
@@ -145,7 +156,7 @@ providers_key_set(struct ctx *c, const struct request *rq)
 	if (e == ERR_OK)
 		e = provider_key_noted(c, id, true, false);
 	if (e == ERR_OK)
-		e = catalog_changed(c);
+		e = changed(c);
 	if (e != ERR_OK)
 		return reply_fail(c);
 	if (should_switch(c, id, &model))
@@ -174,7 +185,7 @@ providers_key_drop(struct ctx *c, const struct request *rq)
 	if (e == ERR_OK && (is_known(c, id) || catalog_state(id)->key_set))
 		e = provider_key_noted(c, id, false, true);
 	if (e == ERR_OK)
-		e = catalog_changed(c);
+		e = changed(c);
 	return e == ERR_OK ? reply_empty(c) : reply_fail(c);
 }
 
@@ -189,7 +200,7 @@ providers_enable(struct ctx *c, const struct request *rq)
 	if (e == ERR_OK)
 		e = provider_enable(c, id);
 	if (e == ERR_OK)
-		e = catalog_changed(c);
+		e = changed(c);
 	if (e != ERR_OK)
 		return reply_fail(c);
 	probe_later(c, id);

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "daemon/embedding.h"
 #include "daemon/keys.h"
 #include "lib/api/api.h"
 #include "lib/api/schemas.h"
@@ -74,6 +75,7 @@ vault_put(struct ctx *c, const struct request *rq)
 	if (e != ERR_OK)
 		return reply_fail(c);
 	keys_publish(c);
+	embedding_tell(c);
 	return reply_words(c, 200, "status", "saved", "name", name_of(rq), NULL);
 }
 
@@ -86,5 +88,6 @@ vault_drop(struct ctx *c, const struct request *rq)
 	if (e != ERR_OK)
 		return reply_fail(c);
 	keys_publish(c);
+	embedding_tell(c);
 	return reply_empty(c);
 }

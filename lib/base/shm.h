@@ -10,7 +10,7 @@
 #include "lib/base/base.h"
 
 enum {
-	SHM_VERSION = 4,
+	SHM_VERSION = 5,
 	SHM_GCRA_SLOTS = 65536,
 	SHM_WS_SLOTS = 1024,
 	SHM_AUTH_SLOTS = 256,
@@ -59,6 +59,8 @@ struct shm {
 	_Atomic int64_t turns_running, sse_open, ws_open;
 	_Atomic uint64_t llm_calls, llm_ms_total, llm_ms_max;
 	_Atomic uint64_t event_drops;
+	_Atomic uint32_t vectors;               /* lib/svc/vectors.h */
+	_Atomic int64_t vectors_rest_ms;
 	_Atomic uint32_t events_wanted, events_posted;  /* lib/svc/event.h */
 	struct series_slot series[SHM_SERIES];
 	struct ws_slot ws[SHM_WS_SLOTS];

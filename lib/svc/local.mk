@@ -70,6 +70,7 @@ libsvc_a_SOURCES = \
 	lib/svc/user.c \
 	lib/svc/user_policy.c \
 	lib/svc/vault.c \
+	lib/svc/vectors.c \
 	lib/svc/vault_key.c
 libconfigfile_a_SOURCES = \
 	lib/svc/config_file.c \

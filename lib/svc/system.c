@@ -19,6 +19,7 @@
 #include "lib/svc/caller.h"
 #include "lib/svc/config.h"
 #include "lib/svc/usage.h"
+#include "lib/svc/vectors.h"
 
 bool
 system_db_ok(struct ctx *c)
@@ -179,14 +180,18 @@ write_budget(struct ctx *c, struct jw *w, const struct spend *s)
 }
 
 static void
-write_memory(struct ctx *c, struct jw *w)
+write_memory(struct ctx *c, struct jw *w, bool db_ok)
 {
 	struct json_object *m = c->cfg == NULL ? NULL : js_obj(c->cfg->raw, "memory");
+	const char *provider = NULL, *model = NULL;
+	struct fault before = c->fault;
 
+	if (db_ok && vectors_who(c, &provider, &model) != ERR_OK)
+		c->fault = before;              /* the rest is worth telling */
 	jw_object(w, "memory");
-	jw_bool(w, "embedding_available", false);       /* search works by words, not by vectors */
-	jw_null(w, "embedding_provider");
-	jw_str(w, "embedding_model", js_str_or(m, "embedding_model", ""));
+	jw_bool(w, "embedding_available", provider != NULL && !vectors_resting(c->now_ms));
+	jw_str(w, "embedding_provider", provider);
+	jw_str(w, "embedding_model", model != NULL ? model : js_str_or(m, "embedding_model", ""));
 	jw_bool(w, "proactive_memory_enabled", c->cfg != NULL && c->cfg->proactive_memory);
 	jw_str(w, "extraction_model", c->cfg == NULL ? NULL : js_str(js_obj(c->cfg->raw, "proactive_memory"), "extraction_model"));
 	jw_end(w);
@@ -235,7 +240,7 @@ system_write_detail(struct ctx *c, bool db_ok, struct jw *w)
 	jw_i64(w, "restart_count", shm != NULL ? atomic_load(&shm->restarts) : 0);
 	jw_i64(w, "agent_count", agents);
 	jw_str(w, "database", db_ok ? "connected" : "error");
-	write_memory(c, w);
+	write_memory(c, w, db_ok);
 	if (json_object_is_type(warnings, json_type_array)) {
 		jw_json(w, "config_warnings", warnings);
 	} else {
