@@ -1,5 +1,5 @@
 /*
- * Changing config.toml: one key at a time, or from nothing.
+ * Changing config.toml: one key at a time, or from nothing; several at once: config_file_change.c.
  *
  * Every change happens under a lock on the home, so that two of them never
  * lose one, and the new text must pass the same checks as at a start. A file
@@ -18,24 +18,11 @@
 #include <unistd.h>
 
 #include "lib/base/util.h"
-#include "lib/svc/config_file_parts.h"
+#include "lib/svc/config_file_edit.h"
 #include "lib/toml/toml.h"
 
-enum { SNAPSHOT_BYTES_MAX = 8 << 20 };
-
-/* A change under way. */
-struct edit {
-	const struct run_paths *p;
-	int lock;
-	struct buf old, new;
-	bool exists;
-	char path[4096];                /* of the file itself, links followed */
-	char *msg;
-	size_t cap;
-};
-
-static enum err PRINTF(3, 4)
-say(struct edit *x, enum err e, const char *fmt, ...)
+enum err
+edit_say(struct edit *x, enum err e, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -45,8 +32,8 @@ say(struct edit *x, enum err e, const char *fmt, ...)
 	return e;
 }
 
-static const char *
-short_name(const struct edit *x)
+const char *
+edit_name(const struct edit *x)
 {
 	const char *slash = strrchr(x->p->config, '/');
 
@@ -67,11 +54,11 @@ read_old(struct edit *x)
 		e = ERR_OK;
 	if (x->old.p == NULL)
 		buf_add(&x->old, "", 0);
-	return e == ERR_OK ? e : say(x, e, "%s cannot be read", x->path);
+	return e == ERR_OK ? e : edit_say(x, e, "%s cannot be read", x->path);
 }
 
-static enum err
-begin(struct edit *x, const struct run_paths *p, char *msg, size_t cap)
+enum err
+edit_begin(struct edit *x, const struct run_paths *p, char *msg, size_t cap)
 {
 	*x = (struct edit){
 		.p = p, .lock = -1, .msg = msg, .cap = cap,
@@ -81,27 +68,27 @@ begin(struct edit *x, const struct run_paths *p, char *msg, size_t cap)
 		msg[0] = '\0';
 	x->lock = open(p->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (x->lock < 0)
-		return say(x, ERR_IO, "the home %s cannot be opened: %s", p->home, strerror(errno));
+		return edit_say(x, ERR_IO, "the home %s cannot be opened: %s", p->home, strerror(errno));
 	while (flock(x->lock, LOCK_EX) != 0)
 		if (errno != EINTR)
-			return say(x, ERR_IO, "the home %s cannot be locked: %s", p->home, strerror(errno));
+			return edit_say(x, ERR_IO, "the home %s cannot be locked: %s", p->home, strerror(errno));
 	return read_old(x);
 }
 
-static void
-end(struct edit *x)
+void
+edit_end(struct edit *x)
 {
 	buf_zero_done(&x->old);
 	buf_zero_done(&x->new);
 	scoped_fd_close(&x->lock);
 }
 
-static enum err
-fault(struct edit *x, enum err e, const struct toml_fault *f)
+enum err
+edit_fault(struct edit *x, enum err e, const struct toml_fault *f)
 {
 	if (e == ERR_BAD_REQUEST)
-		return say(x, ERR_CONFLICT, "%s:%d: %s", short_name(x), f->line, f->why);
-	return say(x, e, "%s", f->why[0] != '\0' ? f->why : "the text is too large");
+		return edit_say(x, ERR_CONFLICT, "%s:%d: %s", edit_name(x), f->line, f->why);
+	return edit_say(x, e, "%s", f->why[0] != '\0' ? f->why : "the text is too large");
 }
 
 /* The bytes into path, 0600, for the owner that the file had. */
@@ -112,14 +99,14 @@ write_file(struct edit *x, const char *path, const struct buf *b)
 	bool had = stat(x->path, &st) == 0;
 
 	if (file_replace(path, b->p, b->len, 0600) != ERR_OK)
-		return say(x, ERR_IO, "%s cannot be written: %s", path, strerror(errno));
+		return edit_say(x, ERR_IO, "%s cannot be written: %s", path, strerror(errno));
 	if (had && st.st_uid != geteuid() && chown(path, st.st_uid, st.st_gid) != 0)
-		return say(x, ERR_IO, "%s cannot be given to its owner: %s", path, strerror(errno));
+		return edit_say(x, ERR_IO, "%s cannot be given to its owner: %s", path, strerror(errno));
 	return ERR_OK;
 }
 
-static enum err
-commit(struct edit *x)
+enum err
+edit_commit(struct edit *x)
 {
 	struct buf snapshot = BUF_INIT(SNAPSHOT_BYTES_MAX);
 	char dir[4096 + 16], prev[4096 + 48];
@@ -131,7 +118,7 @@ commit(struct edit *x)
 	snprintf(dir, sizeof(dir), "%s/backups", x->p->home);
 	snprintf(prev, sizeof(prev), "%s/config.toml.prev", dir);
 	if (x->exists && !dir_make(dir, 0700))
-		return say(x, ERR_IO, "%s cannot be made: %s", dir, strerror(errno));
+		return edit_say(x, ERR_IO, "%s cannot be made: %s", dir, strerror(errno));
 	if (x->exists)
 		e = write_file(x, prev, &x->old);
 	return e == ERR_OK ? write_file(x, x->path, &x->new) : e;
@@ -184,12 +171,12 @@ config_file_get(const struct run_paths *p, const char *key, struct buf *json, ch
 	if (e == ERR_OK) {
 		e = toml_parse(x.old.p, x.old.len, &doc, NULL, &f);
 		if (e != ERR_OK)
-			e = fault(&x, e, &f);
+			e = edit_fault(&x, e, &f);
 	}
 	if (e == ERR_OK) {
 		v = toml_at(doc, key);
 		if (v == NULL || *key == '\0')
-			e = say(&x, ERR_NOT_FOUND, "%s has no key %s", short_name(&x), key);
+			e = edit_say(&x, ERR_NOT_FOUND, "%s has no key %s", edit_name(&x), key);
 		else
 			jw_json(&w, NULL, v);
 	}
@@ -204,17 +191,17 @@ config_file_set(const struct run_paths *p, const char *key, const char *toml_val
 	struct buf literal = BUF_INIT(CONFIG_BYTES_MAX);
 	struct toml_fault f;
 	struct edit x;
-	enum err e = begin(&x, p, msg, cap);
+	enum err e = edit_begin(&x, p, msg, cap);
 
 	literal_of(key, toml_value, &literal);
 	if (e == ERR_OK && literal.failed)
-		e = say(&x, ERR_TOO_LARGE, "the value is too large");
+		e = edit_say(&x, ERR_TOO_LARGE, "the value is too large");
 	if (e == ERR_OK) {
 		e = toml_set(x.old.p, x.old.len, key, literal.p, &x.new, &f);
-		e = e == ERR_OK ? commit(&x) : fault(&x, e, &f);
+		e = e == ERR_OK ? edit_commit(&x) : edit_fault(&x, e, &f);
 	}
 	buf_zero_done(&literal);
-	end(&x);
+	edit_end(&x);
 	return e;
 }
 
@@ -223,151 +210,16 @@ config_file_unset(const struct run_paths *p, const char *key, char *msg, size_t 
 {
 	struct toml_fault f;
 	struct edit x;
-	enum err e = begin(&x, p, msg, cap);
+	enum err e = edit_begin(&x, p, msg, cap);
 
 	if (e == ERR_OK) {
 		e = toml_unset(x.old.p, x.old.len, key, &x.new, &f);
 		if (e == ERR_NOT_FOUND)
-			e = say(&x, e, "%s has no key %s", short_name(&x), key);
+			e = edit_say(&x, e, "%s has no key %s", edit_name(&x), key);
 		else
-			e = e == ERR_OK ? commit(&x) : fault(&x, e, &f);
+			e = e == ERR_OK ? edit_commit(&x) : edit_fault(&x, e, &f);
 	}
-	end(&x);
-	return e;
-}
-
-/* --- [[users]] --------------------------------------------------------------------------- */
-
-/* Where a user stands in the list; *ret_n of them: nowhere. */
-static enum err
-user_at(struct edit *x, const char *name, size_t *ret, size_t *ret_n)
-{
-	struct json_object *doc = NULL, *users;
-	struct toml_fault f;
-	size_t n;
-	enum err e = toml_parse(x->old.p, x->old.len, &doc, NULL, &f);
-
-	if (e != ERR_OK)
-		return fault(x, e, &f);
-	users = js_arr(doc, "users");
-	*ret = *ret_n = n = users != NULL ? json_object_array_length(users) : 0;
-	for (size_t i = 0; i < n; i++) {
-		const char *s = js_str_or(json_object_array_get_idx(users, i), "name", "");
-
-		if (strcmp(s, name) == 0 || (*ret == n && strcasecmp(s, name) == 0))
-			*ret = i;
-		if (strcmp(s, name) == 0)
-			break;
-	}
-	json_object_put(doc);
-	return ERR_OK;
-}
-
-/* A list here would hide the one in an included file. */
-static enum err
-others_file(struct edit *x)
-{
-	struct buf snapshot = BUF_INIT(SNAPSHOT_BYTES_MAX);
-	struct json_object *o = NULL, *users;
-	enum err e = config_snapshot_text(x->p, NULL, 0, x->old.p, x->old.len, false, false, &snapshot, x->msg, x->cap);
-
-	if (e == ERR_OK && (o = json_parse(snapshot.p, snapshot.len)) == NULL)
-		e = say(x, ERR_NOMEM, "out of memory");
-	users = js_arr(o, "users");
-	if (e == ERR_OK && users != NULL && json_object_array_length(users) > 0)
-		e = say(x, ERR_CONFLICT, "the users stand in a file that %s includes: change them there", short_name(x));
-	json_object_put(o);
-	buf_zero_done(&snapshot);
-	return e;
-}
-
-static enum err
-add_user(struct edit *x, const struct config_change *ch)
-{
-	struct toml_fault f = { .why = "" };
-	size_t at = 0, n = 0;
-	enum err e = user_at(x, ch->user, &at, &n);
-
-	if (e == ERR_OK && at < n)
-		e = say(x, ERR_CONFLICT, "user '%s' already exists", ch->user);
-	if (e == ERR_OK && n == 0)
-		e = others_file(x);
-	if (e != ERR_OK)
-		return e;
-	e = toml_append(x->old.p, x->old.len, "users", ch->members, ch->n_members, &x->new, &f);
-	return e == ERR_OK ? e : fault(x, e, &f);
-}
-
-/* "users[2]", "users[2].key" for a user's; NOT_FOUND. */
-static enum err
-whole_key(struct edit *x, const struct config_change *ch, struct buf *out)
-{
-	size_t at = 0, n = 0;
-	enum err e;
-
-	if (ch->user == NULL) {
-		buf_str(out, ch->key);
-		return ERR_OK;
-	}
-	if ((e = user_at(x, ch->user, &at, &n)) != ERR_OK)
-		return e;
-	buf_printf(out, "users[%zu]%s%s", at, ch->key != NULL ? "." : "", ch->key != NULL ? ch->key : "");
-	return at < n ? ERR_OK : say(x, ERR_NOT_FOUND, "%s has no user %s", short_name(x), ch->user);
-}
-
-/* From old to new. */
-static enum err
-change(struct edit *x, const struct config_change *ch)
-{
-	SCOPED_BUF key = BUF_INIT(CONFIG_BYTES_MAX);
-	struct toml_fault f = { .why = "" };
-	enum err e;
-
-	if (ch->members != NULL)
-		return add_user(x, ch);
-	if ((e = whole_key(x, ch, &key)) != ERR_OK)
-		return e;
-	if (key.failed)
-		return say(x, ERR_NOMEM, "out of memory");
-	if (ch->literal != NULL)
-		e = toml_set(x->old.p, x->old.len, key.p, ch->literal, &x->new, &f);
-	else
-		e = toml_unset(x->old.p, x->old.len, key.p, &x->new, &f);
-	if (e == ERR_NOT_FOUND) {
-		buf_clear(&x->new);
-		buf_add(&x->new, x->old.p, x->old.len);
-		return ERR_OK;
-	}
-	return e == ERR_OK ? e : fault(x, e, &f);
-}
-
-enum err
-config_file_change(const struct run_paths *p, const struct config_change *ch, size_t n, char *msg, size_t cap)
-{
-	struct buf first = BUF_INIT(CONFIG_BYTES_MAX);
-	struct edit x;
-	enum err e = begin(&x, p, msg, cap);
-
-	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		if ((e = change(&x, &ch[i])) != ERR_OK || i + 1 == n)
-			break;
-		if (i == 0) {
-			first = x.old;
-			x.old = (struct buf)BUF_INIT(CONFIG_BYTES_MAX);
-		}
-		buf_clear(&x.old);
-		buf_add(&x.old, x.new.p, x.new.len);
-		buf_clear(&x.new);
-		if (x.old.failed)
-			e = say(&x, ERR_NOMEM, "out of memory");
-	}
-	if (first.p != NULL) {
-		buf_zero_done(&x.old);
-		x.old = first;                  /* what the file holds: commit() keeps it as config.toml.prev */
-	}
-	if (e == ERR_OK && n > 0)
-		e = commit(&x);
-	end(&x);
+	edit_end(&x);
 	return e;
 }
 
@@ -410,11 +262,11 @@ make_first(struct edit *x, char key[static 65])
 	if (slash != NULL && slash != dir) {
 		*slash = '\0';
 		if (!dir_make(dir, 0700))
-			return say(x, ERR_IO, "%s cannot be made: %s", dir, strerror(errno));
+			return edit_say(x, ERR_IO, "%s cannot be made: %s", dir, strerror(errno));
 	}
 	first_text(key, &x->new);
 	if (x->new.failed)
-		return say(x, ERR_NOMEM, "out of memory");
+		return edit_say(x, ERR_NOMEM, "out of memory");
 	return write_file(x, x->path, &x->new);
 }
 
@@ -422,13 +274,13 @@ enum err
 config_file_init(const struct run_paths *p, char key[static 65], char *msg, size_t cap)
 {
 	struct edit x;
-	enum err e = begin(&x, p, msg, cap);
+	enum err e = edit_begin(&x, p, msg, cap);
 
 	key[0] = '\0';
 	if (e == ERR_OK && !x.exists)
 		e = make_first(&x, key);
 	if (e != ERR_OK)
 		key[0] = '\0';
-	end(&x);
+	edit_end(&x);
 	return e;
 }

@@ -74,6 +74,7 @@ libsvc_a_SOURCES = \
 	lib/svc/vault_key.c
 libconfigfile_a_SOURCES = \
 	lib/svc/config_file.c \
+	lib/svc/config_file_change.c \
 	lib/svc/config_file_check.c \
 	lib/svc/config_file_edit.c \
 	lib/svc/config_file_env.c \

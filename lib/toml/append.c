@@ -10,7 +10,7 @@
 
 struct array {
 	const char *name;
-	bool in_brackets;
+	bool in_brackets, is_table;
 	size_t open;                    /* of [ */
 	size_t last;                    /* the end of its last element; 0: it has none */
 };
@@ -32,6 +32,8 @@ look(void *arg, const struct place *p)
 	if (p->kind == PLACE_ELEMENT && strncmp(p->path, a->name, n) == 0 && p->path[n] == '[' &&
 	    strchr(p->path + n, ']') == p->path + strlen(p->path) - 1)
 		a->last = p->value_end;
+	if (p->kind == PLACE_HEADER && strcmp(p->path, a->name) == 0)
+		a->is_table = true;
 	if (p->kind == PLACE_PAIR && strcmp(p->path, a->name) == 0) {
 		a->in_brackets = true;
 		a->open = p->value;
@@ -68,43 +70,42 @@ put_element(struct buf *out, const char *text, size_t n, const struct array *a, 
 	buf_add(out, text + at, n - at);
 }
 
-/* How many it has; ERR_BAD_REQUEST with *f: the text is no TOML. */
-static enum err
-count(const char *text, size_t n, const char *name, size_t *ret, struct toml_fault *f)
-{
-	struct json_object *doc = NULL, *a;
-	enum err e = toml_parse(text, n, &doc, NULL, f);
-
-	if (e != ERR_OK)
-		return e;
-	a = toml_at(doc, name);
-	*ret = json_object_is_type(a, json_type_array) ? json_object_array_length(a) : 0;
-	if (a != NULL && !json_object_is_type(a, json_type_array))
-		e = refuse(f, "this is no array");
-	json_object_put(doc);
-	return e;
-}
-
 enum err
-toml_append(const char *text, size_t n, const char *name, const struct toml_member *m, size_t n_m, struct buf *out,
-    struct toml_fault *f)
+toml_append(const char *text, size_t n, const char *name, const struct toml_member *m, size_t n_m, struct buf *out, struct toml_fault *f)
 {
 	struct array a = { .name = name };
-	size_t before = 0, after = 0;
-	enum err e = count(text, n, name, &before, f);
 
-	if (e != ERR_OK)
-		return e;
 	if (!toml_scan(text, n, look, &a))
 		return refuse(f, "the text cannot be changed at this place");
+	if (a.is_table || (a.in_brackets && text[a.open] != '['))
+		return refuse(f, "this is no array");
 	if (a.in_brackets)
 		put_element(out, text, n, &a, m, n_m);
 	else
 		put_lines(out, text, n, name, m, n_m);
-	if (out->failed)
-		return ERR_TOO_LARGE;
-	e = count(out->p, out->len, name, &after, f);
-	if (e != ERR_OK)
-		return e == ERR_BAD_REQUEST ? ERR_INVALID : e;
-	return after == before + 1 ? ERR_OK : refuse(f, "the text cannot be changed at this place");
+	return out->failed ? ERR_TOO_LARGE : ERR_OK;
+}
+
+struct tables { const char *name; size_t *at, n, cap; };
+
+/* [[name]] is name[i] to the scanner; [name.x] below it is not, nor an element in brackets. */
+static void
+look_table(void *arg, const struct place *p)
+{
+	struct tables *t = arg;
+	size_t n = strlen(t->name), len = strlen(p->path);
+
+	if (p->kind != PLACE_HEADER || strncmp(p->path, t->name, n) != 0 || p->path[n] != '[' || strchr(p->path + n, ']') != p->path + len - 1)
+		return;
+	if (t->n < t->cap)
+		t->at[t->n] = p->line;
+	t->n++;
+}
+
+size_t
+toml_tables(const char *text, size_t n, const char *name, size_t *at, size_t cap)
+{
+	struct tables t = { .name = name, .at = at, .cap = cap };
+
+	return toml_scan(text, n, look_table, &t) && t.n <= cap ? t.n : 0;
 }

@@ -288,9 +288,8 @@ put_value(struct buf *out, const char *text, size_t n, const struct site *s, con
 	return ERR_OK;
 }
 
-/* The literal alone: it must be one value. *ret is the caller's. */
-static enum err
-literal_read(const char *literal, struct json_object **ret, struct toml_fault *f)
+enum err
+toml_value(const char *literal, struct json_object **ret, struct toml_fault *f)
 {
 	struct buf b = BUF_INIT(1 << 20);
 	struct json_object *doc = NULL;
@@ -344,8 +343,7 @@ check_original(const char *text, size_t n, struct toml_fault *f)
 }
 
 static enum err
-set(const char *text, size_t n, const struct target *t, const char *literal,
-    struct json_object *want, struct buf *out, struct toml_fault *f)
+put(const char *text, size_t n, const struct target *t, const char *literal, struct buf *out, struct toml_fault *f)
 {
 	struct site s = { .t = t, .in_table = t->parent_n == 0 };
 	enum err e;
@@ -355,10 +353,10 @@ set(const char *text, size_t n, const struct target *t, const char *literal,
 	if (!toml_scan(text, n, look, &s))
 		return refuse(f, "the text cannot be changed at this place");
 	e = put_value(out, text, n, &s, literal, f);
-	return e != ERR_OK ? e : verify(out, t->path.p, want, f);
+	return e == ERR_OK && out->failed ? ERR_TOO_LARGE : e;
 }
 
-/* The literal without blanks around it: literal_read() has seen it whole. */
+/* The literal without blanks around it: toml_value() has seen it whole. */
 static void
 trim(const char *literal, struct buf *out)
 {
@@ -372,30 +370,45 @@ trim(const char *literal, struct buf *out)
 	buf_add(out, literal, n);
 }
 
-enum err
-toml_set(const char *text, size_t n, const char *dotted, const char *literal,
-    struct buf *out, struct toml_fault *f)
+static enum err
+set(const char *text, size_t n, const char *dotted, const char *literal, bool alone, struct buf *out, struct toml_fault *f)
 {
 	struct target t = { .path = BUF_INIT(EDIT_PATH_MAX) };
 	struct buf lit = BUF_INIT(1 << 20);
 	struct json_object *want = NULL;
-	enum err e;
+	enum err e = ERR_OK;
 
 	trim(literal, &lit);
 	if (!target_read(&t, dotted))
 		e = refuse(f, "not a key: a.b.c is expected");
 	else if (lit.failed)
 		e = ERR_TOO_LARGE;
-	else
+	else if (alone)
 		e = check_original(text, n, f);
 	if (e == ERR_OK)
-		e = literal_read(lit.p, &want, f);
+		e = toml_value(lit.p, &want, f);
 	if (e == ERR_OK)
-		e = set(text, n, &t, lit.p, want, out, f);
+		e = put(text, n, &t, lit.p, out, f);
+	if (e == ERR_OK && alone)
+		e = verify(out, t.path.p, want, f);
 	json_object_put(want);
 	buf_done(&lit);
 	buf_done(&t.path);
 	return e;
+}
+
+enum err
+toml_set(const char *text, size_t n, const char *dotted, const char *literal,
+    struct buf *out, struct toml_fault *f)
+{
+	return set(text, n, dotted, literal, true, out, f);
+}
+
+enum err
+toml_put(const char *text, size_t n, const char *dotted, const char *literal,
+    struct buf *out, struct toml_fault *f)
+{
+	return set(text, n, dotted, literal, false, out, f);
 }
 
 /* What an unset takes away, in the order of the text. */
@@ -461,11 +474,8 @@ without(const struct removal *r, struct buf *out)
 }
 
 static enum err
-unset(struct removal *r, struct buf *out, struct toml_fault *f)
+cut(struct removal *r, struct buf *out, struct toml_fault *f)
 {
-	struct json_object *doc = NULL;
-	enum err e;
-
 	if (!toml_scan(r->text, r->n, remove_look, r) || r->cuts.failed)
 		return refuse(f, "the text cannot be changed at this place");
 	if (r->cuts.len == 0) {
@@ -473,28 +483,49 @@ unset(struct removal *r, struct buf *out, struct toml_fault *f)
 		return ERR_NOT_FOUND;
 	}
 	without(r, out);
-	if (!r->t->by_index)
-		return verify(out, r->t->path.p, NULL, f);
+	return out->failed ? ERR_TOO_LARGE : ERR_OK;
+}
+
+static enum err
+verify_gone(const struct target *t, struct buf *out, struct toml_fault *f)
+{
+	struct json_object *doc = NULL;
+	enum err e;
+
+	if (!t->by_index)
+		return verify(out, t->path.p, NULL, f);
 	/* The next element has moved up: only whether it is TOML can be asked. */
-	if (out->failed)
-		return ERR_TOO_LARGE;
 	e = toml_parse(out->p, out->len, &doc, NULL, f);
 	json_object_put(doc);
 	return e == ERR_BAD_REQUEST ? ERR_INVALID : e;
 }
 
-enum err
-toml_unset(const char *text, size_t n, const char *dotted, struct buf *out, struct toml_fault *f)
+static enum err
+unset(const char *text, size_t n, const char *dotted, bool alone, struct buf *out, struct toml_fault *f)
 {
 	struct target t = { .path = BUF_INIT(EDIT_PATH_MAX) };
 	struct removal r = { .t = &t, .text = text, .n = n, .cuts = BUF_INIT(DELETIONS_MAX) };
-	enum err e;
+	enum err e = target_read(&t, dotted) ? ERR_OK : refuse(f, "not a key: a.b.c is expected");
 
-	e = target_read(&t, dotted) ? check_original(text, n, f)
-	    : refuse(f, "not a key: a.b.c is expected");
+	if (e == ERR_OK && alone)
+		e = check_original(text, n, f);
 	if (e == ERR_OK)
-		e = unset(&r, out, f);
+		e = cut(&r, out, f);
+	if (e == ERR_OK && alone)
+		e = verify_gone(&t, out, f);
 	buf_done(&r.cuts);
 	buf_done(&t.path);
 	return e;
+}
+
+enum err
+toml_unset(const char *text, size_t n, const char *dotted, struct buf *out, struct toml_fault *f)
+{
+	return unset(text, n, dotted, true, out, f);
+}
+
+enum err
+toml_cut(const char *text, size_t n, const char *dotted, struct buf *out, struct toml_fault *f)
+{
+	return unset(text, n, dotted, false, out, f);
 }

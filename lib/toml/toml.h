@@ -33,12 +33,22 @@ enum err toml_set(const char *text, size_t n, const char *dotted, const char *li
 /* Remove a key's line. NOT_FOUND. */
 enum err toml_unset(const char *text, size_t n, const char *dotted, struct buf *out, struct toml_fault *f) MUST_CHECK;
 /*
- * One more table for the array of tables of that name, which may be new: with these members, each a bare key and a TOML literal.
- * The result is parsed again. INVALID; BAD_REQUEST with *f.
+ * One of several edits: as toml_set() and toml_unset(), of a text that toml_parse() took or that one of these made. What comes
+ * out is not parsed: whoever has made the last edit does that, and looks whether all is in it. INVALID, NOT_FOUND, TOO_LARGE.
  */
+enum err toml_put(const char *text, size_t n, const char *dotted, const char *literal, struct buf *out, struct toml_fault *f) MUST_CHECK;
+enum err toml_cut(const char *text, size_t n, const char *dotted, struct buf *out, struct toml_fault *f) MUST_CHECK;
+/* One more table for the array of tables of that name, which may be new: with these members, each a bare key and a TOML literal. */
 struct toml_member { const char *key, *literal; };
 enum err toml_append(const char *text, size_t n, const char *name, const struct toml_member *, size_t n_members,
     struct buf *out, struct toml_fault *f) MUST_CHECK;
+/*
+ * Where the headers [[name]] stand, into at[cap]; how many there are. Each is a text of its own up to the next one, with that table as
+ * its first element, for the edits above. 0: also where the array is written in brackets.
+ */
+size_t toml_tables(const char *text, size_t n, const char *name, size_t *at, size_t cap);
+/* A literal alone: it must be one value. *ret is the caller's. INVALID. */
+enum err toml_value(const char *literal, struct json_object **ret, struct toml_fault *f) MUST_CHECK;
 /* Quote a string as a TOML basic string. */
 void toml_quote(struct buf *out, const char *s);
 /* The value at a.b[0]."c.d" in a parsed document, borrowed; NULL: none, or no path. */

@@ -1,6 +1,7 @@
 /* config.toml changed by hand of the command: first file, get, set, unset. */
 #include <sys/wait.h>
 
+#include "lib/toml/toml.h"
 #include "t/svc/home.h"
 
 static struct home h;
@@ -150,6 +151,139 @@ together(void)
 	is_int(got, 2 * EACH, "... and no change is lost");
 }
 
+/* --- many changes at once ------------------------------------------------------------------- */
+
+enum { ROUNDS = 40, CHANGES = 60, USERS = 90 };
+
+static uint64_t seed = 88172645463325252u;
+
+static unsigned
+dice(unsigned n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (unsigned)(seed % n);
+}
+
+/* Names as they stand in the file, and the text as edits of the whole of it, one by one, make it. */
+struct model {
+	char name[USERS][16];
+	size_t n, made;
+	char text[65536];
+};
+
+static const char many_users[] =
+    "# above all\n[budget] # money\nmax_daily_usd = 5\n\n"
+    "# the first\n[[users]]\nname = \"u0\" # zero\nrole = 'user'\n[users.channel_bindings]\ntelegram = \"0\"\n\n"
+    "[[users]]\nname = \"u1\"\n# nothing more\n\n[rate_limit]\nmax_ws_per_ip = 5\n\n"
+    "[[users]]\nchannel_bindings = { slack = \"2\" }\nrole = \"admin\"\nname = \"u2\"\n# the end";
+
+static const char in_brackets[] =
+    "users = [ { name = \"u0\", role = 'user' }, { name = \"u1\" }, # one\n { name = \"u2\" } ]\n[budget]\n";
+
+static void
+apply(struct model *m, const struct config_change *ch, size_t at)
+{
+	struct buf out = BUF_INIT(sizeof(m->text) - 1);
+	struct toml_fault f;
+	char key[80];
+	enum err e;
+
+	if (ch->user == NULL)
+		snprintf(key, sizeof(key), "%s", ch->key);
+	else
+		snprintf(key, sizeof(key), "users[%zu]%s%s", at, ch->key != NULL ? "." : "", ch->key != NULL ? ch->key : "");
+	if (ch->members != NULL)
+		e = toml_append(m->text, strlen(m->text), "users", ch->members, ch->n_members, &out, &f);
+	else if (ch->literal != NULL)
+		e = toml_set(m->text, strlen(m->text), key, ch->literal, &out, &f);
+	else
+		e = toml_unset(m->text, strlen(m->text), key, &out, &f);
+	if (e == ERR_OK)
+		snprintf(m->text, sizeof(m->text), "%s", out.p);
+	else if (e != ERR_NOT_FOUND)
+		ok(false, "%s: %s", key, f.why);
+	buf_done(&out);
+}
+
+/* Any change; the texts of names live in the table, whose rows are not used again. */
+static struct config_change
+any_change(struct model *m, bool brackets, char (*names)[16], const struct toml_member *cyd)
+{
+	static const char *const literals[] = { NULL, "\"9\"", "'eight'" }, *const wholes[] = { NULL, "{ telegram = \"9\" }", "{}" };
+	static const char *const roles[] = { "\"viewer\"", "'admin'", "\"user\"" };
+	size_t at = dice((unsigned)m->n);
+	unsigned what = dice(12);
+	struct config_change ch = { .user = m->name[at] };
+
+	snprintf(names[0], sizeof(*names), "%s", m->name[at]);
+	ch.user = names[0];
+	if (what < 4) {
+		ch.key = "role", ch.literal = roles[dice(3)];
+	} else if (what < 8) {
+		ch.literal = (brackets ? wholes : literals)[dice(3)];
+		ch.key = brackets ? "channel_bindings" : ch.literal == NULL && dice(2) ? "channel_bindings" : "channel_bindings.telegram";
+	} else if (what == 8) {
+		ch.user = NULL, ch.key = "budget.max_daily_usd", ch.literal = dice(2) ? "7" : NULL;
+	} else if (what == 9 && m->n > 2) {
+		apply(m, &ch, at);
+		memmove(m->name[at], m->name[at + 1], (--m->n - at) * sizeof(m->name[0]));
+		return ch;
+	} else if (what == 10) {
+		snprintf(names[1], sizeof(*names), "\"r%zu\"", ++m->made);
+		snprintf(m->name[at], sizeof(m->name[0]), "r%zu", m->made);
+		ch.key = "name", ch.literal = names[1];
+	} else {
+		snprintf(names[0], sizeof(*names), "n%zu", ++m->made);
+		snprintf(names[1], sizeof(*names), "\"n%zu\"", m->made);
+		snprintf(m->name[m->n++], sizeof(m->name[0]), "n%zu", m->made);
+		ch.members = cyd, ch.n_members = 2;
+	}
+	apply(m, &ch, at);
+	return ch;
+}
+
+static void
+many_from(const char *text, const char *what)
+{
+	static struct model m;
+	struct config_change ch[CHANGES];
+	struct toml_member cyd[CHANGES][2];
+	char names[CHANGES][2][16];
+	int bad = 0;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		m = (struct model){ .name = { "u0", "u1", "u2" }, .n = 3 };
+		snprintf(m.text, sizeof(m.text), "%s", text);
+		home_write(&h, "config.toml", text);
+		for (int i = 0; i < CHANGES; i++) {
+			cyd[i][0] = (struct toml_member){ "name", names[i][1] };
+			cyd[i][1] = (struct toml_member){ "role", "\"viewer\"" };
+			ch[i] = any_change(&m, text == in_brackets, names[i], cyd[i]);
+		}
+		bad += config_file_change(&h.p, ch, CHANGES, h.msg, sizeof(h.msg)) != ERR_OK || strcmp(home_read(&h, "config.toml"), m.text) != 0;
+		if (bad == 1)
+			printf("# %s\n", h.msg);
+	}
+	is_int(bad, 0, "%s", what);
+}
+
+static void
+many(void)
+{
+	static const struct config_change twice[] = { { .user = "u1", .key = "role", .literal = "\"admin\"" }, { .user = "nobody", .key = "role", .literal = "\"user\"" } };
+	static const struct config_change below[] = { { .user = "u0", .key = "channel_bindings", .literal = "{ a = \"b\" }" } };
+
+	many_from(many_users, "many changes at once leave the text that they leave one by one");
+	many_from(in_brackets, "... where users stand in brackets, too");
+	home_write(&h, "config.toml", many_users);
+	is_int(config_file_change(&h.p, twice, 2, h.msg, sizeof(h.msg)), ERR_NOT_FOUND, "one that cannot be");
+	is_str(home_read(&h, "config.toml"), many_users, "... takes the others with it");
+	is_int(config_file_change(&h.p, below, 1, h.msg, sizeof(h.msg)), ERR_INVALID, "a value in the place of a table is refused");
+	is_str(home_read(&h, "config.toml"), many_users, "... and nothing is written");
+}
+
 int
 main(void)
 {
@@ -160,6 +294,7 @@ main(void)
 	refusing();
 	unsetting();
 	together();
+	many();
 	home_done(&h);
 	return done();
 }
