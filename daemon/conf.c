@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "lib/base/shm.h"
+#include "lib/base/util.h"
 
 struct conf {
 	struct config *cfg;
@@ -16,6 +17,7 @@ struct conf {
 };
 
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t another = PTHREAD_COND_INITIALIZER;       /* one was made current */
 static struct conf *current;
 
 const struct config *
@@ -60,6 +62,7 @@ make_current(struct conf *k)
 	pthread_mutex_lock(&mu);
 	old = current;
 	current = k;
+	pthread_cond_broadcast(&another);
 	pthread_mutex_unlock(&mu);
 	conf_drop(old);
 }
@@ -80,6 +83,20 @@ conf_load(const char *path)
 	atomic_init(&k->holds, 1);
 	make_current(k);
 	return ERR_OK;
+}
+
+bool
+conf_await(uint32_t before, int64_t patience_us)
+{
+	struct timespec until = timespec_of_us(clock_mono_us() + patience_us);
+	int rc = 0;
+	bool other;
+
+	pthread_mutex_lock(&mu);
+	while (!(other = current != NULL && (int32_t)(current->cfg->generation - before) > 0) && rc == 0)
+		rc = pthread_cond_clockwait(&another, &mu, CLOCK_MONOTONIC, &until);
+	pthread_mutex_unlock(&mu);
+	return other;
 }
 
 bool

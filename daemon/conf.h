@@ -12,6 +12,8 @@ struct conf;
 enum err conf_load(const char *path) MUST_CHECK;
 /* Is the snapshot that shared memory speaks of another than the current one? */
 bool conf_stale(void);
+/* Wait until the current one is of a later generation; false: none came in that time. */
+bool conf_await(uint32_t generation, int64_t patience_us);
 /* A hold on the current one; never NULL after a conf_load() that succeeded. Any thread. */
 struct conf *conf_hold(void);
 struct conf *conf_again(struct conf *);         /* one more hold */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/dbpool.h"
@@ -20,7 +19,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/audit.h"
 
-enum { LOOK_MS = 2, TAKEN_MS = 5000 };
+enum { TAKEN_US = 5000000 };
 
 static bool
 is_managed(void)
@@ -66,11 +65,8 @@ taken(struct ctx *c, uint32_t before)
 	pid_t pid = supervisor();
 	bool told = pid > 1 && kill(pid, SIGHUP) == 0;
 
-	for (unsigned ms = 0; told && shm != NULL && ms < TAKEN_MS; ms += LOOK_MS) {
-		if (atomic_load(&shm->generation) != before && !conf_stale())
-			return ERR_OK;
-		nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * 1000000 }, NULL);
-	}
+	if (told && conf_await(before, TAKEN_US))
+		return ERR_OK;
 	return fail(c, ERR_UNAVAILABLE, "config.toml is written; the running server has not taken it yet");
 }
 

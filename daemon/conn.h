@@ -30,6 +30,7 @@ struct live {
 	bool woken;                     /* on the loop's list */
 	bool begun, ended, gone;
 	bool too_slow;
+	struct drain *_Atomic drain;    /* of the thread that waits for the client (live_wait()); NULL: none does */
 	bool sse, ws, last;             /* event stream; WebSocket; the connection ends with the answer */
 	struct feed *feed;              /* the body as it comes; NULL: it came before the job */
 	/* the loop's own */
@@ -146,6 +147,7 @@ void wal_stop(void);
 struct live *live_new(void);
 void live_wake(struct live *);                  /* with l->mu */
 void live_finish(struct live *, const struct request *, struct ctx *, const struct reply *);
+void live_eaten(struct live *, size_t n);        /* so much of its queue is written */
 void live_cut(struct live *);                   /* the connection has ended */
 
 /* feed.c. The loop's end: feed_open() false: no memory. put: false: no memory; *ret_full: enough for now. */

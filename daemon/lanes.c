@@ -73,7 +73,7 @@ bool
 lane_take(enum lane lane, const struct config *cfg, const struct cancel *k, int64_t deadline_us)
 {
 	int64_t since = clock_mono_us();
-	struct timespec until = { .tv_sec = (time_t)(deadline_us / 1000000), .tv_nsec = (long)(deadline_us % 1000000) * 1000 };
+	struct timespec until = timespec_of_us(deadline_us);
 	bool good, waited = false;
 
 	if (lane == LANE_NONE)

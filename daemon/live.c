@@ -10,9 +10,17 @@
 #include "daemon/conn.h"
 #include "daemon/standing.h"
 #include "lib/base/shm.h"
+#include "lib/base/util.h"
 #include "lib/svc/config.h"
 
 enum { JOINED_BODY_MAX = 32768 };
+
+/* A thread that waits until no more than that is to be written. The loop looks for it without the lock, after each write. */
+struct drain {
+	pthread_cond_t less;
+	size_t below;
+	int64_t since_us;               /* the client took something last */
+};
 
 struct live *
 live_new(void)
@@ -49,6 +57,16 @@ live_drop(struct live *l)
 
 /* --- answers and streams ---------------------------------------------------- */
 
+/* The lock is held. */
+static void
+stop_waiting(struct live *l)
+{
+	struct drain *d = atomic_load(&l->drain);
+
+	if (d != NULL)
+		pthread_cond_signal(&d->less);
+}
+
 /* The loop drops it. */
 static bool
 too_slow(struct live *l)
@@ -56,6 +74,7 @@ too_slow(struct live *l)
 	l->too_slow = l->gone = true;
 	if (shm != NULL)
 		atomic_fetch_add(&shm->event_drops, 1);
+	stop_waiting(l);
 	live_wake(l);
 	return false;
 }
@@ -141,18 +160,41 @@ live_end(struct live *l)
 bool
 live_wait(struct live *l, size_t below, unsigned patience_ms)
 {
-	size_t last = SIZE_MAX, now;
-	unsigned quiet_ms = 0, step_ms = 1;
+	struct drain d = { .less = PTHREAD_COND_INITIALIZER, .below = below, .since_us = clock_mono_us() };
+	bool good = true;
 
-	while ((now = queue_bytes(&l->q)) > below && !live_gone(l)) {
-		quiet_ms = now < last ? 0 : quiet_ms + step_ms;
-		if (quiet_ms >= patience_ms)
-			return false;
-		last = now;
-		nanosleep(&(struct timespec){ .tv_nsec = (long)step_ms * 1000000 }, NULL);
-		step_ms = step_ms < 16 ? step_ms * 2 : step_ms;
+	pthread_mutex_lock(&l->mu);
+	atomic_store(&l->drain, &d);    /* before the bytes are looked at: who takes some sees it afterwards */
+	while (good && !l->gone && queue_bytes(&l->q) > below) {
+		struct timespec until = timespec_of_us(d.since_us + (int64_t)patience_ms * 1000);
+
+		pthread_cond_clockwait(&d.less, &l->mu, CLOCK_MONOTONIC, &until);
+		good = clock_mono_us() - d.since_us < (int64_t)patience_ms * 1000;
 	}
-	return !live_gone(l);
+	atomic_store(&l->drain, NULL);
+	good = good && !l->gone;
+	pthread_mutex_unlock(&l->mu);
+	pthread_cond_destroy(&d.less);
+	return good;
+}
+
+void
+live_eaten(struct live *l, size_t n)
+{
+	struct drain *d;
+
+	queue_eaten(&l->q, n);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load(&l->drain) == NULL)
+		return;
+	pthread_mutex_lock(&l->mu);
+	d = atomic_load(&l->drain);
+	if (d != NULL) {
+		d->since_us = clock_mono_us();
+		if (queue_bytes(&l->q) <= d->below)
+			pthread_cond_signal(&d->less);
+	}
+	pthread_mutex_unlock(&l->mu);
 }
 
 void
@@ -231,6 +273,7 @@ live_cut(struct live *l)
 {
 	pthread_mutex_lock(&l->mu);
 	l->gone = true;
+	stop_waiting(l);
 	feed_cut(l);
 	if (l->cancel != NULL)
 		cancel_now(l->cancel, l->why);

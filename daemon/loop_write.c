@@ -227,7 +227,7 @@ write_some(struct conn *k)
 	if (lws_write(k->src.wsi, c->bytes + c->at, n, k->phase == AS_WS ? LWS_WRITE_TEXT : LWS_WRITE_HTTP) < 0)
 		return -1;
 	c->at += n;
-	queue_eaten(&k->live->q, n);
+	live_eaten(k->live, n);
 	if (c->at == c->len)
 		out_shift(k);
 	return (ssize_t)n;

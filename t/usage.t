@@ -161,5 +161,30 @@ subtest 'pictures' => sub {
     near($r->{cost_usd}, (400 * 1 + 600 * 8 + 100 * 3 + 400 * 30) / 1e6, 'cost what the catalog says of them, in and out');
 };
 
+subtest 'a file that is taken slowly' => sub {
+    plan skip_all => 'python3 is not installed' if system('python3 -c pass >/dev/null 2>&1') != 0;
+    my $n = 60000;
+    system('python3', '-c', 'import sqlite3,sys
+c=sqlite3.connect(sys.argv[1],timeout=20)
+c.executemany("insert into usage_event (id,agent_id,ts_ms,provider,model,input_tokens,output_tokens,cost_nanousd,tool_calls,llm_calls,latency_ms) values (?,?,?,?,?,1,1,1,0,1,1)",
+    [("%036d"%i,"slowly",1000+i,"p","m"*60) for i in range(int(sys.argv[2]))]); c.commit()', $api->home . '/data/librefang-c.db', $n) == 0 or die;
+    my $ask = sub { my $s = $api->later('/api/usage/export?format=csv', undef, method => 'GET', timeout => 50); $s->read_head; return $s };
+    my $left = $ask->();
+    $left->body_part;
+    close $left->socket;                        # who goes away in the middle is no matter
+    my $s = $ask->();
+    my ($lines, $bytes, $stops) = (0, 0, 0);
+    while ($s->body_part) {
+        my $part = delete $s->{text};
+        $s->{text} = '';
+        $bytes += length $part;
+        $lines += $part =~ tr/\n//;
+        sleep 0.05 if $bytes > 1_000_000 * $stops && $stops++ < 8;         # more is under way than anybody holds: the daemon waits for us
+    }
+    ok $s->whole, 'comes to its end';
+    cmp_ok $bytes, '>', 5_000_000, 'and is long';
+    cmp_ok $lines, '>', $n, 'with every line';
+};
+
 $api->finish;
 done_testing;

@@ -3,11 +3,18 @@
  */
 #ifndef LF_UTIL_H
 #define LF_UTIL_H
+#include <time.h>
 #include "lib/base/base.h"
 
 /* The one clock. */
 int64_t clock_ms(void);                   /* Unix time, for dates */
 int64_t clock_mono_us(void);              /* monotonic, for intervals, shared by all processes of the machine */
+/* The same as pthread_cond_clockwait() and its like take it. */
+static inline struct timespec
+timespec_of_us(int64_t us)
+{
+	return (struct timespec){ .tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000 };
+}
 /* RFC 3339 UTC, "2026-01-02T03:04:05.678Z" into out[25]. */
 void time_rfc3339(int64_t ms, char out[static 25]);
 int64_t time_parse(const char *);         /* RFC 3339 text with any offset to Unix milliseconds; -1: none */
