@@ -64,22 +64,16 @@ void
 meter_bound(const struct config *cfg, struct budget_call *b, const char *provider, const char *model, int64_t asked, int64_t max_tokens)
 {
 	int64_t window = price_max_input(provider, model);
-	struct call_tokens t = { .input = asked / BOUND_BYTES + MESSAGE_BYTES, .output = max_tokens, .generations = 1 };
+	int64_t input = asked / BOUND_BYTES + MESSAGE_BYTES, output = max_tokens;
 
-	if (window > 0 && t.input > window)
-		t.input = window;               /* it would refuse more */
-	if (t.output <= 0)
-		t.output = price_max_output(cfg, provider, model);
-	if (t.output > OUTPUT_MAX)              /* whatever was asked for */
-		t.output = OUTPUT_MAX;
-	t.cache_write = t.input;                /* the dearest way to read it */
-	b->nanousd = price_of(cfg, provider, model, &t);
-	t.cache_write = 0;              /* unless all of it are pictures, and these cost more */
-	t.image_input = t.input;
-	t.image_output = t.output;
-	if (b->nanousd < price_of(cfg, provider, model, &t))
-		b->nanousd = price_of(cfg, provider, model, &t);
-	b->tokens = t.input + t.output;
+	if (window > 0 && input > window)
+		input = window;                 /* it would refuse more */
+	if (output <= 0)
+		output = price_max_output(cfg, provider, model);
+	if (output > OUTPUT_MAX)                /* whatever was asked for */
+		output = OUTPUT_MAX;
+	b->nanousd = price_bound(cfg, provider, model, input, output, cache_is_for_an_hour(cfg));
+	b->tokens = input + output;
 }
 
 /* --- afterwards ------------------------------------------------------------------------------- */
@@ -113,7 +107,8 @@ meter_call(const struct config *cfg, struct usage *u, enum err e, const struct l
 	u->status = e == ERR_OK ? USAGE_OK : e == ERR_CANCELLED || a->error == LLM_CANCELLED ? USAGE_CANCELLED : USAGE_FAILED;
 	u->tokens = (struct call_tokens){ .input = a->input_tokens, .output = a->output_tokens,
 		.cache_read = a->cache_read_tokens, .cache_write = a->cache_write_tokens,
-		.image_input = a->image_input_tokens, .image_output = a->image_output_tokens };
+		.cache_hour = a->cache_hour_tokens, .image_input = a->image_input_tokens, .image_output = a->image_output_tokens,
+		.audio_input = a->audio_input_tokens, .audio_output = a->audio_output_tokens };
 	u->estimated = !a->usage_known && (e == ERR_OK || heard > 0 || a->any_output);
 	if (u->estimated) {
 		if (u->tokens.input == 0)

@@ -128,6 +128,12 @@ number_of(struct json_object *map, const char *provider, unsigned dflt, unsigned
 	return n < 0 ? 0 : n > max ? max : (unsigned)n;
 }
 
+bool
+cache_is_for_an_hour(const struct config *cfg)
+{
+	return js_i64(js_obj(cfg->raw, "prompt_cache"), "cache_ttl_hint_secs", 300) >= CACHE_HOUR_FROM_S;
+}
+
 /* What does not depend on the model being there: how long, how often, with what. */
 static void
 route_manners(struct ctx *c, bool is_default, struct json_object *mm, struct model_route *r)
@@ -136,7 +142,7 @@ route_manners(struct ctx *c, bool is_default, struct json_object *mm, struct mod
 
 	struct json_object *cache = js_obj(c->cfg->raw, "prompt_cache");
 	r->cache_strategy = js_bool(c->cfg->raw, "prompt_caching", true) ? js_str(cache, "strategy") : "disabled";
-	r->cache_hour = js_i64(cache, "cache_ttl_hint_secs", 300) >= CACHE_HOUR_FROM_S;
+	r->cache_hour = cache_is_for_an_hour(c->cfg);
 	r->extra = mm == NULL ? NULL : add_members(c, add_members(c, NULL, dflt), mm);
 	r->retries = number_of(c->cfg->provider_retries, r->provider, RETRIES, RETRIES_MAX);
 	r->timeout_ms = 1000 * number_of(c->cfg->provider_timeouts, r->provider, c->cfg->message_timeout_s, TIMEOUT_MAX_S);

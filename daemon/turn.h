@@ -136,6 +136,8 @@ enum err model_route_vectors(struct ctx *, const char *provider, const char *mod
 enum err model_route_for(struct ctx *, const char *user_id, const char *provider, const char *model, struct json_object *manifest_model,
     struct model_route *ret) MUST_CHECK;
 
+/* Does [prompt_cache] want what providers cache kept for an hour? */
+bool cache_is_for_an_hour(const struct config *);
 /* The trace that came, or one named like that UUID. */
 const char *trace_from(struct ctx *, const char *traceparent, const char *uuid);
 /*

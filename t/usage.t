@@ -20,6 +20,8 @@ my $up = LF->mock(
         [ 'CACHED'    => { text => 'short', usage => { prompt_tokens => 1000, completion_tokens => 10, prompt_tokens_details => { cached_tokens => 400 } } } ],
         [ 'PICTURES'  => { text => 'seen', usage => { prompt_tokens => 1000, completion_tokens => 500, prompt_tokens_details => { image_tokens => 600 },
             completion_tokens_details => { image_tokens => 400 } } } ],
+        [ 'SOUNDS'    => { text => 'heard', usage => { prompt_tokens => 1000, completion_tokens => 500, prompt_tokens_details => { audio_tokens => 100, cached_tokens => 400 },
+            completion_tokens_details => { audio_tokens => 200 } } } ],
         [ 'tool_read' => { text => 'read' } ],
         [ 'USE-TOOL'  => { tool_calls => [ { id => 'tool_read', name => 'file_list', arguments => { path => '.' } } ] } ],
     ],
@@ -159,6 +161,24 @@ subtest 'pictures' => sub {
     my $agent = $api->post('/api/agents', { manifest_toml => qq(name = "painter"\n[model]\nprovider = "openai"\nmodel = "painter"\nmax_tokens = 500\n) }, 201)->{agent_id};
     my $r = $api->post("/api/agents/$agent/message", { message => 'PICTURES' }, 200);
     near($r->{cost_usd}, (400 * 1 + 600 * 8 + 100 * 3 + 400 * 30) / 1e6, 'cost what the catalog says of them, in and out');
+};
+
+subtest 'sound, and what lies in a cache' => sub {
+    my %model = (id => 'singer', provider => 'openai', input_cost_per_m => 1, output_cost_per_m => 3, context_window => 8000, max_output_tokens => 1000);
+    $api->post('/api/models/custom', { %model, audio_output_cost_per_m => -1 }, 400);
+    $api->post('/api/models/custom', { %model, audio_input_cost_per_m => 32, audio_output_cost_per_m => 64, cache_read_cost_per_m => 0.5 }, 201);
+    my $agent = $api->post('/api/agents', { manifest_toml => qq(name = "singer"\n[model]\nprovider = "openai"\nmodel = "singer"\nmax_tokens = 500\n) }, 201)->{agent_id};
+    my $cost = sub { return $api->post("/api/agents/$agent/message", { message => 'SOUNDS' }, 200)->{cost_usd} };
+    near($cost->(), (500 * 1 + 400 * 0.5 + 100 * 32 + 300 * 3 + 200 * 64) / 1e6, 'cost what a custom model says');
+    my $m = $api->get('/api/models/singer', 200);
+    is_deeply [ @$m{qw(audio_output_cost_per_m cache_read_cost_per_m)}, exists $m->{cache_hour_cost_per_m} ? 1 : 0 ], [ 64, 0.5, 0 ], 'which shows what it was told';
+    $api->put('/api/models/overrides/openai:singer', { cache_hour_cost_per_m => 'much' }, 422);
+    is_deeply $api->put('/api/models/overrides/openai:singer', { input_cost_per_m => 2, audio_output_cost_per_m => 0 }, 200), { input_cost_per_m => 2, audio_output_cost_per_m => 0 }, 'settings of a model';
+    near($cost->(), (500 * 2 + 400 * 0.5 + 100 * 32 + 300 * 3) / 1e6, 'count over these');
+    $api->put('/api/budget', { max_daily_usd => $api->get('/api/budget', 200)->{daily_spend} + 0.01 }, 200);
+    my $e = $api->post("/api/agents/$agent/message", { message => 'SOUNDS' }, 429);
+    cmp_ok $e->{details}{requested}, '>', 0.01, 'and a budget puts aside what the dearest of them would cost';
+    $api->put('/api/budget', { max_daily_usd => 0 }, 200);
 };
 
 subtest 'a file that is taken slowly' => sub {

@@ -92,6 +92,13 @@ exists(const char *provider, const char *id)
 static const char *
 facts_of(struct ctx *c, const struct custom_request *in, const char *provider)
 {
+	const struct { enum price which; bool has; double v; } own[] = {
+		{ PRICE_CACHE_READ, in->has_cache_read, in->cache_read_cost_per_m },
+		{ PRICE_CACHE_WRITE, in->has_cache_write, in->cache_write_cost_per_m },
+		{ PRICE_CACHE_HOUR, in->has_cache_hour, in->cache_hour_cost_per_m },
+		{ PRICE_AUDIO_IN, in->has_audio_input, in->audio_input_cost_per_m },
+		{ PRICE_AUDIO_OUT, in->has_audio_output, in->audio_output_cost_per_m },
+	};
 	struct buf b = BUF_INIT(16384);
 	struct jw w = JW_INIT(&b);
 	const char *text;
@@ -109,6 +116,9 @@ facts_of(struct ctx *c, const struct custom_request *in, const char *provider)
 		jw_f64(&w, "image_input_cost_per_m", in->image_input_cost_per_m);
 		jw_f64(&w, "image_output_cost_per_m", in->image_output_cost_per_m);
 	}
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (own[i].has)
+			jw_f64(&w, price_names[own[i].which], own[i].v);
 	jw_bool(&w, "supports_tools", in->supports_tools);
 	if (in->has_vision)
 		jw_bool(&w, "supports_vision", in->supports_vision);
@@ -166,6 +176,13 @@ settings_of(struct ctx *c, const struct settings_request *in)
 		{ "temperature", in->has_temperature, in->temperature }, { "top_p", in->has_top_p, in->top_p },
 		{ "frequency_penalty", in->has_frequency_penalty, in->frequency_penalty },
 		{ "presence_penalty", in->has_presence_penalty, in->presence_penalty },
+		{ "input_cost_per_m", in->has_input_cost_per_m, in->input_cost_per_m },
+		{ "output_cost_per_m", in->has_output_cost_per_m, in->output_cost_per_m },
+		{ price_names[PRICE_CACHE_READ], in->has_cache_read_cost_per_m, in->cache_read_cost_per_m },
+		{ price_names[PRICE_CACHE_WRITE], in->has_cache_write_cost_per_m, in->cache_write_cost_per_m },
+		{ price_names[PRICE_CACHE_HOUR], in->has_cache_hour_cost_per_m, in->cache_hour_cost_per_m },
+		{ price_names[PRICE_AUDIO_IN], in->has_audio_input_cost_per_m, in->audio_input_cost_per_m },
+		{ price_names[PRICE_AUDIO_OUT], in->has_audio_output_cost_per_m, in->audio_output_cost_per_m },
 	};
 	const struct { const char *key; bool has, v; } bools[] = {
 		{ "use_max_completion_tokens", in->has_use_max_completion_tokens, in->use_max_completion_tokens },

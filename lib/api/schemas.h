@@ -64,7 +64,8 @@ struct custom_request {
 	const char *id, *provider, *display_name, *modality;
 	int64_t context_window, max_output_tokens;
 	double input_cost_per_m, output_cost_per_m, image_input_cost_per_m, image_output_cost_per_m;
-	bool has_image_input, has_image_output;
+	double cache_read_cost_per_m, cache_write_cost_per_m, cache_hour_cost_per_m, audio_input_cost_per_m, audio_output_cost_per_m;
+	bool has_image_input, has_image_output, has_cache_read, has_cache_write, has_cache_hour, has_audio_input, has_audio_output;
 	bool supports_tools, supports_vision, supports_streaming, supports_thinking, has_vision;
 };
 extern const struct schema custom_request;
@@ -72,12 +73,15 @@ extern const struct schema custom_request;
 struct settings_request {
 	const char *model_type, *reasoning_effort;
 	double temperature, top_p, frequency_penalty, presence_penalty;
+	double input_cost_per_m, output_cost_per_m, cache_read_cost_per_m, cache_write_cost_per_m, cache_hour_cost_per_m,
+	    audio_input_cost_per_m, audio_output_cost_per_m;
 	int64_t max_tokens;
 	bool use_max_completion_tokens, no_system_role, force_max_tokens, supports_tools, supports_vision, supports_streaming,
 	    supports_thinking;
 	bool has_temperature, has_top_p, has_frequency_penalty, has_presence_penalty, has_max_tokens,
 	    has_use_max_completion_tokens, has_no_system_role, has_force_max_tokens, has_supports_tools, has_supports_vision,
-	    has_supports_streaming, has_supports_thinking;
+	    has_supports_streaming, has_supports_thinking, has_input_cost_per_m, has_output_cost_per_m, has_cache_read_cost_per_m,
+	    has_cache_write_cost_per_m, has_cache_hour_cost_per_m, has_audio_input_cost_per_m, has_audio_output_cost_per_m;
 };
 extern const struct schema settings_request;
 

@@ -48,6 +48,11 @@ static const struct schema limits = { .name = "ModelLimits", .fields = limits_fi
 	R_(STRING, "vision_support", .values = words_vision), \
 	R_NULL(NUMBER, "image_input_cost_per_m"), \
 	R_NULL(NUMBER, "image_output_cost_per_m"), \
+	{ .name = "cache_read_cost_per_m", .type = FT_NUMBER, .doc = "what is read from a cache; absent: a tenth of the input's" }, \
+	{ .name = "cache_write_cost_per_m", .type = FT_NUMBER, .doc = "what is written to one; absent: five quarters" }, \
+	{ .name = "cache_hour_cost_per_m", .type = FT_NUMBER, .doc = "the same, kept for an hour; absent: twice" }, \
+	{ .name = "audio_input_cost_per_m", .type = FT_NUMBER, .doc = "absent: the input's" }, \
+	{ .name = "audio_output_cost_per_m", .type = FT_NUMBER, .doc = "absent: the output's" }, \
 	ABILITIES, \
 	R_(OBJECT, "capabilities_catalog", .of = &abilities), \
 	R_(OBJECT, "limits_catalog", .of = &limits)

@@ -26,6 +26,7 @@ take_usage(struct intake *d, struct json_object *u)
 	fresh = intake_count(u, "input_tokens", fresh);
 	a->cache_read_tokens = intake_count(u, "cache_read_input_tokens", a->cache_read_tokens);
 	a->cache_write_tokens = intake_count(u, "cache_creation_input_tokens", a->cache_write_tokens);
+	a->cache_hour_tokens = intake_count(js_obj(u, "cache_creation"), "ephemeral_1h_input_tokens", a->cache_hour_tokens);
 	a->input_tokens = fresh + a->cache_read_tokens + a->cache_write_tokens;
 	a->output_tokens = intake_count(u, "output_tokens", a->output_tokens);
 	a->usage_known = true;

@@ -15,14 +15,14 @@ const struct stop_word gemini_stops[] = {
 
 /* [{"modality":"IMAGE","tokenCount":258}, …] */
 static int64_t
-pictures(struct json_object *details)
+of_kind(struct json_object *details, const char *kind)
 {
 	int64_t sum = 0;
 
 	for (size_t i = 0, n = details != NULL ? json_object_array_length(details) : 0; i < n && i < 16; i++) {
 		struct json_object *o = json_object_array_get_idx(details, i);
 
-		if (strcmp(js_str_or(o, "modality", ""), "IMAGE") == 0)
+		if (strcmp(js_str_or(o, "modality", ""), kind) == 0)
 			sum += intake_count(o, "tokenCount", 0);
 	}
 	return sum;
@@ -38,8 +38,10 @@ take_usage(struct intake *d, struct json_object *u)
 	a->input_tokens = intake_count(u, "promptTokenCount", a->input_tokens);
 	a->output_tokens = intake_count(u, "candidatesTokenCount", 0) + intake_count(u, "thoughtsTokenCount", 0);
 	a->cache_read_tokens = intake_count(u, "cachedContentTokenCount", 0);
-	a->image_input_tokens = pictures(js_arr(u, "promptTokensDetails"));
-	a->image_output_tokens = pictures(js_arr(u, "candidatesTokensDetails"));
+	a->image_input_tokens = of_kind(js_arr(u, "promptTokensDetails"), "IMAGE");
+	a->image_output_tokens = of_kind(js_arr(u, "candidatesTokensDetails"), "IMAGE");
+	a->audio_input_tokens = of_kind(js_arr(u, "promptTokensDetails"), "AUDIO");
+	a->audio_output_tokens = of_kind(js_arr(u, "candidatesTokensDetails"), "AUDIO");
 	a->usage_known = true;
 }
 

@@ -81,6 +81,8 @@ struct llm_answer {
 	struct json_object *content;            /* array of ContentBlock: text, thinking, tool_use; caller puts */
 	int64_t input_tokens, output_tokens, cache_read_tokens, cache_write_tokens;     /* input: all of it; output: thinking too */
 	int64_t image_input_tokens, image_output_tokens;        /* of these, what were pictures; 0: the provider does not say */
+	int64_t audio_input_tokens, audio_output_tokens;        /* the same, of sound */
+	int64_t cache_hour_tokens;                              /* of cache_write_tokens, what is kept for an hour */
 	bool usage_known;                       /* the provider sent numbers */
 	/* on failure */
 	enum llm_error error;

@@ -85,6 +85,8 @@ take_usage(struct intake *d, struct json_object *u)
 	a->cache_write_tokens = intake_count(in, "cache_write_tokens", a->cache_write_tokens);
 	a->image_input_tokens = intake_count(in, "image_tokens", a->image_input_tokens);
 	a->image_output_tokens = intake_count(out, "image_tokens", a->image_output_tokens);
+	a->audio_input_tokens = intake_count(in, "audio_tokens", a->audio_input_tokens);
+	a->audio_output_tokens = intake_count(out, "audio_tokens", a->audio_output_tokens);
 	thought = intake_count(out, "reasoning_tokens", 0);
 	if (thought > 0 && intake_count(u, "total_tokens", 0) == a->input_tokens + a->output_tokens + thought)
 		a->output_tokens += thought;    /* some count it apart */

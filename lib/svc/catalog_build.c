@@ -144,6 +144,18 @@ tier_of(const struct json_object *o)
 	return "custom";
 }
 
+const char *const price_names[] = {
+	"cache_read_cost_per_m", "cache_write_cost_per_m", "cache_hour_cost_per_m", "audio_input_cost_per_m", "audio_output_cost_per_m",
+};
+
+/* What o says of prices, over what was told before. */
+static void
+read_prices(const struct json_object *o, struct model *m)
+{
+	for (int i = 0; i < PRICES; i++)
+		m->price[i] = js_f64(o, price_names[i], m->price[i]);
+}
+
 static void
 read_model(struct build *b, const struct json_object *o, struct model *m)
 {
@@ -167,6 +179,9 @@ read_model(struct build *b, const struct json_object *o, struct model *m)
 		.raw_thinking = js_bool(o, "supports_thinking", false),
 		.aliases = part(b, o, "aliases"),
 	};
+	for (int i = 0; i < PRICES; i++)
+		m->price[i] = -1;
+	read_prices(o, m);
 }
 
 static const char *
@@ -195,6 +210,10 @@ settle(struct build *b, struct model *m)
 	m->supports_streaming = js_bool(o, "supports_streaming", m->raw_streaming);
 	m->supports_thinking = js_bool(o, "supports_thinking", m->raw_thinking);
 	m->vision_unknown = m->vision_unknown && js_get(o, "supports_vision") == NULL;
+	m->pricing_known |= js_get(o, "input_cost_per_m") != NULL || js_get(o, "output_cost_per_m") != NULL;
+	m->input_cost_per_m = js_f64(o, "input_cost_per_m", m->input_cost_per_m);
+	m->output_cost_per_m = js_f64(o, "output_cost_per_m", m->output_cost_per_m);
+	read_prices(o, m);
 }
 
 /* The model is at s->models[n_models]; provider: its id, kept here if no provider has it. */
@@ -354,6 +373,8 @@ add_found(struct build *b, const char *provider, const struct json_object *o)
 		.raw_vision = !embeds && (has_word(js_arr(o, "families"), "clip") || has_word(js_arr(o, "capabilities"), "vision")),
 		.found = true,
 	};
+	for (int i = 0; i < PRICES; i++)
+		m->price[i] = -1;
 	if (strcmp(provider, "openrouter") == 0)
 		m->pricing_known = false;       /* until it tells one: nothing there is on this machine */
 	if (js_get(o, "input_cost_per_m") != NULL) {

@@ -9,6 +9,15 @@
 enum { FILE_MAX = 16 << 20, MODELS_MAX = 20000 };
 
 static bool
+prices_ok(const struct json_object *o)
+{
+	for (int i = 0; i < PRICES; i++)
+		if (js_f64(o, price_names[i], 0) < 0)
+			return false;
+	return js_f64(o, "input_cost_per_m", 0) >= 0 && js_f64(o, "output_cost_per_m", 0) >= 0;
+}
+
+static bool
 row_ok(const struct json_object *o, bool model)
 {
 	const char *id = js_str(o, "id"), *p = js_str(o, "provider");
@@ -17,7 +26,7 @@ row_ok(const struct json_object *o, bool model)
 		return false;
 	if (!model)
 		return strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(id);
-	return p != NULL && p[0] != '\0' && js_f64(o, "input_cost_per_m", 0) >= 0 && js_f64(o, "output_cost_per_m", 0) >= 0 &&
+	return p != NULL && p[0] != '\0' && prices_ok(o) &&
 	    (strcmp(js_str_or(o, "modality", "text"), "text") != 0 ||
 	    (js_i64(o, "context_window", 0) > 0 && js_i64(o, "max_output_tokens", 0) > 0));
 }

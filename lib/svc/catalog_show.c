@@ -215,6 +215,9 @@ write_common(struct jw *w, const struct model *m)
 		jw_null(w, "image_input_cost_per_m");
 		jw_null(w, "image_output_cost_per_m");
 	}
+	for (int i = 0; i < PRICES; i++)
+		if (m->price[i] >= 0)
+			jw_f64(w, price_names[i], m->price[i]);
 	write_abilities(w, m);
 	jw_object(w, "capabilities_catalog");
 	jw_bool(w, "supports_tools", m->raw_tools);

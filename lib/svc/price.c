@@ -2,7 +2,7 @@
  * Prices, in whole numbers.
  *
  * The catalog's prices have at most nine decimals a million tokens. A cached read costs a tenth and a cached write five
- * quarters of the input's price, so everything is counted in twentieths, and rounded up once.
+ * quarters of the input's price where nobody told theirs, so everything is counted in twentieths, and rounded up once.
  */
 #include "lib/svc/price.h"
 
@@ -13,8 +13,8 @@
 
 enum { TWENTIETHS = 20, PER_MILLION = 1000000 };
 
-/* Nano-dollars for a million tokens, and for each generation. */
-struct prices { int64_t in, out, image_in, image_out, call; };
+/* Twentieths of nano-dollars for a million tokens; nano-dollars for each generation. */
+struct prices { __int128 in, out, image_in, image_out, audio_in, audio_out, read, write, hour; int64_t call; };
 
 static int64_t
 nano(double usd)
@@ -45,46 +45,86 @@ is_priced(const struct model *m)
 	    strcmp(m->provider, "chatgpt") != 0);
 }
 
+/* What the catalog tells, else what follows. */
+static __int128
+own_price(const struct model *m, enum price which, __int128 otherwise)
+{
+	return m != NULL && m->price[which] >= 0 ? (__int128)nano(m->price[which]) * TWENTIETHS : otherwise;
+}
+
 static struct prices
 prices_of(const struct config *cfg, const char *provider, const struct model *m)
 {
-	struct prices p = { 1000000000, 3000000000, 0, 0, 0 };
-	bool always, free = is_free(provider, &always);
+	struct prices p = { .in = INT64_C(1000000000) * TWENTIETHS, .out = INT64_C(3000000000) * TWENTIETHS };
+	bool always, free = is_free(provider, &always), images = m != NULL && m->has_image_costs;
 
 	if (always)
 		return (struct prices){ 0 };
 	if (m != NULL && is_priced(m)) {
-		p.in = nano(m->input_cost_per_m);
-		p.out = nano(m->output_cost_per_m);
+		p.in = (__int128)nano(m->input_cost_per_m) * TWENTIETHS;
+		p.out = (__int128)nano(m->output_cost_per_m) * TWENTIETHS;
 	} else if (m == NULL && free) {
 		p.in = p.out = 0;
 	} else if (cfg != NULL) {
-		p.in = cfg->budget.unpriced_input_nanousd;
-		p.out = cfg->budget.unpriced_output_nanousd;
+		p.in = (__int128)cfg->budget.unpriced_input_nanousd * TWENTIETHS;
+		p.out = (__int128)cfg->budget.unpriced_output_nanousd * TWENTIETHS;
 	}
-	p.image_in = m != NULL && m->has_image_costs ? nano(m->image_input_cost_per_m) : p.in;
-	p.image_out = m != NULL && m->has_image_costs ? nano(m->image_output_cost_per_m) : p.out;
+	p.image_in = images ? (__int128)nano(m->image_input_cost_per_m) * TWENTIETHS : p.in;
+	p.image_out = images ? (__int128)nano(m->image_output_cost_per_m) * TWENTIETHS : p.out;
+	p.audio_in = own_price(m, PRICE_AUDIO_IN, p.in);
+	p.audio_out = own_price(m, PRICE_AUDIO_OUT, p.out);
+	p.read = own_price(m, PRICE_CACHE_READ, p.in / 10);
+	p.write = own_price(m, PRICE_CACHE_WRITE, p.in / 4 * 5);
+	p.hour = own_price(m, PRICE_CACHE_HOUR, p.in * 2);
 	p.call = m != NULL ? nano(m->per_call_cost) : 0;
 	return p;
+}
+
+static int64_t
+rounded_up(__int128 sum, int64_t calls)
+{
+	sum = (sum + TWENTIETHS * PER_MILLION - 1) / (TWENTIETHS * PER_MILLION) + calls;
+	return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
 }
 
 int64_t
 price_of(const struct config *cfg, const char *provider, const char *model, const struct call_tokens *t)
 {
 	struct prices p = prices_of(cfg, provider, catalog_model(provider, model));
-	int64_t read = at_least_0(t->cache_read), write = at_least_0(t->cache_write);
+	int64_t read = at_least_0(t->cache_read), write = at_least_0(t->cache_write), hour = at_least_0(t->cache_hour);
 	int64_t image_in = at_least_0(t->image_input), image_out = at_least_0(t->image_output);
-	__int128 regular = (__int128)at_least_0(t->input) - read - write - image_in;
-	__int128 words = (__int128)at_least_0(t->output) - image_out, sum;
+	int64_t audio_in = at_least_0(t->audio_input), audio_out = at_least_0(t->audio_output);
+	__int128 regular = (__int128)at_least_0(t->input) - read - write - image_in - audio_in;
+	__int128 words = (__int128)at_least_0(t->output) - image_out - audio_out, sum, calls;
 
 	if (regular < 0)
 		regular = 0;
 	if (words < 0)
 		words = 0;
-	sum = TWENTIETHS * (regular * p.in + (__int128)image_in * p.image_in + words * p.out + (__int128)image_out * p.image_out) +
-	    (__int128)read * 2 * p.in + (__int128)write * 25 * p.in;
-	sum = (sum + TWENTIETHS * PER_MILLION - 1) / (TWENTIETHS * PER_MILLION) + (__int128)at_least_0(t->generations) * p.call;
-	return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
+	if (hour > write)
+		hour = write;
+	sum = regular * p.in + image_in * p.image_in + audio_in * p.audio_in + read * p.read + (write - hour) * p.write + hour * p.hour +
+	    words * p.out + image_out * p.image_out + audio_out * p.audio_out;
+	calls = (__int128)at_least_0(t->generations) * p.call;
+	return rounded_up(sum, calls > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)calls);
+}
+
+static __int128
+dearer(__int128 a, __int128 b)
+{
+	return a > b ? a : b;
+}
+
+int64_t
+price_bound(const struct config *cfg, const char *provider, const char *model, int64_t input, int64_t output, bool hour)
+{
+	struct prices p = prices_of(cfg, provider, catalog_model(provider, model));
+	__int128 in = dearer(dearer(p.in, p.image_in), dearer(p.audio_in, dearer(p.read, p.write)));
+	__int128 out = dearer(p.out, dearer(p.image_out, p.audio_out));
+
+	if (hour)
+		in = dearer(in, p.hour);
+	return rounded_up(at_least_0(input) * in + at_least_0(output) * out, p.call);
 }
 
 int64_t

@@ -5,7 +5,7 @@
 
 #define EV(type, json) "event: " type "\ndata: {\"type\":\"" type "\"" json "}\n\n"
 #define START EV("message_start", ",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"content\":[]," \
-    "\"usage\":{\"input_tokens\":10,\"cache_creation_input_tokens\":200,\"cache_read_input_tokens\":3000,\"output_tokens\":1}}")
+    "\"usage\":{\"input_tokens\":10,\"cache_creation_input_tokens\":200,\"cache_creation\":{\"ephemeral_5m_input_tokens\":50,\"ephemeral_1h_input_tokens\":150},\"cache_read_input_tokens\":3000,\"output_tokens\":1}}")
 #define END(reason) EV("message_delta", ",\"delta\":{\"stop_reason\":\"" reason "\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":42}") \
     EV("message_stop", "")
 
@@ -43,7 +43,7 @@ answers(void)
 
 	JUDGE(&anthropic_driver, stream, content, "a stream of thinking, text and two calls");
 	is_int(wire(&anthropic_driver, stream, sizeof(stream) - 1, 7, false), ERR_OK, "its numbers");
-	ok(wire_answer.input_tokens == 3210 && wire_answer.cache_read_tokens == 3000 && wire_answer.cache_write_tokens == 200 &&
+	ok(wire_answer.input_tokens == 3210 && wire_answer.cache_read_tokens == 3000 && wire_answer.cache_write_tokens == 200 && wire_answer.cache_hour_tokens == 150 &&
 	    wire_answer.output_tokens == 42 && wire_answer.usage_known, "input is all of it, with what the cache read and wrote");
 	is_int(wire_answer.stop, LLM_TOOL_USE, "it wants tools");
 	is_str(wire_seen, "(Let me )(see.)Gr\xc3\xbc\xc3\x9f\x65 \xf0\x9f\x98\x80[toolu_1 f[toolu_2 g|{\"a\":|[1,2]} => {\"a\":[1,2]}] => {}]",

@@ -77,6 +77,13 @@ prices(void)
 	is_int(cost("offline", "offline", 1000000, 5, 0, 0), 0, "our own costs nothing");
 	is_int(cost(NULL, "aion-2.0", 1, 0, 0, 0), 800, "one token at 0.80 a million is 800 nano-dollars");
 	is_int(cost(NULL, "aion-2.0", 10, 0, 5, 5), 400 + 5000, "cached reads cost a tenth, cache writes a quarter more");
+	is_int(price_of(NULL, NULL, "no-such", &(struct call_tokens){ .input = 1000000, .cache_write = 1000000, .cache_hour = 400000 }), 1550000000,
+	    "what is cached for an hour costs twice the input");
+	is_int(price_of(NULL, NULL, "no-such", &(struct call_tokens){ .input = 10, .cache_write = 5, .cache_hour = 50 }), 5000 + 10000,
+	    "no more of it than is written");
+	is_int(price_bound(NULL, NULL, "no-such", 1000000, 1000000, false), 4250000000, "a call costs at most what it would if all of it were cached");
+	is_int(price_bound(NULL, NULL, "no-such", 1000000, 1000000, true), 5000000000, "... for an hour, where that is wanted");
+	is_int(price_bound(NULL, NULL, "gpt-image-2", 1000000, 1000000, false), 8000000000 + 30000000000, "... if all of it were pictures, in and out");
 	is_int(cost(NULL, "no-such", 1, 0, 1, 0), 100, "reads count as part of the input");
 	is_int(cost(NULL, "no-such", -5, -5, -5, -5), 0, "nothing is ever earned");
 	is_int(cost(NULL, "no-such", INT64_MAX, INT64_MAX, 0, 0), INT64_MAX, "an absurd count stays within bounds");
