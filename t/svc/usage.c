@@ -1,4 +1,5 @@
 /* The ledger: its sums agree with its rows, in every window; what is exported is what is there; what is old goes. */
+#include <math.h>
 #include <time.h>
 
 #include "lib/svc/metrics.h"
@@ -228,6 +229,34 @@ shown(struct ctx *c)
 	ok(js_i64(o, "min_latency_ms", -1) >= 0 && js_i64(o, "max_latency_ms", 0) <= 9000, "with the least and the most");
 }
 
+/* The last seven days, those alone on which something was called, the oldest first. */
+static void
+by_day(struct ctx *c)
+{
+	SCOPED_BUF b = BUF_INIT(65536);
+	struct jw w = JW_INIT(&b);
+	int64_t today = c->now_ms - c->now_ms % DAY, at = 0, bad = 0;
+	struct json_object *o, *days;
+	char date[25];
+
+	is_int(usage_write_days(c, &w), ERR_OK, "days are shown");
+	o = json_stored(c, b.p);
+	days = js_arr(o, "days");
+	for (int64_t day = today - 6 * DAY; day <= today; day += DAY) {
+		int64_t cost = by_rows(c, USAGE_ALL, "", day, day + DAY - 1);
+		struct json_object *d = json_object_array_get_idx(days, (size_t)at);
+
+		time_rfc3339(day, date);
+		if (cost == 0)
+			continue;
+		at++;
+		bad += strncmp(js_str_or(d, "date", ""), date, 10) != 0 || llround(js_f64(d, "cost_usd", 0) * 1e9) != cost || js_i64(d, "calls", 0) == 0;
+	}
+	ok(bad == 0 && at > 5 && (size_t)at == json_object_array_length(days), "each of %d with what its rows cost", (int)at);
+	is_int(llround(js_f64(o, "today_cost_usd", 0) * 1e9), by_rows(c, USAGE_ALL, "", today, today + DAY - 1), "and today's beside them");
+	ok(js_str(o, "first_event_date") != NULL && js_i64(o, "retention_days", 0) == 90, "since when, and how long it is kept");
+}
+
 static void
 exported(struct ctx *c)
 {
@@ -293,6 +322,7 @@ main(void)
 	sums_agree(&c, now);
 	metrics_agree(&c, now);
 	shown(&c);
+	by_day(&c);
 	exported(&c);
 	trimmed(&c, now);
 	store_close(&c);
