@@ -100,17 +100,17 @@ subtest 'a configuration that is edited' => sub {
         close $fh;
         rename $file, $path or die if $file ne $path;
     };
-    kill 'HUP', $api->supervisor;
     my $n = $loaded->();
+    kill 'HUP', $api->supervisor;
     ok $api->wait_for(sub { $loaded->() > $n }), 'it was loaded as it is';
-    $n = $loaded->();
-    $put->("$good\n[reload]\ndebounce_ms = 50\n");
+    $api->wait_for(sub { my $was = $n; $n = $loaded->(); sleep 1.5 if $n != $was; $n == $was && $loaded->() == $n });      # what was written before was, too
+    $put->("$good\n[reload]\ndebounce_ms = 300\n");
     ok $api->wait_for(sub { $loaded->() == $n + 1 }), 'is taken without being asked for';
-    $put->("$good\n[reload]\ndebounce_ms = 50\n# more\n", 1);
+    $put->("$good\n[reload]\ndebounce_ms = 300\n# more\n", 1);
     ok $api->wait_for(sub { $loaded->() == $n + 2 }), 'by whatever way an editor writes it';
-    $put->("$good\n[reload]\ndebounce_ms = 50\nmode = \"often\"\n");
+    $put->("$good\n[reload]\ndebounce_ms = 300\nmode = \"often\"\n");
     ok $api->wait_for(sub { my @m = $api->log_text =~ /configuration not taken.*reload\.mode/g; @m == 1 }), 'a wrong one is told of' or diag $api->log_tail(5);
-    $put->("$good\n[reload]\ndebounce_ms = 50\n");
+    $put->("$good\n[reload]\ndebounce_ms = 300\n");
     ok $api->wait_for(sub { $loaded->() == $n + 3 }), 'one that is mended is taken';
     is(($api->command('config', 'set', 'log_level', 'info'))[0], 0, 'a command that changes it');
     ok $api->wait_for(sub { $loaded->() == $n + 4 }), '  asks for that itself';
