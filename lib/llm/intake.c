@@ -260,6 +260,8 @@ intake_feed(struct intake *d, const char *p, size_t n)
 	} else {
 		good = sse_feed(&d->sse, p, n);
 	}
+	if (d->done && !d->failed)
+		return true;                    /* it is whole; what comes behind it counts for nothing */
 	if (good || d->failed)
 		return good;
 	if (d->aws.broken)
