@@ -150,7 +150,8 @@ sub _agents { return (
         my ($clone, @bad) = id_from(agent_id => POST => "/api/agents/$ids[0]/clone", qq({"new_name":"twin-$k"}));
         my $these = $LF::JSON->encode({ agent_ids => [ @ids, $clone // () ] });
         return (@bad, expect(200, POST => '/api/agents/bulk/stop', $these), expect(200, POST => '/api/agents/bulk/start', $these), expect(200, DELETE => '/api/agents/bulk', $these),
-            expect(200, GET => '/api/agents/identities'), expect(200, POST => "/api/agents/identities/twin-$k/reset?confirm=true"));
+            expect(200, GET => '/api/agents/identities'),
+            map { expect(200, POST => "/api/agents/identities/$_-$k/reset?confirm=true") } qw(many more twin));
     } ],
     'settings of agents' => [ 0.05, sub {
         my $a = "/api/agents/$agents[$_[0]]";
