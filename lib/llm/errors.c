@@ -14,7 +14,7 @@
 #include "lib/base/json.h"
 #include "lib/base/util.h"
 
-enum { DETAIL_MAX = 300 };
+enum { DETAIL_MAX = 300, DELAY_MAX_S = 999999999 };    /* three decades */
 
 const char *
 llm_error_code(enum llm_error e)
@@ -288,8 +288,11 @@ google_delay_s(struct json_object *details)
 	for (size_t i = 0, n = details != NULL ? json_object_array_length(details) : 0; i < n; i++) {
 		const char *s = js_str(json_object_array_get_idx(details, i), "retryDelay");
 
-		if (s != NULL && s[0] >= '0' && s[0] <= '9')
-			return (int64_t)strtoul(s, NULL, 10) + (strchr(s, '.') != NULL);
+		if (s != NULL && s[0] >= '0' && s[0] <= '9') {
+			unsigned long whole = strtoul(s, NULL, 10);
+
+			return whole < DELAY_MAX_S ? (int64_t)whole + (strchr(s, '.') != NULL) : DELAY_MAX_S;
+		}
 	}
 	return -1;
 }

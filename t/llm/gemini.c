@@ -51,6 +51,9 @@ failures(void)
 	wire_fails(drv, "{\"error\":{\"code\":429,\"message\":\"You exceeded your current quota, check billing\",\"status\":\"RESOURCE_EXHAUSTED\","
 	    "\"details\":[{\"@type\":\"x\"},{\"@type\":\"RetryInfo\",\"retryDelay\":\"23.5s\"}]}}", LLM_RATE_LIMITED, 429, "too fast");
 	is_int(wire_answer.retry_after_s, 24, "and how long to wait");
+	wire_fails(drv, "{\"error\":{\"code\":429,\"message\":\"x\",\"status\":\"RESOURCE_EXHAUSTED\",\"details\":[{\"retryDelay\":\"99999999999999999999s\"}]}}",
+	    LLM_RATE_LIMITED, 429, "for ever");
+	is_int(wire_answer.retry_after_s, 999999999, "is as long as it can be");
 	wire_fails(drv, "{\"error\":{\"code\":503,\"message\":\"The model is overloaded.\",\"status\":\"UNAVAILABLE\"}}", LLM_OVERLOADED, 503, "overloaded");
 	is_str(wire_answer.why, "provider test is overloaded: UNAVAILABLE: The model is overloaded.", "in their words");
 	wire_fails(drv, "{\"error\":{\"code\":400,\"message\":\"API key not valid. Please pass a valid API key.\",\"status\":\"INVALID_ARGUMENT\"}}", LLM_AUTH, 400, "a wrong key");
