@@ -32,6 +32,7 @@ struct live {
 	bool too_slow;
 	struct drain *_Atomic drain;    /* of the thread that waits for the client (live_wait()); NULL: none does */
 	bool sse, ws, last;             /* event stream; WebSocket; the connection ends with the answer */
+	bool may_chunk, chunked;        /* HTTP/1.1 was spoken; a stream that goes out in chunks (RFC 9112, 7.1) */
 	struct feed *feed;              /* the body as it comes; NULL: it came before the job */
 	/* the loop's own */
 	struct conn *conn;              /* NULL: the connection has ended */

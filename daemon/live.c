@@ -104,9 +104,13 @@ live_begin(struct live *l, struct ctx *c, const char *media)
 {
 	SCOPED_BUF b = BUF_INIT(65536);
 	struct reply r = { .status = 200, .media = media };
+	bool sse = strncmp(media, "text/event-stream", 17) == 0;
+	bool chunked = !sse && l->may_chunk;    /* an event stream says its end itself */
 	bool added;
 
 	head_text(&b, c, l->rq, &r, true);
+	if (chunked)
+		buf_str(&b, "Transfer-Encoding: chunked\r\n");
 	buf_str(&b, "X-Accel-Buffering: no\r\n\r\n");
 	if (b.failed)
 		return fail(c, ERR_NOMEM, "out of memory");
@@ -114,7 +118,8 @@ live_begin(struct live *l, struct ctx *c, const char *media)
 		l->stands = standing_begin(l, c);
 	pthread_mutex_lock(&l->mu);
 	l->begun = l->last = true;
-	l->sse = strncmp(media, "text/event-stream", 17) == 0;
+	l->sse = sse;
+	l->chunked = chunked;
 	added = add(l, b.p, b.len);
 	if (l->rq->head)
 		l->ended = true;
@@ -125,10 +130,14 @@ live_begin(struct live *l, struct ctx *c, const char *media)
 bool
 live_send(struct live *l, const void *p, size_t n)
 {
+	char size[24];
 	bool sent;
 
 	pthread_mutex_lock(&l->mu);
-	sent = l->begun && add(l, p, n);
+	if (l->chunked && n > 0)
+		sent = l->begun && add(l, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", n)) && add(l, p, n) && add(l, "\r\n", 2);
+	else
+		sent = l->begun && add(l, p, n);
 	pthread_mutex_unlock(&l->mu);
 	return sent;
 }
@@ -151,6 +160,8 @@ live_end(struct live *l)
 {
 	pthread_mutex_lock(&l->mu);
 	if (l->begun && !l->ended) {
+		if (l->chunked)
+			(void)add(l, "0\r\n\r\n", 5);
 		l->ended = true;
 		live_wake(l);
 	}
@@ -201,7 +212,8 @@ void
 live_break(struct live *l)
 {
 	pthread_mutex_lock(&l->mu);
-	(void)too_slow(l);
+	if (!l->gone)
+		(void)too_slow(l);
 	pthread_mutex_unlock(&l->mu);
 }
 

@@ -200,7 +200,7 @@ job_from(struct conn *k, const char *method, const char *text, size_t n)
 	struct job *j = job_new();
 	struct heads h = { .wsi = text == NULL ? k->src.wsi : NULL, .text = text, .n = n };
 	enum lws_token_indexes uri = WSI_TOKEN_GET_URI;
-	const char *rid, *closing;
+	const char *rid, *closing, *version;
 
 	if (j == NULL)
 		return NULL;
@@ -216,6 +216,8 @@ job_from(struct conn *k, const char *method, const char *text, size_t n)
 	fill_headers(&j->rq.h, &h);
 	closing = head(&h, WSI_TOKEN_CONNECTION, "connection:");
 	j->live->last = text != NULL || (closing != NULL && has_substr_ci(closing, "close"));
+	version = text == NULL ? known(&h, WSI_TOKEN_HTTP) : NULL;
+	j->live->may_chunk = version != NULL && strcmp(version, "HTTP/1.1") == 0;
 	j->live->rq = &j->rq;
 	if (k->control) {
 		if (j->rq.target == NULL)

@@ -204,6 +204,11 @@ c.executemany("insert into usage_event (id,agent_id,ts_ms,provider,model,input_t
     ok $s->whole, 'comes to its end';
     cmp_ok $bytes, '>', 5_000_000, 'and is long';
     cmp_ok $lines, '>', $n, 'with every line';
+    my $cut = $ask->();
+    $cut->body_part;
+    kill 'KILL', $api->processes->{librefangd}[0];
+    $cut->rest;
+    ok !$cut->whole, 'and one that is cut in the middle does not look whole';
 };
 
 $api->finish;

@@ -24,14 +24,15 @@ send_all(struct ctx *c, struct live *l)
 
 	usage_csv_head(&b);
 	while (more) {
+		bool sent;
+
 		job_db_acquire(c);
-		if (usage_csv_piece(c, &at, &more, &b) != ERR_OK || b.failed) {
+		sent = usage_csv_piece(c, &at, &more, &b) == ERR_OK && !b.failed;
+		job_db_release(c);
+		if (!sent || !live_send(l, b.p, b.len) || !live_wait(l, BEHIND_MAX, PATIENCE_MS)) {
 			live_break(l);                  /* a file that is not whole must not look so */
 			return;
 		}
-		job_db_release(c);
-		if (!live_send(l, b.p, b.len) || !live_wait(l, BEHIND_MAX, PATIENCE_MS))
-			return;
 		buf_clear(&b);
 	}
 }
