@@ -71,7 +71,7 @@ sub words { return join ' | ', grep {/level=error|level=warn/} split /\n/, LF::s
 
 sub how { my ($status) = @_; return $status =~ /\D/ ? 'too late' : $status & 127 ? 'by signal ' . ($status & 127) : 'with ' . ($status >> 8) }
 
-# One start. Returns (did it serve, what is wrong).
+# One start (kills: it may die of that). Returns (did it serve, what is wrong).
 sub start_once {
     my (%o) = @_;
     my ($pid, $ready) = begin();
@@ -81,6 +81,7 @@ sub start_once {
     $s->relent;
     if (!$said) {
         my $status = ended($pid);
+        return 0 if $o{kills} && $status eq 9;
         return (0, 'it ended ' . how($status) . ': ' . words()) if $status ne 256;
         return (0, LF::slurp("$dir/out") =~ /level=error/ ? () : 'it ended without words');
     }
@@ -118,7 +119,7 @@ my ($tries, $met, $begun) = (0, 0, time);
 sub try_one {
     my ($kind, $n, $all) = @_;
     $s->refuse($kind, $n, all => $all);
-    my ($served, @w) = start_once();
+    my ($served, @w) = start_once(kills => $kind eq 'kills');
     my $some = unpack 'L', $s->took(16, 4);
     $tries++;
     $met++ if $some;

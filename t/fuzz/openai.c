@@ -56,6 +56,9 @@ int threads_run_now(void (*fn)(void *), void *arg) { (void)fn; (void)arg; return
 void alarm_now(struct alarm *a) { (void)a; }
 const char *key_named(struct ctx *c, const char *name) { (void)c; (void)name; return NULL; }
 bool http_nobody_near(const char *url) { return url == NULL; }
+struct llm_request;
+struct llm_answer;
+enum err google_try(const struct llm_request *rq, struct llm_answer *a) { (void)rq; (void)a; return ERR_UPSTREAM; }
 enum err proxy_for(struct ctx *c, const char *id, const char *url, const char **ret) { (void)c; (void)id; (void)url; *ret = NULL; return ERR_OK; }
 
 /* --- judging --------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * Fuzz: a request as the pool's worker gets it, through all rows that run there: variables ("NAME=value", as FastCGI has them) one a
  * line, an empty line, the body. Whatever comes, the answer is HTTP, never says that the program failed, says truly how long it is,
  * and is JSON where it says so.
- * sources: lib/base/*.c db/*.c lib/svc/[abd-u]*.c lib/svc/caller.c lib/svc/catalog*.c lib/svc/config.c lib/svc/config_budget.c lib/svc/conversation.c lib/api/[a-q]*.c lib/api/reply.c lib/api/[s-z]*.c handlers/*.c fcgi/params.c fcgi/routes.c fcgi/serve.c
+ * sources: lib/base/*.c db/*.c lib/svc/[abd-u]*.c lib/svc/caller.c lib/svc/catalog*.c lib/svc/config.c lib/svc/config_budget.c lib/svc/conversation.c lib/svc/vectors.c lib/api/[a-q]*.c lib/api/reply.c lib/api/[s-z]*.c handlers/*.c fcgi/params.c fcgi/routes.c fcgi/serve.c
  * libs: sqlite3 zlib
  * link: -liniparser
  */
@@ -51,7 +51,7 @@ fill(struct ctx *c)
 	MUST(upload_begin(c, &u, FILE_ID, FILE_BYTES) == ERR_OK && upload_write(c, &u, bytes, FILE_BYTES) == ERR_OK);
 	about.id = u.id;
 	about.created_ms = c->now_ms;
-	MUST(upload_commit(c, &u, &about, false) == ERR_OK);
+	MUST(upload_commit(c, &u, &about) == ERR_OK);
 }
 
 /* From nothing, so that what many requests have left does not grow. */

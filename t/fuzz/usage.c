@@ -1,7 +1,7 @@
 /*
  * Fuzz: what was used, as CSV. Lines: an agent's name, provider, model, user, channel. Read back by the rules of RFC 4180 each cell
  * is what it was, and none begins as a spreadsheet's formula.
- * sources: lib/base/*.c db/*.c lib/svc/[abd-u]*.c lib/svc/caller.c lib/svc/catalog*.c lib/svc/config.c lib/svc/config_budget.c lib/svc/conversation.c
+ * sources: lib/base/*.c db/*.c lib/svc/[abd-u]*.c lib/svc/caller.c lib/svc/catalog*.c lib/svc/config.c lib/svc/config_budget.c lib/svc/conversation.c lib/svc/vectors.c
  * libs: sqlite3
  * link: -liniparser
  */
