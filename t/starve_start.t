@@ -88,9 +88,10 @@ sub start_once {
     my @w;
     $s->{sock} = "$dir/control.sock";
     my $a = eval { $s->ask(GET => '/api/templates') } // { status => $@ };
-    push @w, "it is ready, and answers $a->{status}" if $a->{status} ne 200;
     kill 'TERM', $pid;
     my $status = ended($pid);
+    return 0 if $o{kills} && $status eq 9;
+    push @w, "it is ready, and answers $a->{status}" if $a->{status} ne 200;
     push @w, 'its end: ' . how($status) . ' ' . words() if $status ne 0;
     return (1, @w);
 }
