@@ -89,7 +89,7 @@ await steps({
 	'without WebSocket': async () => {
 		const b = await on({ at: '/', signed: false, expected: [/./] }), { page } = b;
 		await page.addInitScript(() => { window.WebSocket = class { static OPEN = 1; readyState = 3; constructor() { setTimeout(() => this.onclose?.(), 5); } close() {} send() {} }; });
-		await page.evaluate((k) => localStorage.setItem('lf-token', k), key);
+		await page.addInitScript((k) => localStorage.setItem('lf-token', k), key);     // before the page looks: one that was refused forgets its key
 		await page.goto(page.url() + talk().slice(1));
 		await page.reload();
 		await page.waitForSelector('#box:not([disabled])');
