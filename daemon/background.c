@@ -34,6 +34,22 @@ background_end(struct background *b)
 	conf_drop(b->conf);
 }
 
+int64_t
+background_look(const char *what, enum err (*look)(struct ctx *, int64_t *next_ms), int64_t again_ms)
+{
+	struct background b;
+	int64_t next_ms = clock_ms() + again_ms;
+	enum err e;
+
+	if (!background_begin(&b))
+		return next_ms;
+	e = look(&b.c, &next_ms);
+	if (e != ERR_OK)
+		log_line(LOG_WARN, "rid=%s what=%s err=%s", b.c.rid, what, err_code(e));
+	background_end(&b);
+	return e == ERR_OK ? next_ms : clock_ms() + again_ms;
+}
+
 const struct caller *
 background_caller(struct ctx *c, const char *author)
 {

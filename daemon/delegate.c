@@ -216,20 +216,20 @@ start_all(struct ctx *c, const char *state, enum lane lane, void (*fn)(struct ha
 	return e;
 }
 
+static enum err
+look_around(struct ctx *c, int64_t *next_ms)
+{
+	bool all = true;
+	enum err e = start_all(c, "answered", LANE_MAIN, back, &all);
+
+	if (e == ERR_OK)
+		e = start_all(c, "pending", LANE_SUBAGENT, work, &all);
+	*next_ms = all ? ALARM_NEVER : clock_ms() + AGAIN_MS;
+	return e;
+}
+
 static int64_t
 look(void)
 {
-	struct background b;
-	bool all = true;
-	enum err e;
-
-	if (!background_begin(&b))
-		return clock_ms() + AGAIN_MS;
-	e = start_all(&b.c, "answered", LANE_MAIN, back, &all);
-	if (e == ERR_OK)
-		e = start_all(&b.c, "pending", LANE_SUBAGENT, work, &all);
-	if (e != ERR_OK)
-		log_line(LOG_WARN, "rid=%s what=delegation err=%s", b.c.rid, err_code(e));
-	background_end(&b);
-	return e == ERR_OK && all ? ALARM_NEVER : clock_ms() + AGAIN_MS;
+	return background_look("delegation", look_around, AGAIN_MS);
 }

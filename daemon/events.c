@@ -44,23 +44,23 @@ deliver(struct ctx *c, bool *more, int64_t *woken)
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }
 
+static enum err
+deliver_all(struct ctx *c, int64_t *next_ms)
+{
+	bool more = true;
+	int64_t woken = 0;
+	enum err e = event_refresh(c);
+
+	while (e == ERR_OK && more)
+		e = deliver(c, &more, &woken);
+	if (woken > 0)
+		schedule_look();
+	*next_ms = ALARM_NEVER;
+	return e;
+}
+
 static int64_t
 look(void)
 {
-	struct background b;
-	bool more = true;
-	int64_t woken = 0;
-	enum err e;
-
-	if (!background_begin(&b))
-		return clock_ms() + AGAIN_MS;
-	e = event_refresh(&b.c);
-	while (e == ERR_OK && more)
-		e = deliver(&b.c, &more, &woken);
-	if (e != ERR_OK)
-		log_line(LOG_WARN, "rid=%s what=events err=%s", b.c.rid, err_code(e));
-	background_end(&b);
-	if (woken > 0)
-		schedule_look();
-	return e == ERR_OK ? ALARM_NEVER : clock_ms() + AGAIN_MS;
+	return background_look("events", deliver_all, AGAIN_MS);
 }

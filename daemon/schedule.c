@@ -309,17 +309,7 @@ look_around(struct ctx *c, int64_t *next_ms)
 static int64_t
 look(void)
 {
-	struct background b;
-	int64_t next_ms = clock_ms() + AGAIN_MS;
-	enum err e;
-
-	if (!background_begin(&b))
-		return next_ms;
-	e = look_around(&b.c, &next_ms);
-	if (e != ERR_OK)
-		log_line(LOG_WARN, "rid=%s what=schedule err=%s", b.c.rid, err_code(e));
-	background_end(&b);
-	return e == ERR_OK ? next_ms : clock_ms() + AGAIN_MS;
+	return background_look("schedule", look_around, AGAIN_MS);
 }
 
 /* --- boot --------------------------------------------------------------------------------------- */
