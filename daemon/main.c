@@ -271,6 +271,7 @@ fold_wal(bool quiet)
 		db_rest(self.db);
 		db_writer_rest();
 		dbpool_rest();
+		json_shared_forget();
 		malloc_trim(0);
 	}
 }

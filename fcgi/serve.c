@@ -108,6 +108,7 @@ worker_rest(struct worker *w)
 	buf_done(&w->out);
 	buf_done(&w->body);
 	db_rest(w->c.db);
+	json_shared_forget();
 	malloc_trim(0);
 }
 

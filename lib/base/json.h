@@ -141,7 +141,7 @@ struct json_object *json_stored(struct ctx *, const char *text);
  * for reading: no json_object_get() of its parts, no change; a copy is yours.
  */
 struct json_object *json_shared(struct ctx *, const char *text);
-void json_shared_forget(void);                  /* before an orderly end */
+void json_shared_forget(void);                  /* when it has been quiet, and before an orderly end: what is lent lives on */
 /* The text of a JSON string that we wrote ourselves, quotes included, in c's arena; NULL: no string, or no memory. */
 const char *json_text(struct ctx *, const char *json, size_t n, size_t *ret_n);
 /* Keep a new json-c object until c's arena ends. */
