@@ -27,7 +27,7 @@ esac
 
 build_needs="gcc g++ libc6-dev make pkg-config libjson-c-dev libgnutls28-dev
 	nettle-dev libargon2-dev libsqlite3-dev zlib1g-dev libwebsockets-dev libfcgi-dev
-	libiniparser-dev libtomlplusplus-dev libarchive-dev libedit-dev"
+	libiniparser-dev libtomlplusplus-dev libarchive-dev libpcre2-dev libedit-dev"
 checkout_needs="autoconf automake"
 check_needs="libfcgi-bin python3-websockets libprotocol-websocket-perl strace faketime slowhttptest prometheus clang libclang-rt-14-dev
 	cppcheck python3 perl procps git ca-certificates xz-utils chromium

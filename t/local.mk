@@ -58,6 +58,7 @@ check_PROGRAMS += t/agent/capability
 check_PROGRAMS += t/agent/code
 check_PROGRAMS += t/agent/guard
 check_PROGRAMS += t/agent/repair
+check_PROGRAMS += t/agent/regex
 check_PROGRAMS += t/agent/repair_random
 check_PROGRAMS += t/agent/scan
 check_PROGRAMS += t/agent/speech

@@ -20,6 +20,7 @@ libagent_a_SOURCES = \
 	lib/agent/prompt_files.c \
 	lib/agent/prompt_recall.c \
 	lib/agent/recover.c \
+	lib/agent/regex.c \
 	lib/agent/repair.c \
 	lib/agent/repair_look.c \
 	lib/agent/repair_merge.c \
