@@ -63,6 +63,7 @@ libdaemon_a_SOURCES = \
 	daemon/parting.c \
 	daemon/place.c \
 	daemon/probe.c \
+	daemon/programs.c \
 	daemon/proxies.c \
 	daemon/rest.c \
 	daemon/queue.c \

@@ -32,6 +32,7 @@
 #include "daemon/keys.h"
 #include "daemon/loop.h"
 #include "daemon/probe.h"
+#include "daemon/programs.h"
 #include "daemon/rest.h"
 #include "daemon/remember.h"
 #include "daemon/restore.h"
@@ -206,6 +207,8 @@ tell(bool again)
 		if (!again)
 			rests_load(&c);
 		good = (again ? catalog_changed(&c) : catalog_load(&c)) == ERR_OK;
+		if (good)
+			programs_take(&c);
 		job_db_release(&c);
 		catalog_leave();                /* the jobs' threads enter it */
 	}

@@ -6,6 +6,7 @@
  * network, but never where clouds keep their secrets, whatever a name leads to.
  */
 #include "daemon/probe.h"
+#include "daemon/programs.h"
 #include "daemon/proxies.h"
 
 #include <stdio.h>
@@ -66,7 +67,7 @@ probe_whom(struct ctx *c, const char *id, struct probe *ret)
 	*ret = (struct probe){
 		.id = ctx_strdup(c, id), .format = ctx_strdup(c, p->api_format), .base_url = ctx_strdup(c, url),
 		.key = key_of(c, p->custom ? NULL : p, id),
-		.local = p->local, .cli = p->cli, .key_required = p->key_required, .discovers = catalog_discovers(p),
+		.local = p->local, .cli = p->cli, .custom = p->custom, .key_required = p->key_required, .discovers = catalog_discovers(p),
 	};
 	return proxy_for(c, id, ret->base_url, &ret->proxy);
 }
@@ -344,6 +345,7 @@ enum err
 probe_note(struct ctx *c, const struct probe *p, const struct probed *r, bool auth)
 {
 	const char *verdict = NULL;
+	bool none = false;
 	enum err e;
 
 	c->now_ms = clock_ms();
@@ -354,8 +356,11 @@ probe_note(struct ctx *c, const struct probe *p, const struct probed *r, bool au
 			verdict = "validated_key";
 		else if (r->status == 401 || r->status == 403)
 			verdict = "invalid_key";
+	} else if (p->custom && p->key[0] == '\0' && r->answered) {
+		verdict = r->status == 401 || r->status == 403 ? "invalid_key" : NULL;
+		none = verdict == NULL;         /* it takes those without one */
 	}
-	if (e == ERR_OK && auth && verdict != NULL)
+	if (e == ERR_OK && auth && (verdict != NULL || none))
 		e = provider_auth(c, p->id, verdict);
 	return e == ERR_OK ? catalog_changed(c) : e;
 }
@@ -467,6 +472,8 @@ ring(void)
 		uuid4(c.rid);
 		done_ms = now;
 		job_db_acquire(&c);
+		if (asked > 0)
+			programs_take(&c);
 		probe_all(&c, asked > 0);
 		job_db_release(&c);
 	}

@@ -11,7 +11,7 @@
 /* Whom to ask, and where. Lives as long as the job. */
 struct probe {
 	const char *id, *format, *base_url, *proxy, *key;       /* key "": none */
-	bool local, cli, key_required, discovers;
+	bool local, cli, custom, key_required, discovers;
 	bool lists;                     /* its models are wanted, where that is another question than whether the key is good */
 };
 

@@ -38,6 +38,7 @@ EMBED(migration_0022, "db/migrations/0022_memory_learn.sql");
 EMBED(migration_0023, "db/migrations/0023_leftovers.sql");
 EMBED(migration_0024, "db/migrations/0024_budget_event.sql");
 EMBED(migration_0025, "db/migrations/0025_usage_use.sql");
+EMBED(migration_0026, "db/migrations/0026_program_model.sql");
 
 static const struct {
 	const char *name;
@@ -68,6 +69,7 @@ static const struct {
 	{ "0023_leftovers", migration_0023 },
 	{ "0024_budget_event", migration_0024 },
 	{ "0025_usage_use", migration_0025 },
+	{ "0026_program_model", migration_0026 },
 };
 
 int

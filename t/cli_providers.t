@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use File::Temp ();
 use LF;
+use POSIX ();
 use Test::More;
 
 LF::needed();
@@ -43,6 +44,46 @@ ok $can{'claude-code/opus'} && !$can{'qwen-code/qwen3-coder'}, 'so are its model
 program('qwen', 'exit 0');
 $api->restart;
 is $status->('qwen-code'), 'configured', 'it is looked for at the start';
+$api->finish;
+
+# What their own configurations name beside what the catalog knows.
+sub settings {
+    my ($file, $text) = @_;
+    mkdir "$dir/home";
+    mkdir "$dir/home/" . $file =~ s{/.*}{}r;
+    open my $fh, '>', "$dir/home/$file" or die "$file: $!";
+    print $fh $text;
+    close $fh or die;
+    return;
+}
+settings('.claude/settings.json', '{ "model": "opusplan" }');
+settings('.codex/config.toml', qq(model = "o-plain"\nprofile = "mine"\n[profiles.mine]\nmodel = "gpt-9-codex"\n));
+settings('.gemini/settings.json', qq({\n  // the newer way to say it\n  "model": { "name": "gemini-2.5-pro" }\n}\n));
+settings('.qwen/settings.json', '{ "model": "two words" }');
+program('claude', q(cat > /dev/null; tr '\0' ' ' < /proc/$$/cmdline > /dev/null; echo "{\"type\":\"result\",\"is_error\":false,\"result\":\"with $*\"}"));
+$api = LF->start(env => { PATH => "$dir:$ENV{PATH}", HOME => "$dir/home" });
+my $of_config = sub { return grep { ($_->{source} // '') eq 'cli_config' } @{ $api->get('/api/models', 200)->{models} } };
+my @rows = $of_config->();
+is join(' ', map { $_->{id} } @rows), 'claude-code/opusplan codex-cli/gpt-9-codex', 'models that programs have set are listed; those that are known, or no name, are not';
+is_deeply [ @{ $rows[0] }{qw(display_name tier provider context_window available)} ], [ 'opusplan (Claude Code)', 'custom', 'claude-code', 0, JSON::PP::true ], 'as what they are';
+ok !$rows[1]{available}, 'that the program is not there is said';
+my $list = $api->get('/api/models', 200);
+is $list->{models}[-1]{id}, 'codex-cli/gpt-9-codex', 'behind all others';
+is scalar(@{ $list->{models} }), $list->{total}, 'and counted';
+is $api->get('/api/models/claude-code%2Fopusplan', 200)->{source}, 'cli_config', 'one is shown alone';
+$id = $api->post('/api/agents', { manifest_toml => qq(name = "ada"\n[model]\nprovider = "claude-code"\nmodel = "claude-code/opusplan"\n) }, 201)->{agent_id};
+like $api->post("/api/agents/$id/message", { message => 'hello' }, 200)->{response}, qr/--model opusplan/, 'and can be asked';
+is $api->get('/api/usage/summary', 200)->{total_cost_usd}, 0, 'for nothing';
+settings('.claude/settings.json', '{ "model": "opus" }');
+unlink "$dir/home/.codex/config.toml" or die;
+$api->restart;
+is join(' ', map { $_->{id} } $of_config->()), '', 'what is not set any more goes at the next start';
+settings('.claude/settings.json', '[' x 100000);
+settings('.codex/config.toml', "model = \n");
+unlink "$dir/home/.gemini/settings.json" or die;
+POSIX::mkfifo("$dir/home/.gemini/settings.json", 0600) or die;
+$api->restart;
+is join(' ', map { $_->{id} } $of_config->()), '', 'and files that are none hurt nobody';
 $api->finish;
 
 # Google Cloud with gcloud's login instead of a key.

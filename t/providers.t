@@ -71,6 +71,13 @@ subtest 'an address' => sub {
     ok $r->{reachable}, 'it is there';
     my $p = show('own');
     ok $p->{is_custom} && $p->{base_url} eq $up->url, 'a new name is a provider of OpenAI\'s format';
+    is_deeply [ @$p{qw(auth_status key_required key_present)} ], [ 'not_required', JSON::PP::false, JSON::PP::false ], 'and nobody knows that it wants a key';
+    my $strict = LF->mock(key => { 'sk-strict' => { text => 'yes' } }, models => { status => 401, body => { error => 'no key' } });
+    $api->put('/api/providers/strict/url', { base_url => $strict->base }, 200);
+    is_deeply [ @{ show('strict') }{qw(auth_status key_required)} ], [ 'missing', JSON::PP::true ], 'until it has refused to answer without';
+    $api->post('/api/providers/strict/test', undef, 400);
+    $api->post('/api/providers/strict/key', { key => 'sk-strict' }, 200);
+    isnt show('strict')->{auth_status}, 'missing', 'a key is one then';
     is $api->put('/api/providers/own/url', { url => $up->url . '///' }, 200)->{base_url}, $up->url, 'slashes go';
     ok !$api->put('/api/providers/gone/url', { base_url => $dead }, 200)->{reachable}, 'one that is not there is kept';
     is $api->put('/api/providers/own/url', { base_url => $up->url, proxy_url => 'socks5://127.0.0.1:9' }, 200)->{status}, 'saved', 'a proxy';
@@ -90,7 +97,7 @@ subtest 'an address' => sub {
 };
 
 subtest 'a test' => sub {
-    $api->post('/api/providers/own/test', undef, 400);
+    is $api->post('/api/providers/own/test', undef, 200)->{status}, 'ok', 'tries one without a key, as a call would';
     $api->post('/api/providers/own/key', { key => $CANARY }, 200);
     my $r = $api->post('/api/providers/own/test', undef, 200);
     is $r->{status}, 'ok', 'calls it';

@@ -162,13 +162,17 @@ static enum err
 whom(struct ctx *c, const char *id, const char *url, const char *proxy, struct probe *ret)
 {
 	const struct provider *p = catalog_provider(id);
+	const char *key;
+	char name[128];
 	enum err e = ERR_OK;
 
-	if (p != NULL && catalog_listed(c->cfg, p))
+	if (p != NULL && catalog_listed(c->cfg, p)) {
 		e = probe_whom(c, id, ret);
-	else
-		*ret = (struct probe){ .id = id, .format = p != NULL ? ctx_strdup(c, p->api_format) : "openai", .key = "",
-		    .local = p != NULL && p->local, .discovers = p != NULL && catalog_discovers(p) };
+	} else {
+		key = p == NULL ? key_named(c, catalog_key_name(c->cfg, id, name)) : NULL;
+		*ret = (struct probe){ .id = id, .format = p != NULL ? ctx_strdup(c, p->api_format) : "openai", .key = key != NULL ? key : "",
+		    .custom = p == NULL, .local = p != NULL && p->local, .discovers = p != NULL && catalog_discovers(p) };
+	}
 	ret->base_url = url;
 	if (proxy != NULL)
 		ret->proxy = proxy[0] != '\0' ? proxy : NULL;

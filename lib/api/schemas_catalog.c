@@ -60,6 +60,7 @@ static const struct schema limits = { .name = "ModelLimits", .fields = limits_fi
 #define MODEL_LISTED \
 	MODEL_COMMON, \
 	R_(STRING, "provider"), \
+	R_OPT(STRING, "source", .doc = "cli_config: the configuration of a command-line program names it"), \
 	R_(ARRAY, "aliases", .item = FT_STRING), \
 	R_(BOOL, "available", .doc = "its provider can be used now")
 

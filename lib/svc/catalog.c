@@ -300,7 +300,7 @@ catalog_shipped_models(void)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->n_models; i++)
-		n += !s->models[i].custom && !s->models[i].found && strcmp(s->models[i].provider, "offline") != 0;
+		n += !s->models[i].custom && !s->models[i].found && !s->models[i].of_program && strcmp(s->models[i].provider, "offline") != 0;
 	return n;
 }
 

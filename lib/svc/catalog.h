@@ -11,7 +11,6 @@
 
 struct provider {
 	const char *id, *display_name, *base_url, *api_format, *api_key_env, *alt_api_key_env;
-	const char *driver_base_url;            /* where its driver goes when it differs; NULL */
 	bool key_required, local, cli;
 	bool hidden;                            /* unlisted until the configuration gives it a URL */
 	bool custom;                            /* known by its URL in the configuration only */
@@ -34,6 +33,7 @@ struct model {
 	bool raw_tools, raw_vision, raw_streaming, raw_thinking;        /* before what a setting of the model says */
 	bool custom;                                        /* added by somebody */
 	bool found;                                         /* by asking its provider */
+	bool of_program;                                    /* in the configuration of a command-line program */
 	bool vision_unknown;                                /* nobody said whether it sees */
 	struct json_object *aliases;                        /* borrowed array */
 	const struct provider *by;                          /* NULL: unknown provider */
@@ -45,11 +45,12 @@ struct provider_state {
 	bool suppressed;                        /* put away: its key does not count */
 	bool key_set;                           /* the vault has its key */
 	int discover;                           /* ask it for its models? -1: as the catalog says */
-	const char *auth;                       /* what its key turned out to be: validated_key, invalid_key; NULL: not tried */
+	const char *auth;                       /* what its key, or having none, turned out to be: validated_key, invalid_key; NULL: not tried */
 	int64_t tested_ms;                      /* the newest test or probe; 0: none */
 	bool reachable;
 	int64_t latency_ms;
 	const char *error;                      /* of a test that failed; NULL */
+	const char *program_model;              /* of a command-line program: what its own configuration names; NULL */
 	struct json_object *live;               /* models it told, an array of {name, ...}; NULL: never asked */
 	int64_t live_ms;
 };

@@ -1,5 +1,5 @@
 /*
- * A set of the catalog's tables while it is made. For catalog_build.c and catalog_rows.c alone.
+ * A set of the catalog's tables while it is made. For catalog_build.c, catalog_models.c and catalog_rows.c alone.
  */
 #ifndef LF_CATALOG_BUILD_H
 #define LF_CATALOG_BUILD_H
@@ -25,6 +25,15 @@ const char *build_keep(struct build *, const char *);
 void *build_need(struct build *, size_t bytes);
 /* arena_defer()'s way to put a json-c object. */
 void build_put_object(void *);
+
+/* An empty table with room for so many names. false: no memory. */
+bool index_make(struct build *, struct index *, size_t names);
+/* There is always room: the table was made for as many names as come. */
+void index_add(struct index *, const char *name, size_t at);
+
+/* The facts' providers; then, once there is room for them, all models. */
+void build_providers(struct build *);
+void build_models(struct build *, const struct rows *);
 
 /* Between these the rows are those of one moment: what was counted is what is read. */
 enum err rows_begin(struct ctx *) MUST_CHECK;

@@ -171,6 +171,17 @@ provider_auth(struct ctx *c, const char *id, const char *auth)
 }
 
 enum err
+provider_program_model(struct ctx *c, const char *id, const char *model)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO provider_state (provider, program_model) VALUES (?, ?)"
+	    " ON CONFLICT (provider) DO UPDATE SET program_model = excluded.program_model"));
+
+	bind_text(st, id);
+	bind_text(st, model);
+	return run(c, st);
+}
+
+enum err
 provider_probed(struct ctx *c, const char *id, bool reachable, int64_t latency_ms, const char *error, const char *live)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO provider_state (provider, tested_ms, reachable, latency_ms, error, live, live_ms)"

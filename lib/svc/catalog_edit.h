@@ -23,7 +23,9 @@ enum err settings_put(struct ctx *, const char *key, const char *settings) MUST_
 enum err provider_key_noted(struct ctx *, const char *id, bool set, bool suppressed) MUST_CHECK;
 enum err provider_enable(struct ctx *, const char *id) MUST_CHECK;
 enum err provider_discover(struct ctx *, const char *id, bool on) MUST_CHECK;
-enum err provider_auth(struct ctx *, const char *id, const char *auth) MUST_CHECK;
+enum err provider_auth(struct ctx *, const char *id, const char *auth) MUST_CHECK;       /* NULL: nobody knows */
+/* What the configuration of a command-line program names; NULL: nothing. */
+enum err provider_program_model(struct ctx *, const char *id, const char *model) MUST_CHECK;
 /* The outcome of a test or probe. live: JSON array of what it told; NULL: keep what is known. */
 enum err provider_probed(struct ctx *, const char *id, bool reachable, int64_t latency_ms, const char *error,
     const char *live) MUST_CHECK;

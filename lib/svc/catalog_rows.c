@@ -26,6 +26,7 @@ read_state(struct build *b, struct stmt *st)
 		.reachable = col_i64(st, "reachable") != 0,
 		.latency_ms = col_i64(st, "latency_ms"),
 		.error = build_keep(b, col_text(b->c, st, "error")),
+		.program_model = build_keep(b, col_text(b->c, st, "program_model")),
 		.live_ms = col_i64(st, "live_ms"),
 	};
 	if (live != NULL && (x->live = json_parse(live, strlen(live))) != NULL &&
@@ -79,7 +80,7 @@ enum err
 rows_states(struct build *b, size_t most)
 {
 	SCOPED_STMT st = db_prepare(b->c->db, SQL("SELECT provider, suppressed, key_set, discover, auth, tested_ms, reachable,"
-	    " latency_ms, error, live, live_ms FROM provider_state ORDER BY provider LIMIT 10000"));
+	    " latency_ms, error, program_model, live, live_ms FROM provider_state ORDER BY provider LIMIT 10000"));
 
 	b->s->states = build_need(b, (most + 1) * sizeof(*b->s->states));
 	while (db_step(st))

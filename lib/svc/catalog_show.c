@@ -80,6 +80,13 @@ region_of(const struct config *cfg, const struct provider *p)
 	return name != NULL ? js_obj(p->regions, name) : NULL;
 }
 
+/* Of one that only the configuration knows, and that has no key: it was asked without, and refused. */
+static bool
+wants_key(const struct provider_state *st)
+{
+	return st->auth != NULL && strcmp(st->auth, "invalid_key") == 0;
+}
+
 bool
 catalog_listed(const struct config *cfg, const struct provider *p)
 {
@@ -104,7 +111,9 @@ catalog_auth_status(const struct config *cfg, const char *provider)
 		return "auto_detected";
 	if (p != NULL && p->cli)
 		return js_bool(facts, "program", false) ? "configured" : "cli_not_installed";
-	if (p != NULL && !p->key_required)
+	if (p == NULL)
+		return wants_key(st) ? "missing" : "not_required";
+	if (!p->key_required)
 		return p->local && (st->tested_ms != 0 ? !st->reachable : !js_bool(facts, "reachable", true)) ? "missing" : "not_required";
 	return "missing";
 }
@@ -235,6 +244,8 @@ void
 catalog_write_model_members(struct jw *w, const struct config *cfg, const struct model *m)
 {
 	write_common(w, m);
+	if (m->of_program)
+		jw_str(w, "source", "cli_config");
 	jw_str(w, "provider", m->provider);
 	if (m->aliases != NULL) {
 		jw_json(w, "aliases", m->aliases);
@@ -405,7 +416,7 @@ custom_provider(const char *id, const char *url, struct provider *p)
 {
 	*p = (struct provider){
 		.id = id, .display_name = id, .base_url = url, .api_format = "openai",
-		.api_key_env = "", .key_required = true, .custom = true,
+		.api_key_env = "", .key_required = wants_key(catalog_state(id)), .custom = true,
 	};
 }
 

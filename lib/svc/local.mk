@@ -19,6 +19,7 @@ libsvc_a_SOURCES = \
 	lib/svc/catalog_edit.c \
 	lib/svc/catalog_file.c \
 	lib/svc/catalog_index.c \
+	lib/svc/catalog_models.c \
 	lib/svc/catalog_rows.c \
 	lib/svc/catalog_show.c \
 	lib/svc/config.c \

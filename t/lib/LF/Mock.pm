@@ -8,7 +8,7 @@ package LF::Mock;
 #
 # The script: when => [ [ 'words in the request' => ANSWER ], ... ] (words, or a qr//) is looked at first, then
 # answers one after the other, then default ({ text => 'Hello from the mock.' }).
-# An ANSWER may be a sub that makes it of the request's body. models: rows of its list instead of the usual one. port: a fixed one. tags: names of models, as Ollama tells them. An ANSWER:
+# An ANSWER may be a sub that makes it of the request's body. models: rows of its list instead of the usual one, or one of these ANSWERs: status and body. port: a fixed one. tags: names of models, as Ollama tells them. An ANSWER:
 #   text, tool_calls => [ { name, arguments (hash or text), id } ], reasoning
 #   finish => 'length', usage => { prompt_tokens, completion_tokens }, model
 #   chunks => N             in how many parts a streamed text comes (5)
@@ -186,7 +186,7 @@ sub one {
     $a = $a->($rq->{body}) if ref $a eq 'CODE';
     $rq->{sequence} = 1 if !$a && $rq->{path} =~ m{/chat(?:/completions)?$};
     my $n = $self->note($rq);
-    if ($rq->{path} =~ m{/models$}) {
+    if ($rq->{path} =~ m{/models$} && ref $self->{script}{models} ne 'HASH') {
         return reply($c, 200, { object => 'list', data => $self->{script}{models} // [ { id => 'mock-model', object => 'model', owned_by => 'mock' } ] });
     }
     if ($rq->{path} eq '/login/device/code') {  # as GitHub does
@@ -201,7 +201,7 @@ sub one {
         $self->embeddings($c, $rq);
         return 1;
     }
-    for my $o (@{ $self->{script}{other} // [] }) {
+    for my $o (@{ $self->{script}{other} // [] }, $rq->{path} =~ m{/models$} ? [ qr{} => $self->{script}{models} ] : ()) {
         return reply($c, $o->[1]{status} // 200, $o->[1]{body}) if $rq->{path} =~ $o->[0];
     }
     if ($rq->{path} !~ m{/chat/completions$|^/api/chat$}) {

@@ -10,7 +10,7 @@ import { Copilot } from './copilot';
 import { usable, WORDS } from './status';
 
 interface Provider {
-	id: string; display_name: string; auth_status: string; model_count: number; key_required: boolean; key_present: boolean;
+	id: string; display_name: string; auth_status: string; model_count: number; key_required: boolean; key_present: boolean; is_custom: boolean;
 	base_url: string; suppressed?: boolean; is_coding_agent?: boolean; latency_ms?: number; error_message?: string; is_local?: boolean; reachable?: boolean;
 }
 interface Tested { status: string; latency_ms?: number; error?: string; note?: string; discovered_models?: number }
@@ -20,7 +20,7 @@ function Connect({ p, isDefault, onClose, again }: { p: Provider; isDefault: boo
 	const [key, setKey] = useState('');
 	const [url, setUrl] = useState(p.base_url);
 	const [tried, setTried] = useState(false);
-	const at = `/api/providers/${p.id}`, connected = usable(p.auth_status);
+	const at = `/api/providers/${p.id}`, connected = usable(p.auth_status), takesKey = p.key_required || p.is_custom;
 	async function test(): Promise<string> {
 		const t = await post<Tested>(`${at}/test`);
 		await again();
@@ -57,9 +57,9 @@ function Connect({ p, isDefault, onClose, again }: { p: Provider; isDefault: boo
 	});
 	return (
 		<Dialog title={connected ? p.display_name : `Connect ${p.display_name}`} onClose={onClose} work={work} keep
-			act={p.key_required && (key || !connected) ? 'Save and test' : 'Test'} doing="Testing…" off={p.key_required && !connected && !key.trim() && !tried} onAct={store}>
+			act={takesKey && (key || !connected) ? 'Save and test' : 'Test'} doing="Testing…" off={p.key_required && !connected && !key.trim() && !tried} onAct={store}>
 			{p.id === 'github-copilot' && <Copilot again={again} />}
-			{p.key_required && !p.is_coding_agent && (
+			{takesKey && !p.is_coding_agent && (
 				<Field name={connected ? 'Another key' : 'Key'} note="It is kept sealed on the server and never shown again.">
 					{(id, note) => <input id={id} aria-describedby={note} type="password" autocomplete="off" spellcheck={false} value={key} onInput={(e) => setKey(e.currentTarget.value)} />}
 				</Field>
@@ -71,7 +71,7 @@ function Connect({ p, isDefault, onClose, again }: { p: Provider; isDefault: boo
 				<div class="also">
 					{p.suppressed && <button type="button" class="plain" disabled={work.busy} onClick={takeBack}>Take it back</button>}
 					{connected && (isDefault ? <span class="badge is-good">the default</span> : <button type="button" class="plain" disabled={work.busy} onClick={makeDefault}>Make it the default</button>)}
-					{p.key_required && p.key_present && !p.suppressed && <button type="button" class="plain" disabled={work.busy} onClick={remove}><Icon name="trash" /><span>Remove the key</span></button>}
+					{takesKey && p.key_present && !p.suppressed && <button type="button" class="plain" disabled={work.busy} onClick={remove}><Icon name="trash" /><span>Remove the key</span></button>}
 				</div>
 			)}
 		</Dialog>
