@@ -73,16 +73,10 @@ taken(struct ctx *c, uint32_t before)
 void
 note_alone(struct ctx *c, const struct audit *entry)
 {
-	SCOPED_TX tx = { 0 };
 	enum err e;
 
 	job_db_release(c);
-	e = tx_begin(c, &tx);
-	if (e == ERR_OK)
-		e = audit_append(c, entry);
-	if (e == ERR_OK)
-		e = tx_commit(c, &tx);
-	tx_end(&tx);
+	e = audit_alone(c, entry);
 	if (e != ERR_OK)
 		log_line(LOG_ERROR, "rid=%s err=%s what=\"a change is not in the audit log\" action=%s", c->rid, err_code(e), entry->action);
 	job_db_acquire(c);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/compact.h"
+#include "daemon/config_write.h"
 #include "daemon/dbpool.h"
 #include "daemon/model_choice.h"
 #include "daemon/parting.h"
@@ -340,8 +341,11 @@ may(const struct said *k, const struct command *cmd)
 	bool asks = cmd->run == cmd_model && k->args[0] == '\0';       /* which model is it? */
 	enum role least = cmd->twin == NULL || asks ? USER : role_of_row(cmd->twin);
 
-	return k->c->who->role >= least ? ERR_OK :
-	    fail(k->c, ERR_FORBIDDEN, "Role '%s' is not allowed to do this", role_names[k->c->who->role]);
+	if (k->c->who->role >= least)
+		return ERR_OK;
+	note_alone(k->c, &(struct audit){ .action = "PermissionDenied", .channel = "api",
+	    .detail = ctx_printf(k->c, "WS /%s", cmd->name), .outcome = ctx_printf(k->c, "role=%s", role_names[k->c->who->role]) });
+	return fail(k->c, ERR_FORBIDDEN, "Role '%s' is not allowed to do this", role_names[k->c->who->role]);
 }
 
 bool

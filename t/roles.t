@@ -154,4 +154,22 @@ subtest "over OpenAI's endpoints" => sub {
         'the list of models has the agents that are his';
 };
 
+# --- and it is written down -------------------------------------------------------------------
+
+SKIP: {
+    my ($sqlite) = grep { -x } map {"$_/sqlite3"} split /:/, $ENV{PATH};
+    skip 'there is no sqlite3', 1 if !$sqlite;
+    subtest 'who tried what they may not is in the audit log' => sub {
+        my ($db) = glob $api->home . '/data/*.db';
+        my $rows = sub { open my $p, '-|', $sqlite, '-separator', "\t", $db, "SELECT detail, outcome, channel, user_id IS NOT NULL FROM audit_entries WHERE action = 'PermissionDenied' $_[0]" or die; my @r = <$p>; close $p; return @r };
+        is_deeply [ $rows->("AND detail = 'PUT /api/agents/$NOBODY/x'") ], [], 'not what is no row';
+        is scalar(my @before = $rows->("AND detail = 'GET /api/budget/users'")), 2, 'every refusal by its role (viewer and user asked above)';
+        $api->raw('GET', '/api/budget/users?limit=3', { headers => { as('user') } });
+        is_deeply [ $rows->("AND detail LIKE 'GET /api/budget/users%' AND outcome = 'role=user' ORDER BY seq DESC LIMIT 1") ], ["GET /api/budget/users\trole=user\tapi\t1\n"], 'what was asked for, by whom; no query';
+        is_deeply [ $rows->("AND detail LIKE 'WS /model' AND outcome = 'role=user' LIMIT 1") ], ["WS /model\trole=user\tapi\t1\n"], 'over the socket too';
+        is $api->raw('GET', '/api/budget/users', { headers => { as('admin') } })->{status}, 200, 'who may is served';
+        is_deeply [ $rows->("AND outcome = 'role=owner'") ], [], 'and nobody is written down who may';
+    };
+}
+
 done_testing;

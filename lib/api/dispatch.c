@@ -10,11 +10,12 @@
 
 #include "lib/api/api.h"
 #include "lib/base/util.h"
+#include "lib/svc/audit.h"
 #include "lib/svc/config.h"
 
 struct reply (*dispatch_other)(struct ctx *, struct request *);
 
-enum { COST_DEFAULT = 5 };
+enum { COST_DEFAULT = 5, TARGET_NOTED = 256 };
 
 static bool
 inside_api(const char *t)
@@ -158,11 +159,28 @@ run_handler(struct ctx *c, struct request *rq)
 	return r;
 }
 
-static enum err
-check_role(struct ctx *c, const struct route *r)
+/* Who tried what they may not is written down; that it could not be is no reason to let them. */
+static void
+note_refused(struct ctx *c, const struct request *rq)
 {
+	const char *name = role_names[c->who->role];
+	size_t n = strcspn(rq->target, "?");
+	enum err e = audit_alone(c, &(struct audit){ .action = "PermissionDenied", .channel = "api",
+	    .detail = ctx_printf(c, "%s %.*s", rq->method, (int)utf8_cut(rq->target, n, TARGET_NOTED), rq->target),
+	    .outcome = ctx_printf(c, "role=%s", name) });
+
+	if (e != ERR_OK)
+		log_line(LOG_WARN, "rid=%s err=%s what=\"a refusal is not in the audit log\" role=%s", c->rid, err_code(e), name);
+}
+
+static enum err
+check_role(struct ctx *c, const struct request *rq)
+{
+	const struct route *r = rq->route;
+
 	if (c->who->role >= r->role || r->role == PUBLIC || ((r->flags & RT_READS) != 0 && c->cfg->reads_open))
 		return ERR_OK;
+	note_refused(c, rq);
 	return fail(c, ERR_FORBIDDEN, "Role '%s' is not allowed to access this endpoint", role_names[c->who->role]);
 }
 
@@ -222,7 +240,7 @@ admit(struct ctx *c, struct request *rq, struct match *m)
 		return fail(c, ERR_BAD_REQUEST, "The path is not well-formed");
 	if (m->route == NULL)
 		return m->path_known ? fail(c, ERR_METHOD, "Method not allowed") : fail(c, ERR_NOT_FOUND, "Not found");
-	if ((e = check_role(c, m->route)) != ERR_OK)
+	if ((e = check_role(c, rq)) != ERR_OK)
 		return e;
 	return check_version(c, rq);
 }

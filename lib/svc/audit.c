@@ -124,6 +124,22 @@ audit_append(struct ctx *c, const struct audit *a)
 	return r == ERR_OK ? insert(c, &e, ms, hash) : r;
 }
 
+enum err
+audit_alone(struct ctx *c, const struct audit *a)
+{
+	SCOPED_TX tx = { 0 };
+	struct fault before = c->fault;
+	enum err e = tx_begin(c, &tx);
+
+	if (e == ERR_OK)
+		e = audit_append(c, a);
+	if (e == ERR_OK)
+		e = tx_commit(c, &tx);
+	tx_end(&tx);
+	c->fault = before;
+	return e;
+}
+
 /* --- reading ------------------------------------------------------------------------- */
 
 enum err

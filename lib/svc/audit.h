@@ -19,6 +19,8 @@ struct audit {
 
 /* Append; c->who is who did it. Inside the caller's transaction: the entry is there if what it tells of is. */
 enum err audit_append(struct ctx *, const struct audit *) MUST_CHECK;
+/* The same in a transaction of its own. c->fault stays what it was. */
+enum err audit_alone(struct ctx *, const struct audit *) MUST_CHECK;
 /* Entries of an agent, newest first, as objects into the open array; outcome NULL: all. *ret_n: how many. */
 enum err audit_write_agent(struct ctx *, const char *agent_id, const char *outcome, int64_t limit, int64_t offset,
     struct jw *, int64_t *ret_n) MUST_CHECK;
