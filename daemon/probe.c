@@ -380,7 +380,8 @@ ask_and_note(void *arg)
 	if (c.arena != NULL) {
 		uuid4(c.rid);
 		job_db_acquire(&c);
-		if (probe_whom(&c, l->id, &p) == ERR_OK && p.base_url != NULL && !p.cli && strcmp(p.format, "bedrock_converse") != 0) {
+		if (probe_whom(&c, l->id, &p) == ERR_OK && p.base_url != NULL && !p.cli && strcmp(p.format, "bedrock_converse") != 0 &&
+		    (!p.custom || p.key[0] != '\0')) {
 			probe_key(&c, &p, &r);
 			if (probe_note(&c, &p, &r, true) != ERR_OK)
 				log_line(LOG_WARN, "what=probe provider=%s why=\"the store does not take it\"", p.id);

@@ -174,6 +174,7 @@ struct reply
 providers_key_drop(struct ctx *c, const struct request *rq)
 {
 	const char *id;
+	struct provider own;
 	char env[128];
 	enum err e = provider_named(c, rq, &id);
 
@@ -184,6 +185,8 @@ providers_key_drop(struct ctx *c, const struct request *rq)
 	}
 	if (e == ERR_OK && (is_known(c, id) || catalog_state(id)->key_set))
 		e = provider_key_noted(c, id, false, true);
+	if (e == ERR_OK && catalog_provider_custom(c->cfg, id, &own))
+		e = provider_auth(c, id, "invalid_key");        /* it had one, so it wants one */
 	if (e == ERR_OK)
 		e = changed(c);
 	return e == ERR_OK ? reply_empty(c) : reply_fail(c);

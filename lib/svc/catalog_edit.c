@@ -141,8 +141,9 @@ provider_key_noted(struct ctx *c, const char *id, bool set, bool suppressed)
 enum err
 provider_enable(struct ctx *c, const char *id)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE provider_state SET suppressed = 0, auth = NULL WHERE provider = ?"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE provider_state SET suppressed = 0, auth = CASE WHEN ? = 1 THEN auth END WHERE provider = ?"));
 
+	bind_i64(st, catalog_provider(id) == NULL);     /* whether it wants a key at all stays known */
 	bind_text(st, id);
 	return run(c, st);
 }

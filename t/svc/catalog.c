@@ -112,7 +112,7 @@ configured(struct ctx *c)
 	is_str(catalog_auth_status(&cfg, "ollama"), "missing", "a local server that did not answer is missing");
 	is_str(catalog_auth_status(&cfg, "vllm"), "not_required", "one that was not asked needs no key");
 	is_str(catalog_auth_status(&cfg, "claude-code"), "cli_not_installed", "a command that is not there");
-	is_str(catalog_auth_status(&cfg, "my-own"), "missing", "a provider known by its URL wants a key");
+	is_str(catalog_auth_status(&cfg, "my-own"), "not_required", "a provider known by its URL wants no key that anybody knows of");
 	is_str(catalog_auth_status(&cfg, "nobody"), "unknown", "of others nothing is known");
 	ok(auth_available("auto_detected") && !auth_available("missing") && !auth_available("unknown"), "some states can be used");
 	is_str(catalog_key_env(&cfg, "groq", env), "MY_GROQ", "the configuration may name the variable");
