@@ -21,7 +21,7 @@
 #include "lib/svc/picture_keep.h"
 #include "lib/svc/upload.h"
 
-enum { FILES_MAX = 32, TEXT_CHARS_MAX = 200000, TEXT_BYTES_MAX = 4 * TEXT_CHARS_MAX, PDF_MS = 15000 };
+enum { FILES_MAX = 32, TEXT_CHARS_MAX = 200000, TEXT_BYTES_MAX = 4 * TEXT_CHARS_MAX, PDF_MS = 15000, PDF_BYTES_MAX = 20 << 20 };
 
 /* --- a copy in the workspace --------------------------------------------------------- */
 
@@ -238,7 +238,7 @@ add_pdf(struct turn *t, struct json_object *blocks, const struct upload *u, int 
 {
 	SCOPED_BUF b = BUF_INIT(TEXT_BYTES_MAX);
 	const char *head = ctx_printf(t->c, "[Attached PDF: %s (%" PRIu64 " bytes)]\n\n", u->filename, size);
-	enum err e = pdf_text(t, fd, &b);
+	enum err e = size <= PDF_BYTES_MAX ? pdf_text(t, fd, &b) : ERR_TOO_LARGE;
 
 	if (e == ERR_CANCELLED)
 		return e;

@@ -196,14 +196,27 @@ warn_blind(struct out *o, struct ctx *c, const struct turn_answer *a)
 	send_frame(o, &w);
 }
 
+/* The sentence for a key that is not there, as clients of the socket know it. */
+static const char *
+missing_key(struct ctx *c, const char *msg)
+{
+	static const char mark[] = "(provider: ";
+	const char *who = strstr(msg, mark);
+
+	if (who == NULL)
+		return ctx_printf(c, "%s. Set it in Settings > Providers.", msg);
+	who += strlen(mark);
+	return ctx_printf(c, "API key not configured for provider '%.*s'. Set it in Settings > Providers.", (int)strcspn(who, ")"), who);
+}
+
 static void
 send_failure(struct out *o, struct ctx *c)
 {
 	const struct fault *f = &c->fault;
 	const char *code = f->code, *text = f->msg;
 
-	if (f->err == ERR_PRECONDITION) {
-		text = ctx_printf(c, "%s. Set it in Settings > Providers.", f->msg);
+	if (code != NULL && strcmp(code, "provider_auth_missing") == 0) {
+		text = missing_key(c, f->msg);
 		code = NULL;
 	} else if (f->err == ERR_RATE_LIMITED && code != NULL && strcmp(code, "rate_limited") == 0) {
 		text = ctx_printf(c, "Rate limited. Wait ~%us and try again.", f->retry_after_s > 0 ? f->retry_after_s : 60);

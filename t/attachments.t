@@ -14,16 +14,16 @@ my $bin = File::Temp->newdir('lf-bin-XXXXXXXX', TMPDIR => 1);
 open my $fh, '>', "$bin/pdftotext" or die;
 print $fh <<'SH';
 #!/bin/sh
-# stands for the real one: the text is the file's second line, "SLEEP" hangs, "FAIL" fails
+# stands for the real one: the text is the file's second line, "SLEEP" hangs, "FAIL" fails, "LONG" is all that follows
 read -r head; read -r line
-case $line in SLEEP) sleep 60;; FAIL) exit 1;; esac
+case $line in SLEEP) sleep 60;; FAIL) exit 1;; LONG) exec /bin/cat;; esac
 echo "$line from $4"
 SH
 close $fh;
 chmod 0755, "$bin/pdftotext";
 
 my @people = map { qq([[users]]\nname = "$_"\nrole = "user"\napi_key_hash = "\$sha256\$@{[ Digest::SHA::sha256_hex("key-of-$_") ]}"\n) } qw(zoe yan);
-my $api = LF->start(model => $up, env => { PATH => "$bin:$ENV{PATH}" }, config => "@people", limits => "ws_messages_per_minute = 1000\n");
+my $api = LF->start(model => $up, env => { PATH => "$bin:$ENV{PATH}" }, config => "@people", limits => "ws_messages_per_minute = 1000\n", top => 'max_upload_size_bytes = 33554432');
 my $ada = $api->post('/api/agents', { manifest_toml => "name = \"ada\"\n" }, 201)->{agent_id};
 my $home = $api->home . '/workspaces/agents/ada';
 my $PNG = "\x89PNG\r\n\x1a\n" . join '', map { chr } 0 .. 255;
@@ -100,6 +100,7 @@ subtest 'a text' => sub {
     my ($all) = map { ref $_ ? $_->[1]{text} : $_ } seen();
     like substr($all, 0, 80), qr/long\.txt \(400002 bytes, truncated\)/, 'a long one is cut';
     is length($all =~ s/.*?\n\n//sr), 200000, 'after so many characters';
+    fresh();
     ask('And this', upload("\xff\xfe\x00x", 'text/plain', 'odd.txt'));
     like ref seen() ? seen()->[1]{text} : seen(), qr/\[File: odd\.txt\] saved to uploads/, 'one that is no text is a file';
     ask('Nothing', '00000000-0000-4000-8000-000000000000', 'no-id');
@@ -144,6 +145,10 @@ subtest 'whoever may talk to an agent may show it a file' => sub {
     my $his = $api->post('/api/agents', { manifest_toml => "name = \"his\"\nauthor = \"yan\"\n" }, 201)->{agent_id};
     my $e = $api->post("/api/agents/$his/message", { message => 'and this?', attachments => [ { file_id => $f } ] }, 403, $as{yan});
     is $e->{code}, 'upload_access_denied', "nobody shows somebody else's file";
+    my $ws = LF::WS->open($api, "/api/agents/$his/ws", headers => $as{yan});
+    $ws->say({ type => 'message', content => 'and this?', message_id => 'm', attachments => [ { file_id => $f } ] });
+    is_deeply +($ws->until('error'))[-1], { type => 'error', content => 'You are not authorized to access this upload', code => 'upload_access_denied', message_id => 'm' }, 'on a socket neither';
+    $ws->close;
     $api->get("/api/uploads/$f", 403, $as{yan});
 };
 
@@ -178,6 +183,26 @@ subtest 'a question that waits when the daemon is killed' => sub {
     ok $api->wait_for(sub { my ($c) = grep { $_->{body} =~ /and this\?/ } @{ $up->chats }; $c && $c->{body} =~ /image_url/ }), 'is asked afterwards, with its picture';
     ok $api->wait_for(sub { my $h = history($s); @$h == 4 && $h->[2]{images} }), 'and shows it';
     $_->close for $first, $second;
+};
+
+# The last one: the mock has long bodies from here on, which nobody wants to read again.
+subtest 'how much of a PDF is read' => sub {
+    my $kept = sub {
+        my ($pdf) = @_;
+        fresh();
+        ask('Read', upload($pdf, 'application/pdf', 'x.pdf'));
+        my (undef, undef, $body) = $api->wire("GET /api/agents/$ada/session HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " . $api->key . "\r\nConnection: close\r\n\r\n");
+        return $body;
+    };
+    for my $ch ('x', "\xc3\xa4", "\xf0\x9f\x98\x80") {
+        my $n = length $ch;
+        my $chars = sub { my ($run) = $kept->("%PDF-1.4\nLONG\n" . $ch x $_[0]) =~ /bytes\)\]\\n\\n((?:\Q$ch\E)+)/; return length($run // '') / $n };
+        is $chars->(200_000), 200_000, "200,000 characters of $n bytes are read";
+        is $chars->(200_001), 200_000, '  and no more';
+    }
+    my $size = sub { my ($n) = @_; my $head = "%PDF-1.4\nthe words\n"; return $kept->($head . "\0" x ($n - length $head)) };
+    like $size->(20 << 20), qr/the words from/, 'a file of 20 MiB is read';
+    like $size->((20 << 20) + 1), qr{\(20971521 bytes\)\]\\n\\nNo text could be extracted from it\.\\n\[File: x\.pdf\] saved to uploads/}, 'a larger one is kept as a file';
 };
 
 $api->finish;
