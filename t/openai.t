@@ -191,8 +191,17 @@ subtest 'what is no request' => sub {
         my $e = chat($bad, 400);
         is $e->{error}{type}, 'invalid_request_error', 'refused: ' . (ref $bad ? $LF::JSON->encode($bad) : $bad);
     }
-    my $image = [ { type => 'text', text => 'what is it' }, { type => 'image_url', image_url => { url => 'data:image/png;base64,iVBORw0KGgo=' } } ];
-    is chat({ model => 'speaker', stream => JSON::PP::true, messages => user($image) }, 400)->{error}{code}, 'streaming_vision_unsupported', 'an image in a stream';
+};
+
+subtest 'a picture in a stream' => sub {
+    my $url = 'data:image/png;base64,iVBORw0KGgo=';
+    my $image = [ { type => 'text', text => 'what is it' }, { type => 'image_url', image_url => { url => $url } } ];
+    for my $model (agent('seer') && 'seer', 'openai/gpt-4o-mini') {
+        my @e = chunks({ model => $model, messages => user($image) })->all;
+        is pop(@e)->{data}, '[DONE]', "$model streams";
+        is join('', map { choice($_)->{delta}{content} // '' } @e), 'Hello from the mock.', '  its answer';
+        is $up->chats->[-1]{json}{messages}[-1]{content}[1]{image_url}{url}, $url, '  to what it has seen';
+    }
 };
 
 refuses($api, GET => '/v1/models');

@@ -82,8 +82,6 @@ agent_turn(struct ctx *c, const struct request *rq, struct agent *a)
 	struct turn_ask ask;
 	enum err e = k == NULL ? fail(c, ERR_NOMEM, "out of memory") : agent_ask(c, rq, a, &ask, k);
 
-	if (e == ERR_OK && in->stream && ask.blocks != NULL)
-		e = fail_code(c, ERR_BAD_REQUEST, "streaming_vision_unsupported", "Images cannot be streamed");
 	if (e != ERR_OK)
 		return reply_fail(c);
 	completion_init(&m, c, rq, a->name);
