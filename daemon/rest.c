@@ -58,6 +58,19 @@ hash_of(const char *key, char out[static 17])
 	out[16] = '\0';
 }
 
+/* The clock was set back to before the failure: as if that were now, or it would rest for as much longer. */
+static void
+follow_clock(struct rest *x, int64_t now)
+{
+	if (x->failed_ms > now) {
+		if (x->until_ms != 0 && x->until_ms != REST_FOR_GOOD)
+			x->until_ms -= x->failed_ms - now;
+		x->failed_ms = now;
+	}
+	if (x->probed_ms > now)
+		x->probed_ms = now;
+}
+
 /* With the lock. make: a new one, in the place of one that means nothing any more. NULL: none, or no room. */
 static struct rest *
 find(const char *provider, const char *hash, bool make)
@@ -67,8 +80,10 @@ find(const char *provider, const char *hash, bool make)
 	for (size_t i = 0; i < r.n; i++) {
 		struct rest *x = &r.all[i];
 
-		if (strcmp(x->provider, provider) == 0 && strcmp(x->key, hash) == 0)
+		if (strcmp(x->provider, provider) == 0 && strcmp(x->key, hash) == 0) {
+			follow_clock(x, clock_ms());
 			return x;
+		}
 		if (place == NULL && x->until_ms == 0 && x->failures == 0 && x->requests == 0)
 			place = x;
 	}
