@@ -131,6 +131,30 @@ subtest 'who may' => sub {
     is $api->get($path, 200)->{value}, 9, 'an admin may';
 };
 
+subtest 'shared by all agents' => sub {
+    my $all = '/api/memory/agents/00000000-0000-0000-0000-000000000001/kv';
+    my $one = $api->post('/api/agents', { manifest_toml => 'name = "kv-one"' }, 201)->{agent_id};
+    $api->put("$all/motto", { value => 'together' }, 200);
+    $api->get("/api/memory/agents/$one/kv/motto", 404);
+    $api->del("/api/agents/$one?confirm=true", 200);
+    is $api->get("$all/motto", 200)->{value}, 'together', 'is what no agent owns, and none takes along';
+    $api->get("$all/motto", 404, { Authorization => "Bearer $keys{ursula}" });
+};
+
+subtest 'who speaks has what they said' => sub {
+    my $agent = $api->post('/api/agents', { manifest_toml => 'name = "kv-heard"' }, 201)->{agent_id};
+    my $says = sub { my ($who, $tool, $in) = @_; return $api->post("/api/agents/$agent/message", { message => "run $tool " . $LF::JSON->encode($in), $who ? (sender_id => $who, channel_type => "chat of $who") : () }, 200)->{response} };
+    my %car = ('tg:7' => 'red', tg => 'blue', '' => 'green');
+    $says->($_, 'memory_store', { key => 'car', value => $car{$_} }) for sort keys %car;
+    like $says->($_, 'memory_recall', { key => 'car' }), qr/\b$car{$_}\b/, "to '$_'" for sort keys %car;
+    like $says->($_, 'memory_list', {}), qr/car\n\(1 keys in all\)/, '  and that alone' for sort keys %car;
+    my %kept = map { $_->{key} => $_->{value} } @{ $api->get("/api/memory/agents/$agent/kv", 200)->{kv_pairs} };
+    is_deeply \%kept, { 'peer:tg%3A7:car' => 'red', 'peer:tg:car' => 'blue', car => 'green' }, 'who looks after the agent sees all of it';
+    $api->post("/api/agents/$agent/session/reset", undef, 200);
+    my @ended = sort map { $_->{key} =~ /^(.*)session_\d/ ? $1 : () } @{ $api->get("/api/memory/agents/$agent/kv", 200)->{kv_pairs} };
+    is_deeply \@ended, [ '', 'peer:tg%3A7:', 'peer:tg:' ], 'what a session leaves is theirs, too';
+};
+
 subtest 'a body in chunks' => sub {
     my ($s) = $api->wire("PUT $kv/chunked HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " . $api->key
         . "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"

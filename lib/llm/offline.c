@@ -235,11 +235,21 @@ static const struct rule {
 	{ "run", run },
 };
 
+/* Who says it stands in front: "[Ada]: ...". */
+static struct span
+without_name(struct span s)
+{
+	for (size_t i = 1; i + 1 < s.n && s.p[0] == '[' && strchr("[\n", s.p[i]) == NULL; i++)
+		if (s.p[i] == ']' && s.p[i + 1] == ':')
+			return trimmed((struct span){ s.p + i + 2, s.n - i - 2 });
+	return s;
+}
+
 static void
 understand(struct wish *w, struct span s)
 {
 	*w = (struct wish){ .input = json_object_new_object() };
-	s = trimmed(s);
+	s = without_name(trimmed(s));
 	(void)take(&s, "please");
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		if (take(&s, rules[i].phrase)) {

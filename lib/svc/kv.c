@@ -45,6 +45,28 @@ kv_may(struct ctx *c, const char *agent_id, enum memory_right right)
 	return by_entry(c, agent_id, right);
 }
 
+const char *
+kv_key_of(struct ctx *c, const char *peer, const char *key, size_t n, size_t *ret_n)
+{
+	SCOPED_BUF b = BUF_INIT(KV_KEY_MAX * 4);
+
+	if (peer == NULL || peer[0] == '\0') {
+		*ret_n = n;
+		return key;
+	}
+	buf_str(&b, KV_PEER);
+	for (; *peer != '\0'; peer++) {
+		if (*peer == '%' || *peer == ':')
+			buf_str(&b, *peer == '%' ? "%25" : "%3A");
+		else
+			buf_ch(&b, *peer);
+	}
+	buf_ch(&b, ':');
+	buf_add(&b, key, n);
+	*ret_n = b.len;
+	return b.failed ? NULL : ctx_strndup(c, b.p, b.len);
+}
+
 enum err
 kv_write_all(struct ctx *c, const char *agent_id, struct jw *w)
 {

@@ -16,6 +16,12 @@ enum err kv_write_members(struct ctx *, const char *agent_id, struct jw *) MUST_
  */
 enum err kv_import(struct ctx *, const char *agent_id, const char *kv, size_t n, bool clear, int64_t *ret,
     struct json_object *failed) MUST_CHECK;
+/*
+ * The key under which a value is kept for one of those who speak to an agent: "peer:", who it is ('%' and ':' as %25 and %3A), ":", the
+ * key. peer NULL or "": nobody is named, and it is the key itself. NULL: out of memory.
+ */
+const char *kv_key_of(struct ctx *, const char *peer, const char *key, size_t n, size_t *ret_n);
+#define KV_PEER "peer:"
 /* The value's JSON text, in the arena. NOT_FOUND "Key '...' not found". */
 enum err kv_get(struct ctx *, const char *agent_id, const char *key, size_t n, const char **json, size_t *json_n) MUST_CHECK;
 /* value: checked JSON. TOO_LARGE beyond KV_VALUE_MAX. */

@@ -64,8 +64,8 @@ remember(struct ctx *c, const char *agent_id, const struct ending *s, const char
 	struct jw w = JW_INIT(&json);
 	struct said said[LINES_MAX];
 	char slug[SLUG_MAX + 1] = "", day[25];
-	const char *key;
-	size_t n;
+	const char *key, *kept;
+	size_t n, kept_n;
 	enum err e = last_said(c, s->id, said, &n);
 
 	if (e != ERR_OK)
@@ -89,7 +89,9 @@ remember(struct ctx *c, const char *agent_id, const struct ending *s, const char
 	key = ctx_printf(c, "session_%.10s_%s%s%.8s", day, slug, slug[0] != '\0' ? "_" : "", s->id);
 	if (text.failed || json.failed || key == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	e = kv_put(c, agent_id, key, strlen(key), json.p, json.len);
+	if ((kept = kv_key_of(c, s->peer_id, key, strlen(key), &kept_n)) == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	e = kv_put(c, agent_id, kept, kept_n, json.p, json.len);
 	if (e != ERR_OK || s->known || text.len == 0)
 		return e;
 	return memory_add(c, &(struct memory){ .agent_id = agent_id, .content = ctx_strndup(c, text.p, text.len), .source = "conversation",

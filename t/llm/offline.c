@@ -63,6 +63,7 @@ calls(void)
 		{ "fetch https://example.com/a?b=c", "web_fetch{\"url\":\"https://example.com/a?b=c\"}" },
 		{ "run mcp_x {\"n\": [1, 2]}", "mcp_x{\"n\":[1,2]}" },
 		{ "run system_time", "system_time{}" },
+		{ "[Ada L. (tg)]: recall color", "memory_recall{\"key\":\"color\"}" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
@@ -84,7 +85,7 @@ words(void)
 {
 	char first[4096];
 	static const char *const odd[] = { "", "   ", "run", "run x {", "run x [1]", "write file", "fetch ftp://x", "remember", "remember ?",
-	    "recall ?", "run no_such_tool {}", "read file", "running", "\xf0\x9f\x98\x80" };
+	    "recall ?", "run no_such_tool {}", "read file", "running", "[", "[a]:", "[a]: ", "[a] recall b", "[a [b]: recall b", "\xf0\x9f\x98\x80" };
 
 	is_int(ask(user("Hello there"), 0), ERR_OK, "a greeting is answered");
 	snprintf(first, sizeof(first), "%s", seen.p);
