@@ -1,8 +1,8 @@
 /*
  * From an agent's model to a provider's address and key.
  *
- * The key is looked for where the agent says, and nowhere else if it says so; else where the configuration
- * says for its default model, then where the catalog says.
+ * The key is looked for where the agent says, else where the configuration says for its default model, and nowhere else if
+ * one of them says so; otherwise where the catalog says.
  */
 #include <string.h>
 
@@ -40,15 +40,21 @@ key_of(struct ctx *c, const char *provider, bool is_default, struct json_object 
 	return v;
 }
 
-/* The variable that a manifest names for this model alone, if it is not the provider's usual one; NULL: none. */
+/*
+ * The variable that a manifest names for this model alone, or else the configuration for its default model, if it is not the
+ * provider's usual one; NULL: none. A pool is the configuration's word too, and counts over the latter.
+ */
 static const char *
-named_key(struct ctx *c, const char *provider, struct json_object *mm)
+named_key(struct ctx *c, const char *provider, bool is_default, struct json_object *mm)
 {
+	const struct config usually = { .provider_key_env = c->cfg->provider_key_env, .raw = c->cfg->raw };
 	const struct provider *p = catalog_provider(provider);
 	const char *name = js_str_or(mm, "api_key_env", ""), *usual[3] = { NULL };
 	char space[128];
 
-	usual[0] = catalog_key_name(c->cfg, provider, space);
+	if (name[0] == '\0' && is_default && c->cfg->api_key_env != NULL && !pool_has(c, provider))
+		name = c->cfg->api_key_env;
+	usual[0] = catalog_key_name(&usually, provider, space);
 	if (p != NULL) {
 		usual[1] = p->api_key_env;
 		usual[2] = p->alt_api_key_env;
@@ -226,7 +232,7 @@ route_to(struct ctx *c, const char *user_id, const char *provider, const char *m
 	ret->base_url = base_of(c, provider, is_default, mm);
 	ret->settings = strncmp(ret->format, "cli_", 4) == 0 ? c->cfg->raw : js_obj(c->cfg->raw, ret->format);
 	ret->api_key = key_of_user(c, user_id, provider);
-	named = ret->api_key == NULL ? named_key(c, provider, mm) : NULL;
+	named = ret->api_key == NULL ? named_key(c, provider, is_default, mm) : NULL;
 	if (named != NULL)
 		ret->api_key = key_named(c, named);
 	ret->pooled = ret->api_key == NULL && named == NULL && !catalog_state(provider)->suppressed && pool_has(c, provider);

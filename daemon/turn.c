@@ -304,6 +304,17 @@ tell_end(struct turn *t, enum err e)
 		hub_end(t->session_id, t->id, name, &b);
 }
 
+/* Whoever reads along is shown what others get as a whole; a program that asks for a completion is not: an empty one is an answer. */
+static void
+tell_notice(struct turn *t)
+{
+	const char *notice = t->out->silent || t->out->text[0] != '\0' || strcmp(t->ask->origin, "openai") == 0 ? NULL
+	    : turn_answer_shown(t->c, t->out);
+
+	if (notice != NULL)
+		turn_emit(t, TURN_TEXT, NULL, NULL, notice, strlen(notice), false);
+}
+
 static enum err
 finish_or_give_up(struct turn *t, enum err e)
 {
@@ -320,6 +331,8 @@ finish_or_give_up(struct turn *t, enum err e)
 	if (e == ERR_OK && t->out->silent && t->keep && strcmp(t->ask->origin, "autonomous") == 0)
 		turn_prune(t);
 	count_end(t, e);
+	if (e == ERR_OK)
+		tell_notice(t);
 	turn_emit(t, TURN_PHASE, e == ERR_OK ? "done" : "error", NULL, NULL, 0, false);
 	if (t->keep)
 		tell_end(t, e);

@@ -60,6 +60,7 @@ struct turn_ask {
 	double temperature; bool has_temperature;
 	struct json_object *extra;      /* sampling members for this turn, or NULL */
 	enum think think;
+	bool show_thinking;             /* as it comes, whatever stream_thinking says */
 	const char *traceparent, *tracestate;   /* of who asks (W3C); NULL: the turn begins a trace */
 	struct json_object *outer_tools;        /* tools that the request brought: {name, description, input_schema} */
 	struct json_object *outer_results;      /* object call id → text: takes a waiting turn up again */
@@ -102,6 +103,9 @@ struct turn_answer {
  * RATE_LIMITED budget_exceeded, rate_limited; UNAVAILABLE; INTERNAL with a class of llm_error; CANCELLED.
  */
 enum err turn_run(struct ctx *, const struct turn_ask *, struct turn_answer *ret) MUST_CHECK;
+
+/* What people are shown of an answer: its text, or a notice that there is none; "": it is silent. NULL: out of memory. */
+const char *turn_answer_shown(struct ctx *, const struct turn_answer *);
 
 /* Cancel what runs or waits for the agent (session NULL: all). How many there were. */
 unsigned turns_cancel(const char *agent_id, const char *session_id, int why);

@@ -195,8 +195,8 @@ final_text(struct turn *t)
 	if (said.leaked || (t->tools != NULL && speech_is_progress(raw) && t->tool_calls == 0))
 		return hold_back(t);
 	t->out->silent = said.silent;
-	if (!said.silent && is_blank(text) && t->said.len > 0)          /* what was said before its tools ran; the buffer goes with the turn */
-		text = ctx_strndup(t->c, t->said.p, t->said.len);
+	if (is_blank(text))             /* what was said before its tools ran; the buffer goes with the turn */
+		text = t->said.len > 0 ? ctx_strndup(t->c, t->said.p, t->said.len) : "";
 	t->out->text = said.silent ? "" : text;
 	return text != NULL ? ERR_OK : fail(t->c, ERR_NOMEM, "out of memory");
 }

@@ -16,7 +16,7 @@
 #include "db/db.h"
 #include "lib/base/util.h"
 
-enum { CUTS_MAX = 5, BAD_BATCHES_MAX = 3, BLOCKED_BATCHES_MAX = 2 };
+enum { CUTS_MAX = 5, BAD_BATCHES_MAX = 3, BLOCKED_BATCHES = 2 };
 
 void
 turn_emit(struct turn *t, enum turn_event_kind kind, const char *a, const char *b, const char *s, size_t n, bool is_error)
@@ -211,9 +211,11 @@ all_blocked(const struct turn *t)
 static void
 count_batch(struct turn *t)
 {
+	int64_t most = js_i64(js_obj(t->agent.manifest, "autonomous"), "block_stall_degrade_after", BLOCKED_BATCHES);
+
 	t->bad_batches = all_hard(t) ? t->bad_batches + 1 : 0;
 	t->blocked_batches = all_blocked(t) ? t->blocked_batches + 1 : 0;
-	if (t->blocked_batches == BLOCKED_BATCHES_MAX) {
+	if (most > 0 && t->blocked_batches >= most) {
 		t->withhold = true;
 		t->blocked_batches = 0;
 	}

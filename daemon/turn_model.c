@@ -133,8 +133,11 @@ on_text(void *arg, const char *s, size_t n)
 static void
 on_thinking(void *arg, const char *s, size_t n)
 {
-	((struct turn *)arg)->heard += (int64_t)n;
-	turn_emit(arg, TURN_THINKING, NULL, NULL, s, n, false);
+	struct turn *t = arg;
+
+	t->heard += (int64_t)n;
+	if (turn_shows_thinking(t))
+		turn_emit(t, TURN_THINKING, NULL, NULL, s, n, false);
 }
 
 static void

@@ -175,6 +175,8 @@ const struct history *turn_wire(struct turn *);
 /* --- turn_wishes.c --- */
 /* What the turn wishes of the model that rq names: limits, temperature, thinking, what goes along. */
 void turn_wishes(struct turn *, struct llm_request *rq);
+/* Is what is thought told as it comes? Where nobody has set anything about thinking, and where this turn wants it, it is. */
+bool turn_shows_thinking(const struct turn *);
 /* Most tokens that the answer of t->route may have; 0: no limit is set. */
 int64_t turn_most_output(struct turn *);
 /* "supports_vision" …, by the settings of the model, else what the catalog says. */

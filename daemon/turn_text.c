@@ -65,3 +65,12 @@ message_json(struct ctx *c, struct json_object *content, size_t *n)
 
 	return content_json(c, plain ? js_get(one, "text") : content, n);
 }
+
+const char *
+turn_answer_shown(struct ctx *c, const struct turn_answer *a)
+{
+	if (a->silent || a->text[0] != '\0')
+		return a->silent ? "" : a->text;
+	return ctx_printf(c, "[The agent completed processing but returned no text response. (%lld in / %lld out | %lld iter)]",
+	    (long long)a->input_tokens, (long long)a->output_tokens, (long long)a->iterations);
+}

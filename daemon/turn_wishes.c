@@ -105,6 +105,14 @@ think(struct turn *t, struct json_object *settings, struct llm_request *rq)
 		json_object_object_del(rq->extra, "reasoning_effort");
 }
 
+bool
+turn_shows_thinking(const struct turn *t)
+{
+	struct json_object *own = js_obj(t->agent.manifest, "thinking"), *set = own != NULL ? own : js_obj(t->c->cfg->raw, "thinking");
+
+	return t->ask->show_thinking || t->ask->think > THINK_NOT || set == NULL || js_bool(set, "stream_thinking", false);
+}
+
 /* --- all of it --------------------------------------------------------------------------------- */
 
 void

@@ -164,10 +164,7 @@ send_answer(struct out *o, struct ctx *c, const struct turn_answer *a)
 		jw_i64(&w, "output_tokens", a->output_tokens);
 	} else {
 		w = open_frame(o, "response");
-		jw_str(&w, "content", a->text[0] != '\0' ? a->text
-		    : ctx_printf(c, "[The agent completed processing but returned no text response. "
-		          "(%lld in / %lld out | %lld iter)]", (long long)a->input_tokens,
-		          (long long)a->output_tokens, (long long)a->iterations));
+		jw_str(&w, "content", turn_answer_shown(c, a));
 		jw_i64(&w, "input_tokens", a->input_tokens);
 		jw_i64(&w, "output_tokens", a->output_tokens);
 		jw_i64(&w, "iterations", a->iterations);
@@ -269,6 +266,7 @@ ws_turn(struct ws_session *s, struct ctx *c, struct json_object *frame, const ch
 	ask.think = (enum think)atomic_load(&s->think);
 	if (json_object_is_type(js_get(frame, "thinking"), json_type_boolean))
 		ask.think = js_bool(frame, "thinking", false) ? THINK_ON : THINK_NOT;
+	ask.show_thinking = js_bool(frame, "show_thinking", false);
 	set_cancel(s, k);
 	typing(&o, "start", NULL);
 	ask.attachments = js_arr(frame, "attachments");

@@ -101,6 +101,16 @@ subtest 'round and round' => sub {
     like $r[-1], qr/^Blocked: /, 'after it was refused';
     like $r[-2], qr/^Blocked: /, 'twice';
     ok scalar(grep { /Warning: / } @r), 'and warned before';
+    for ([ 1, 1 ], [ 4, 4 ]) {
+        my ($after, $blocked) = @$_;
+        ($id) = spawn("[autonomous]\nblock_stall_degrade_after = $after\n");
+        is say_to($id, 'ROUND-AND-ROUND')->{response}, 'I stop', "it may end after $after";
+        is scalar(grep { /^Blocked: / } results((chats())[-1])), $blocked, '... that were refused';
+    }
+    ($id) = spawn("[autonomous]\nblock_stall_degrade_after = 0\nmax_iterations = 9\n");
+    $before = chats();
+    is say_to($id, 'ROUND-AND-ROUND', 500)->{code}, 'max_iterations', 'or go on';
+    is scalar(grep { !$_->{json}{tools} } (chats())[ $before .. chats() - 1 ]), 0, 'always with its tools';
 };
 
 subtest 'faster than the manifest allows' => sub {
@@ -130,7 +140,7 @@ subtest 'far too many' => sub {
     my %seen = map { $_ => 1 } $api->raw('GET', '/api/metrics')->{content} =~ /^librefang_tool_call_total\{.*?(outcome="\w+",failure_type="\w+")\} [1-9]/mg;
     is_deeply [ sort keys %seen ], [ (map {"outcome=\"failure\",failure_type=\"$_\""} qw(blocked circuit_break hard_error)), 'outcome="success",failure_type="none"' ], 'metrics tell how calls ended';
     %seen = map { $_ => 1 } $api->raw('GET', '/api/metrics')->{content} =~ /^librefang_agent_loop_exits_total\{.*?reason="(\w+)"\} [1-9]/mg;
-    is_deeply [ sort keys %seen ], [qw(circuit_break completed repeated_tool_failures)], 'and turns';
+    is_deeply [ sort keys %seen ], [qw(circuit_break completed max_iterations repeated_tool_failures)], 'and turns';
 };
 $api->finish;
 

@@ -116,4 +116,28 @@ subtest 'an agent with a key of its own' => sub {
     $api->finish;
 };
 
+subtest 'the default model with a key of its own' => sub {
+    my $model = { provider => 'openai', model => 'mock-model', base_url => $first->url, api_key_env => 'LF_OWN_KEY' };
+    my $start = sub { my ($env, $config, %more) = @_; $api = LF->start(model => { %$model, %more }, env => { %env, OPENAI_API_KEY => 'sk-everybody', %$env }, config => $limits . ($config // '')) };
+    my $by = sub { my ($id) = @_; my $r = say_to('hello', $id); return $r->{status} == 200 ? $first->chats->[-1]{headers}{authorization} =~ s/Bearer //r : "$r->{status} $r->{json}{code} $r->{json}{error}" };
+    $start->({ LF_OWN_KEY => 'sk-own' });
+    is $by->(), 'sk-own', 'is asked by that key';
+    $api->finish;
+    $start->({});
+    my ($said, $asked) = counted($by);
+    like $said, qr/^412 provider_auth_missing .*openai.*LF_OWN_KEY/, 'where it is not set, the variable is named: no other key takes its place';
+    is $asked, 0, 'and nobody is asked';
+    is $by->(agent(qq([model]\napi_key_env = "OPENAI_API_KEY"\n))), 'sk-everybody', 'an agent that names another is asked by that';
+    $api->finish;
+    $start->({ LF_POOL_KEY => 'sk-pool' }, qq([[credential_pools]]\nprovider = "openai"\n[[credential_pools.keys]]\napi_key_env = "LF_POOL_KEY"\n));
+    is $by->(), 'sk-pool', 'a pool of keys for it counts';
+    $api->finish;
+    $start->({}, '', api_key_env => 'OPENAI_API_KEY');
+    is $by->(), 'sk-everybody', "the provider's usual name means its usual key";
+    $api->finish;
+    $api = LF->start(model => { provider => 'auto', api_key_env => 'LF_OWN_KEY' }, env => { %env, LF_OWN_KEY => 'sk-own', OPENAI_API_KEY => 'sk-everybody' }, config => $limits =~ s/second =/openai = "@{[$first->url]}"\nsecond =/r);
+    is $by->(), 'sk-everybody', 'which provider a key is for must be said: where that is found out, its own is taken';
+    $api->finish;
+};
+
 done_testing;

@@ -190,6 +190,17 @@ subtest 'an answer of nothing' => sub {
     is say_to(spawn(), 'SAY-HALF')->{response}, 'Half of it.', 'unless something was said before its tools ran';
     my @e = $api->stream("/api/agents/$id/message/stream", { message => 'SAY-NOTHING' })->all;
     is $e[-1]{event}, 'done', 'a stream ends well';
+    my ($said) = grep { $_->{event} eq 'chunk' } @e;
+    like $said->{json}{content}, qr/^\[.*returned no text/, 'and tells it';
+    my $s = $api->get("/api/agents/$id", 200)->{session_id};
+    my $watch = $api->later("/api/agents/$id/sessions/$s/stream", '', method => 'GET', headers => { 'Last-Event-ID' => $e[0]{id} });
+    is join(' ', map { $_->{id} } grep { defined $_->{id} } $watch->all), join(' ', map { $_->{id} } grep { defined $_->{id} } @e[ 1 .. $#e ]), 'whoever reads on later is told the same'
+        if $watch->read_head;
+    is $api->post('/v1/chat/completions', { model => $id, messages => [ { role => 'user', content => 'SAY-NOTHING' } ] }, 200)->{choices}[0]{message}{content}, '',
+        'a program that asked for a completion has an empty one';
+    my $v1 = $api->raw(POST => '/v1/chat/completions', { headers => { 'Content-Type' => 'application/json' }, content => $LF::JSON->encode(
+        { model => $id, stream => JSON::PP::true, messages => [ { role => 'user', content => 'SAY-NOTHING' } ] }) });
+    unlike $v1->{content}, qr/returned no text/, 'as a stream too';
     my $ws = LF::WS->open($api, "/api/agents/$id/ws");
     $ws->next for 1, 2;
     $ws->say({ type => 'message', content => 'SAY-NOTHING' });

@@ -92,6 +92,14 @@ subtest 'a message' => sub {
     @f = $ws->turn({ content => 'THINK-FIRST', show_thinking => JSON::PP::false });
     unlike types(@f), qr/thinking_delta/, 'unless it is not wanted';
     is $f[-1]{thinking}, undef, 'at the end too';
+    for (map { [ @$_, 0 ], [ @$_, 1 ] } [ "[thinking]\nbudget_tokens = 2000\n", 0 ], [ "[thinking]\nstream_thinking = true\n", 1 ]) {
+        my ($toml, $streams, $asked) = @$_;
+        my $s = ready(agent($toml));
+        @f = $s->turn({ content => 'THINK-FIRST', $asked ? (show_thinking => JSON::PP::true) : () });
+        is scalar(types(@f) =~ /thinking_delta/), $streams || $asked ? 1 : '', 'as it comes when the manifest says so, or the message' . " ($streams, $asked)";
+        is $f[-1]{thinking}, 'let me see', 'at the end in any case';
+        $s->close;
+    }
     is types($ws->turn('BE-SILENT')) =~ s/.* //r, 'silent_complete', 'silence has its own frame';
     $ws->close;
 };

@@ -105,16 +105,6 @@ ask_from(struct ctx *c, const struct request *rq, struct turn_ask *ask, struct c
 
 /* --- the answer at once ------------------------------------------------------------------ */
 
-static const char *
-shown_text(struct ctx *c, const struct turn_answer *a)
-{
-	if (a->text[0] != '\0')
-		return a->text;
-	return ctx_printf(c, "[The agent completed processing but returned no text response. "
-	    "(%lld in / %lld out | %lld iter)]", (long long)a->input_tokens, (long long)a->output_tokens,
-	    (long long)a->iterations);
-}
-
 static struct reply
 answer(struct ctx *c, const struct turn_ask *ask, const struct message_request *in, const struct turn_answer *a)
 {
@@ -123,7 +113,7 @@ answer(struct ctx *c, const struct turn_ask *ask, const struct message_request *
 	if (w == NULL)
 		return reply_json(c, 200, w);
 	jw_object(w, NULL);
-	jw_str(w, "response", a->silent ? "" : shown_text(c, a));
+	jw_str(w, "response", turn_answer_shown(c, a));
 	if (a->silent)
 		jw_bool(w, "silent", true);
 	if (a->directives != NULL)

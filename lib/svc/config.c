@@ -127,7 +127,8 @@ load_models(const struct json_object *root, const struct json_object *raw, struc
 	cfg->provider = js_str_or(root, "provider", "offline");
 	cfg->model = js_str_or(root, "model", "offline");
 	cfg->provider_cfg = js_str_or(root, "provider_cfg", "auto");
-	cfg->api_key_env = text(m, "api_key_env");
+	if (strcmp(cfg->provider_cfg, "auto") != 0 && strcmp(cfg->provider_cfg, "default") != 0)        /* it is of a provider that is named */
+		cfg->api_key_env = text(m, "api_key_env");
 	cfg->base_url = text(m, "base_url");
 	cfg->message_timeout_s = number(m, "message_timeout_secs", 300);
 	cfg->provider_urls = js_obj(raw, "provider_urls");

@@ -263,6 +263,14 @@ program_is_there(const struct resolved *v, const struct provider *p)
 	    config_env("GOOGLE_CLOUD_PROJECT") != NULL || config_env("GCLOUD_PROJECT") != NULL);
 }
 
+/* The configuration says where the key of its default provider is, and it is not where it usually is: no other counts. */
+static bool
+names_key(const struct config *view, const struct provider *p)
+{
+	return view->provider != NULL && strcmp(view->provider, p->id) == 0 && view->api_key_env != NULL &&
+	    *view->api_key_env != '\0' && strcmp(view->api_key_env, p->api_key_env) != 0;
+}
+
 /* Does the environment hold a key for this provider? Noted in v->providers, and whether its program is there. */
 static bool
 note_provider(struct resolved *v, const struct config *view, const char *id)
@@ -275,7 +283,7 @@ note_provider(struct resolved *v, const struct config *view, const char *id)
 	if (o != NULL)
 		return js_bool(o, "key_present", false) || js_bool(o, "alt", false);
 	key = config_env(catalog_key_env(view, id, name)) != NULL;
-	alt = p != NULL && p->alt_api_key_env != NULL && config_env(p->alt_api_key_env) != NULL;
+	alt = p != NULL && p->alt_api_key_env != NULL && !names_key(view, p) && config_env(p->alt_api_key_env) != NULL;
 	o = json_object_new_object();
 	if (o == NULL || json_object_object_add(o, "key_present", json_object_new_boolean(key)) != 0 ||
 	    json_object_object_add(o, "alt", json_object_new_boolean(alt)) != 0 ||
@@ -394,6 +402,8 @@ resolve_provider(struct resolved *v)
 	else if (p == NULL && strcmp(named, "offline") != 0 && view.base_url == NULL &&
 	    js_str(view.provider_urls, named) == NULL)
 		config_warn_at(&v->r, "default_model.provider", "no such provider, and no base_url for it");
+	if (view.provider == NULL && view.api_key_env != NULL && *view.api_key_env != '\0')
+		config_warn_at(&v->r, "default_model.api_key_env", "ignored: it goes with a provider that is named, and this one is auto");
 	if (strcmp(v->provider, "offline") == 0)
 		v->model = "offline";
 	if (v->model == NULL)
