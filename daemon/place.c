@@ -115,7 +115,16 @@ place_settled(struct ctx *c, const struct agent *a)
 
 /* --- a new agent ---------------------------------------------------------------------------- */
 
-/* Does another agent than that one have this directory? all: also one that does not say so in its manifest. */
+/* Is it the same directory, or one of them in the other? */
+static bool
+overlap(const char *a, const char *b)
+{
+	size_t n = strlen(a), k = strlen(b), least = n < k ? n : k;
+
+	return strncmp(a, b, least) == 0 && (n == k || (n < k ? b : a)[least] == '/');
+}
+
+/* Does another agent than that one have this directory, one in it, or one around it? all: also one that does not say so in its manifest. */
 static enum err
 is_of_another(struct ctx *c, const char *id, bool all, const char *dir, bool *ret)
 {
@@ -131,9 +140,28 @@ is_of_another(struct ctx *c, const char *id, bool all, const char *dir, bool *re
 
 		if (other == NULL)
 			return fail(c, ERR_NOMEM, "out of memory");
-		*ret = strcmp(other, dir) == 0;
+		*ret = overlap(other, dir);
 	}
 	return *ret || db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+/* The file of two agents would be what the later one wrote. */
+static enum err
+check_alone(struct ctx *c, const char *id, struct json_object *m, const char *dir)
+{
+	bool taken;
+	enum err e = is_of_another(c, id, js_str(m, "workspace") != NULL, dir, &taken);
+
+	return e != ERR_OK || !taken ? e : fail_code(c, ERR_CONFLICT, "workspace_taken",
+	    "The workspace %s is another agent's, or lies in or around one; agents share files with [workspaces.NAME]", dir);
+}
+
+enum err
+place_alone(struct ctx *c, const struct agent *a)
+{
+	const char *dir = manifest_workspace(c, a->manifest, a->id);
+
+	return dir == NULL ? fail(c, ERR_NOMEM, "out of memory") : check_alone(c, a->id, a->manifest, dir);
 }
 
 /* Nothing of an agent that ended is in that place. *ret: it could not be brought about. */
@@ -170,7 +198,7 @@ choose(struct ctx *c, const char *id, struct json_object *m, const char **dir, c
 	if ((*dir = manifest_workspace(c, m, id)) == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
 	if ((e = is_taken(c, id, *dir, own, &taken)) != ERR_OK || !taken)
-		return e;
+		return e == ERR_OK && own ? check_alone(c, id, m, *dir) : e;
 	if (own)
 		return fail(c, ERR_IO, "the files of an agent that ended are in the way");
 	json_object_object_add(m, "workspace", json_object_new_string(ctx_printf(c, "%s-%.8s", *dir, id)));

@@ -8,7 +8,7 @@
 #define LF_PLACE_H
 #include "lib/svc/agent_write.h"
 
-/* The row and its place. A place that is taken is left alone: the agent's is another, and its manifest says so. Errors: agent_insert(), IO. */
+/* The row and its place. A place that is taken is left alone: the agent's is another, and its manifest says so; one that its manifest names is refused then. Errors: agent_insert(), CONFLICT workspace_taken, IO. */
 enum err place_take(struct ctx *, const struct agent_new *, char ret_id[static 37]) MUST_CHECK;
 /*
  * agent_store() and agent.toml. saw: the agent that the manifest was made from: what others have changed since stays changed.
@@ -21,6 +21,8 @@ enum err place_store(struct ctx *, const struct agent *saw, struct json_object *
 enum err place_leave(struct ctx *, const struct agent *, bool purge, bool *ret_was, const char **ret_files) MUST_CHECK;
 void place_clear(struct ctx *, const char *files);
 
+/* CONFLICT workspace_taken: an older store has two agents in one place, and whose agent.toml is there cannot be told. */
+enum err place_alone(struct ctx *, const struct agent *) MUST_CHECK;
 /* agent.toml is what people made of it: whoever reads it makes sure of that first. IO. */
 enum err place_settled(struct ctx *, const struct agent *) MUST_CHECK;
 /* Is it perhaps not? */

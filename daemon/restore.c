@@ -117,6 +117,8 @@ take_file(struct ctx *c, const char *id)
 	const char *dir, *toml;
 	enum err e = agent_load(c, id, &a);
 
+	if (e == ERR_OK)
+		e = place_alone(c, &a);
 	if (e != ERR_OK)
 		return e;
 	dir = manifest_workspace(c, a.manifest, id);

@@ -236,6 +236,27 @@ subtest 'a place of its own' => sub {
     is_deeply [ glob $api->home . '/workspaces/agents/renamed*' ], [], 'and go with that one';
 };
 
+subtest 'a place that somebody has' => sub {
+    my $first = $api->post('/api/agents', { manifest_toml => toml('at-home', 'workspace = "shared/desk"') }, 201)->{agent_id};
+    spawn('by-name');
+    my $dir = $api->home . '/workspaces';
+    for my $place ('shared/desk', './shared//desk/', "$dir/shared/desk", 'shared/desk/drawer', 'shared', 'agents/by-name', 'agents/by-name/inner') {
+        my $e = $api->post('/api/agents', { manifest_toml => toml('guest', qq(workspace = "$place")) }, 409);
+        is $e->{code}, 'workspace_taken', "$place: is not given away";
+        like $e->{error}, qr/\[workspaces/, '  with a word on what to do' if $place eq 'shared';
+    }
+    like LF::slurp("$dir/shared/desk/agent.toml"), qr/^name = "at-home"$/m, 'agent.toml stays that of its agent';
+    $api->post('/api/agents', { manifest_toml => toml('guest', 'workspace = "shared/desk2"') }, 201);
+    my $deep = $api->post('/api/agents', { manifest_toml => toml('deep', 'workspace = "agents/coming/in"') }, 201)->{agent_id};
+    my $coming = spawn("coming");
+    ok -f "$dir/agents/coming-" . substr($coming, 0, 8) . '/agent.toml', 'who would come to live around another gets another place';
+    $api->del("/api/agents/$coming?confirm=true", 200);
+    ok -f "$dir/agents/coming/in/agent.toml", '  and takes nothing along';
+    $api->del("/api/agents/$first?confirm=true", 200);
+    $api->post('/api/agents', { manifest_toml => toml('guest-2', 'workspace = "shared/desk"') }, 201);
+    pass 'a place that was left is free';
+};
+
 subtest 'made and ended all at once' => sub {
     my $dir = File::Temp->newdir('lf-race-XXXXXXXX', TMPDIR => 1);
     my @pids = map {

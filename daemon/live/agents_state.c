@@ -81,7 +81,7 @@ agents_reload(struct ctx *c, const struct request *rq)
 
 	if (e != ERR_OK)
 		return reply_fail(c);
-	if (place_settled(c, &a) != ERR_OK)
+	if (place_settled(c, &a) != ERR_OK || place_alone(c, &a) != ERR_OK)
 		return reply_fail(c);
 	dir = manifest_workspace(c, a.manifest, a.id);
 	e = dir == NULL ? fail(c, ERR_NOT_FOUND, "Agent has no workspace")

@@ -331,7 +331,8 @@ is_workspace(const struct ctx *c, const char *s)
 		p += k;
 	}
 	clean[len] = '\0';
-	return len > 0 && strcmp(clean, "agents") != 0 && strcmp(clean, "hands") != 0;
+	return len > 0 && strcmp(clean, "agents") != 0 && strcmp(clean, "hands") != 0 &&
+	    strncmp(clean, ".ended-", 7) != 0 && strncmp(clean, ".coming-", 8) != 0;        /* those are swept away */
 }
 
 /* model.name is an older word for model.model; "openai/gpt-x" of provider openai is "gpt-x". */

@@ -103,6 +103,7 @@ refusals(void)
 	refuses("workspace = 'agents'", "workspace:");
 	refuses("workspace = './agents/.'", "workspace:");
 	refuses("workspace = ''", "workspace:");
+	refuses("workspace = '.ended-x/y'", "workspace:");
 	refuses("priority = 'high'", "one of these is expected: Low Normal High Critical");
 	refuses("profile = 'all'", "profile:");
 	refuses("schedule = 'daily'", "schedule:");
@@ -171,6 +172,7 @@ places(void)
 	snprintf(want, sizeof(want), "%s/own/place", spaces);
 	is_str(manifest_workspace(&ctx, parse("workspace = 'own/place'"), id), want, "the manifest may name one");
 	is_str(manifest_workspace(&ctx, parse(ctx_printf(&ctx, "workspace = '%s'", want)), id), want, "also absolutely");
+	is_str(manifest_workspace(&ctx, parse("workspace = './own//place/.'"), id), want, "a directory has one name");
 }
 
 static bool
