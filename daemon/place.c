@@ -17,6 +17,7 @@
 #include "daemon/underway.h"
 #include "db/db.h"
 #include "lib/agent/manifest.h"
+#include "lib/agent/shared.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 #include "lib/svc/leftover.h"
@@ -115,21 +116,15 @@ place_settled(struct ctx *c, const struct agent *a)
 
 /* --- a new agent ---------------------------------------------------------------------------- */
 
-/* Is it the same directory, or one of them in the other? */
-static bool
-overlap(const char *a, const char *b)
-{
-	size_t n = strlen(a), k = strlen(b), least = n < k ? n : k;
-
-	return strncmp(a, b, least) == 0 && (n == k || (n < k ? b : a)[least] == '/');
-}
-
-/* Does another agent than that one have this directory, one in it, or one around it? all: also one that does not say so in its manifest. */
+/*
+ * Does another agent than that one have this directory, one in it, or one around it, as its own or to share? Or is such a one
+ * what that manifest (NULL: none) shares? all: also one that does not say so in its manifest.
+ */
 static enum err
-is_of_another(struct ctx *c, const char *id, bool all, const char *dir, bool *ret)
+is_of_another(struct ctx *c, const char *id, struct json_object *mine, bool all, const char *dir, bool *ret)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id, manifest FROM agent"
-	    " WHERE id <> ? AND (? OR manifest LIKE '%\"workspace\":\"%')"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id, manifest FROM agent WHERE id <> ? AND (? OR manifest LIKE '%\"workspace\":\"%'"
+	    " OR manifest LIKE '%\"workspaces\":{%')"));
 
 	*ret = false;
 	bind_text(st, id);
@@ -140,7 +135,7 @@ is_of_another(struct ctx *c, const char *id, bool all, const char *dir, bool *re
 
 		if (other == NULL)
 			return fail(c, ERR_NOMEM, "out of memory");
-		*ret = overlap(other, dir);
+		*ret = dirs_overlap(other, dir) || shared_overlaps(c, m, dir) || shared_overlaps(c, mine, other);
 	}
 	return *ret || db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
@@ -150,10 +145,25 @@ static enum err
 check_alone(struct ctx *c, const char *id, struct json_object *m, const char *dir)
 {
 	bool taken;
-	enum err e = is_of_another(c, id, js_str(m, "workspace") != NULL, dir, &taken);
+	enum err e = is_of_another(c, id, m, js_str(m, "workspace") != NULL, dir, &taken);
 
-	return e != ERR_OK || !taken ? e : fail_code(c, ERR_CONFLICT, "workspace_taken",
-	    "The workspace %s is another agent's, or lies in or around one; agents share files with [workspaces.NAME]", dir);
+	return e != ERR_OK || !taken ? e : fail_code(c, ERR_CONFLICT, "workspace_taken", "The workspace %s, or one that is to be shared, is "
+	    "another agent's, or lies in or around one; agents share files with [workspaces.NAME] in a place of nobody's own", dir);
+}
+
+/* What it shares is anybody's to share. was: the manifest before, which may stay as it is; NULL: none. */
+static enum err
+check_shared(struct ctx *c, const char *id, struct json_object *was, struct json_object *m, const char *dir)
+{
+	struct json_object *shared = js_get(m, "workspaces");
+	enum err e;
+
+	if (dir == NULL)
+		return fail(c, ERR_NOMEM, "out of memory");
+	if (shared == NULL || json_object_equal(shared, js_get(was, "workspaces")))
+		return ERR_OK;
+	e = shared_allowed(c, m);
+	return e == ERR_OK ? check_alone(c, id, m, dir) : e;
 }
 
 enum err
@@ -185,7 +195,7 @@ is_taken(struct ctx *c, const char *id, const char *dir, bool own, bool *ret)
 
 	if (e == ERR_OK && *ret)
 		e = evict(c, dir, ret);
-	return e != ERR_OK || *ret || own || !is_there(dir) ? e : is_of_another(c, id, false, dir, ret);
+	return e != ERR_OK || *ret || own || !is_there(dir) ? e : is_of_another(c, id, NULL, false, dir, ret);
 }
 
 /* The place that goes with its name may be that of an agent that had the name before: then it gets another. */
@@ -259,6 +269,7 @@ enum err
 place_take(struct ctx *c, const struct agent_new *a, char ret_id[static 37])
 {
 	struct agent_new mine = *a;
+	const struct shared_dir *shared;
 	const char *dir = NULL;
 	char id[37];
 	enum err e;
@@ -272,7 +283,11 @@ place_take(struct ctx *c, const struct agent_new *a, char ret_id[static 37])
 	if (e == ERR_OK)
 		e = choose(c, mine.id, mine.manifest, &dir, &mine.manifest_toml);
 	if (e == ERR_OK)
+		e = check_shared(c, mine.id, NULL, mine.manifest, dir);
+	if (e == ERR_OK)
 		e = settle(c, &mine, dir, ret_id);
+	if (e == ERR_OK)
+		(void)shared_dirs(c, mine.manifest, &shared);   /* they are made now, for who wants to put something there */
 	pthread_mutex_unlock(&places);
 	return e;
 }
@@ -330,6 +345,8 @@ store(struct ctx *c, const struct agent *saw, struct json_object *m, const struc
 	if (e == ERR_OK)
 		e = manifest_parse(c, toml, strlen(toml), &m);
 	if (e == ERR_OK)
+		e = check_shared(c, saw->id, saw->manifest, m, manifest_workspace(c, m, saw->id));
+	if (e == ERR_OK)
 		e = hold(c, saw->id, toml);
 	if (e != ERR_OK)
 		return e;
@@ -360,7 +377,7 @@ leave(struct ctx *c, const struct agent *a, bool purge, bool *ret_was, const cha
 	const char *dir = manifest_workspace(c, a->manifest, a->id);
 	bool kept = false, stays;
 	enum err e = dir == NULL ? fail(c, ERR_NOMEM, "out of memory")
-	    : is_of_another(c, a->id, js_str(a->manifest, "workspace") != NULL, dir, &kept);
+	    : is_of_another(c, a->id, NULL, js_str(a->manifest, "workspace") != NULL, dir, &kept);
 
 	if (e == ERR_OK && !workspace_removable(dir, c->cfg->workspaces_dir))
 		kept = true;
@@ -431,7 +448,7 @@ evict_all(struct ctx *c)
 
 	for (size_t i = 0; i < n; i++) {
 		bool stays = false;
-		enum err e = is_of_another(c, "", true, dirs[i], &stays);
+		enum err e = is_of_another(c, "", NULL, true, dirs[i], &stays);
 
 		if (e == ERR_OK && !stays)
 			e = evict(c, dirs[i], &stays);

@@ -18,6 +18,7 @@
 #include "db/db.h"
 #include "lib/agent/manifest.h"
 #include "lib/agent/prompt.h"
+#include "lib/agent/shared.h"
 #include "lib/agent/tool.h"
 #include "lib/base/arena.h"
 #include "lib/base/shm.h"
@@ -93,6 +94,7 @@ assemble(struct turn *t)
 	enum err e;
 
 	t->workspace = manifest_workspace(t->c, t->agent.manifest, t->agent.id);
+	t->n_shared = shared_dirs(t->c, t->agent.manifest, &t->shared);
 	t->guard = loop_guard_new(t->c, t->max_iterations);
 	if ((e = choose_tools(t)) != ERR_OK)
 		return e;

@@ -174,7 +174,7 @@ run_tool(struct run *r)
 	const struct tool *tool = tool_find(r->k->name);
 	struct tool_env env = {
 		.c = r->c, .agent_id = t->agent.id, .agent_name = t->agent.name, .session_id = t->session_id,
-		.turn_id = t->id, .workspace = t->workspace, .sender_id = t->ask->sender_id, .depth = t->ask->depth,
+		.turn_id = t->id, .workspace = t->workspace, .shared = t->shared, .n_shared = t->n_shared, .sender_id = t->ask->sender_id, .depth = t->ask->depth,
 		.event_depth = t->ask->event_depth + 1, .incognito = !t->record, .cancel = t->ask->cancel,
 		.turn = t, .granted = t->granted, .load_tool = env_load_tool, .db_get = env_db_get, .db_put = env_db_put, .ask_agent = turn_ask_agent,
 		.spawn_agent = turn_spawn_agent, .end_agent = turn_end_agent, .task_given = assigned_look,

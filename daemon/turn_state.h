@@ -56,6 +56,8 @@ struct turn {
 	const char *own_model;          /* of the session: "model" or "provider/model"; NULL: the agent's */
 	struct json_object *blocks;     /* the question, if it is more than a text; NULL */
 	const char *workspace;
+	const struct shared_dir *shared;        /* directories that it shares with others */
+	size_t n_shared;
 	const char *system;             /* the prompt */
 	struct history history;         /* grows as the turn goes */
 	const struct history *wire;     /* the history as it went to the model, of that state of it */

@@ -151,9 +151,9 @@ agents_file_remove(struct ctx *c, const struct request *rq)
 	enum err e = place_of(c, rq, &p);
 
 	if (e == ERR_OK)
-		e = sandbox_remove(c, p.dir, p.inner, strlen(p.inner));
+		e = sandbox_remove(c, p.dir, p.inner, strlen(p.inner), NULL);
 	if (e == ERR_NOT_FOUND && p.inner != NULL)
-		e = sandbox_remove(c, p.dir, p.outer, strlen(p.outer));
+		e = sandbox_remove(c, p.dir, p.outer, strlen(p.outer), NULL);
 	if (e == ERR_NOT_FOUND && p.inner != NULL)
 		e = no_file(c);
 	if (e != ERR_OK)

@@ -26,6 +26,7 @@ libagent_a_SOURCES = \
 	lib/agent/repair_merge.c \
 	lib/agent/sandbox.c \
 	lib/agent/scan.c \
+	lib/agent/shared.c \
 	lib/agent/speech.c \
 	lib/agent/squeeze.c \
 	lib/agent/taint.c \
@@ -40,6 +41,7 @@ libagent_a_SOURCES = \
 	lib/agent/tools/load.c \
 	lib/agent/tools/memory.c \
 	lib/agent/tools/patch.c \
+	lib/agent/tools/place.c \
 	lib/agent/tools/search.c \
 	lib/agent/tools/system.c \
 	lib/agent/tools/task.c \

@@ -12,6 +12,7 @@
 
 #include "lib/agent/manifest.h"
 #include "lib/agent/manifest_keys.h"
+#include "lib/agent/shared.h"
 #include "lib/svc/config.h"
 #include "lib/svc/schedule.h"
 #include "lib/toml/toml.h"
@@ -301,8 +302,8 @@ is_module(const char *s)
 }
 
 /* Inside the directory of workspaces, and neither that itself nor one that holds those of others. */
-static bool
-is_workspace(const struct ctx *c, const char *s)
+bool
+manifest_is_place(const struct ctx *c, const char *s)
 {
 	const char *root = c->cfg != NULL ? c->cfg->workspaces_dir : NULL;
 	size_t n = root != NULL ? strlen(root) : 0;
@@ -380,14 +381,16 @@ static enum err
 check_rules(struct reading *r, struct json_object *o)
 {
 	const char *name = js_str_or(o, "name", ""), *workspace = js_str(o, "workspace");
-	const char *why = name_fault(name, strlen(name));
+	const char *why = name_fault(name, strlen(name)), *key;
 
 	if (why != NULL)
 		return refuse(r, "name", why);
 	if (!is_module(js_str_or(o, "module", "")))
 		return refuse(r, "module", "builtin:NAME, wasm:PATH or python:PATH is expected, the path relative and without ..");
-	if (workspace != NULL && !is_workspace(r->c, workspace))
+	if (workspace != NULL && !manifest_is_place(r->c, workspace))
 		return refuse(r, "workspace", "a directory inside the workspaces, without .., is expected");
+	if ((why = shared_fault(r->c, o, &key)) != NULL)
+		return refuse(r, key, why);
 	if (!has_backend(r->c->cfg, js_str_or(o, "tool_exec_backend", "local")))
 		return refuse(r, "tool_exec_backend", "that backend is not configured in [tool_exec]");
 	if (js_obj(o, "response_format") != NULL && js_str(js_obj(o, "response_format"), "type") == NULL)

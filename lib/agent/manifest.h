@@ -39,6 +39,8 @@ char *manifest_to_toml(struct ctx *, struct json_object *manifest);
  * one directory. The path follows the name: a rename must write the old one into `workspace`.
  */
 const char *manifest_workspace(struct ctx *, struct json_object *manifest, const char *id);
+/* May a manifest name that directory? Inside the workspaces, and neither all of them nor one that holds those of agents. */
+bool manifest_is_place(const struct ctx *, const char *path);
 /*
  * Make the directory, its sub-directories and identity files as far as they are missing, and write
  * agent.toml. toml: its text; NULL: leave that alone. Errors: IO.

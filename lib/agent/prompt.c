@@ -12,6 +12,7 @@
 #include "lib/agent/incoming.h"
 #include "lib/agent/prompt.h"
 #include "lib/agent/prompt_files.h"
+#include "lib/agent/shared.h"
 #include "lib/agent/tool.h"
 #include "lib/svc/kv.h"
 
@@ -141,12 +142,21 @@ add_persona(struct buf *b, const struct prompt_files *f)
 }
 
 static void
-add_workspace(struct buf *b, const char *workspace, struct json_object *tools)
+add_workspace(struct ctx *c, const struct agent *a, struct buf *b, const char *workspace, struct json_object *tools)
 {
+	const struct shared_dir *shared;
+	size_t n;
+
 	if (workspace == NULL || !has_tool(tools, "file_list"))
 		return;
 	buf_printf(b, "\n\n## Workspace\nYour files are in %.*s. Give paths relative to it; results belong into output/.",
 	    CONTEXT_MAX, workspace);
+	n = shared_dirs(c, a->manifest, &shared);
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0)
+			buf_str(b, "\nShared with others; give whole paths there:");
+		buf_printf(b, "\n- %s: %s%s", shared[i].name, shared[i].dir, shared[i].writable ? "" : " (for reading only)");
+	}
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */
@@ -203,7 +213,7 @@ prompt_system(struct ctx *c, const struct agent *a, const char *workspace, unsig
 	if (depth == 0) {
 		if (f.text[PF_BOOTSTRAP] != NULL && has_tool(tools, "memory_store") && !f.user_named && user == NULL)
 			add_file(&b, &f, PF_BOOTSTRAP, "First conversation");
-		add_workspace(&b, workspace, tools);
+		add_workspace(c, a, &b, workspace, tools);
 		add_file(&b, &f, PF_CONTEXT, "Current context");
 	}
 	prompt_injections(c, a, "system", &b);

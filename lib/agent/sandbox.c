@@ -53,29 +53,35 @@ check_bytes(struct ctx *c, const char *path, size_t n)
 	return ERR_OK;
 }
 
-/* An absolute path must begin with the root as it is written or as it really is. */
-static enum err
-strip_root(struct ctx *c, const char *root, const char **path, size_t *n)
+size_t
+sandbox_holds(const char *root, const char *path, size_t n)
 {
 	char *real = realpath(root, NULL);
 	const char *forms[] = { root, real };
-	bool found = false;
+	size_t found = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(forms) && !found; i++) {
+	for (size_t i = 0; i < ARRAY_LEN(forms) && found == 0; i++) {
 		size_t k = forms[i] != NULL ? strlen(forms[i]) : 0;
 
 		while (k > 1 && forms[i][k - 1] == '/')
 			k--;
-		if (k > 0 && *n >= k && memcmp(*path, forms[i], k) == 0 &&
-		    (*n == k || (*path)[k] == '/')) {
-			*path += k;
-			*n -= k;
-			found = true;
-		}
+		if (k > 0 && n >= k && memcmp(path, forms[i], k) == 0 && (n == k || path[k] == '/'))
+			found = k;
 	}
 	free(real);
-	if (!found)
+	return found;
+}
+
+/* An absolute path must begin with the root as it is written or as it really is. */
+static enum err
+strip_root(struct ctx *c, const char *root, const char **path, size_t *n)
+{
+	size_t k = sandbox_holds(root, *path, *n);
+
+	if (k == 0)
 		return fail(c, ERR_FORBIDDEN, "the path resolves outside workspace");
+	*path += k;
+	*n -= k;
 	return ERR_OK;
 }
 
@@ -290,18 +296,39 @@ sandbox_read(struct ctx *c, const char *root, const char *path, size_t n, size_t
 	return read_all(c, fd, max, out, p.all);
 }
 
+/* Is this one of the files, in the root itself or ("**" in front) anywhere, that are not for writing? */
+static bool
+is_managed(int top, int dir, const char *leaf, const char *const *managed)
+{
+	struct stat a, b;
+	bool at_top = fstat(top, &a) == 0 && fstat(dir, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+
+	for (; managed != NULL && *managed != NULL; managed++) {
+		bool anywhere = strncmp(*managed, "**/", 3) == 0;
+
+		if ((at_top || anywhere) && strcasecmp(anywhere ? *managed + 3 : *managed, leaf) == 0)
+			return true;
+	}
+	return false;
+}
+
 enum err
-sandbox_remove(struct ctx *c, const char *root, const char *path, size_t n)
+sandbox_remove(struct ctx *c, const char *root, const char *path, size_t n, const char *const *managed)
 {
 	struct clean p;
 	struct stat st;
+	SCOPED_FD top = -1;
 	SCOPED_FD dir = -1;
 	enum err e = locate(c, root, path, n, &p, &dir);
 
+	if (e == ERR_OK && managed != NULL)
+		e = open_root(c, root, &top);
 	if (e == ERR_OK && (*p.leaf == '\0' || fstatat(dir, p.leaf, &st, AT_SYMLINK_NOFOLLOW) != 0))
 		return *p.leaf == '\0' ? fail(c, ERR_FORBIDDEN, "this is a directory: .") : fail_errno(c, p.all);
 	if (e == ERR_OK)
 		e = check_regular(c, &st, p.all);
+	if (e == ERR_OK && is_managed(top, dir, p.leaf, managed))
+		e = fail(c, ERR_FORBIDDEN, "this file is managed by the system: %s", p.all);
 	if (e == ERR_OK && unlinkat(dir, p.leaf, 0) != 0)
 		e = fail_errno(c, p.all);
 	return e;
@@ -421,21 +448,6 @@ replace_at(int dir, const char *leaf, mode_t mode, const void *bytes, size_t siz
 	err = errno;
 	unlinkat(dir, tmp, 0);
 	errno = err;
-	return false;
-}
-
-/* Is this one of the files in the root itself that are not for writing? */
-static bool
-is_managed(int top, int dir, const char *leaf, const char *const *managed)
-{
-	struct stat a, b;
-
-	if (managed == NULL || fstat(top, &a) != 0 || fstat(dir, &b) != 0 ||
-	    a.st_ino != b.st_ino || a.st_dev != b.st_dev)
-		return false;
-	for (; *managed != NULL; managed++)
-		if (strcasecmp(*managed, leaf) == 0)
-			return true;
 	return false;
 }
 

@@ -26,14 +26,14 @@ enum err sandbox_read(struct ctx *, const char *root, const char *path, size_t n
 
 /*
  * Replace or make a file (0600, an old one keeps its mode) at once: a temporary file beside it, fsync, rename. Missing
- * directories are made (0700). managed: names of files directly in root that may not be
- * written, NULL-ended; NULL: none.
+ * directories are made (0700). managed: names of files directly in root, or with "**" and a slash in front anywhere in
+ * it, that may not be written, NULL-ended; NULL: none.
  */
 enum err sandbox_write(struct ctx *, const char *root, const char *path, size_t n,
     const void *bytes, size_t size, const char *const *managed) MUST_CHECK;
 
-/* Remove a regular file. */
-enum err sandbox_remove(struct ctx *, const char *root, const char *path, size_t n) MUST_CHECK;
+/* Remove a regular file; managed as above. */
+enum err sandbox_remove(struct ctx *, const char *root, const char *path, size_t n, const char *const *managed) MUST_CHECK;
 
 /*
  * Names in a directory, one a line, sorted by bytes, directories with a
@@ -48,6 +48,9 @@ enum err sandbox_list(struct ctx *, const char *root, const char *path, size_t n
  */
 struct sandbox_stamp { int64_t mtime_ns, size; uint64_t ino; };
 bool sandbox_stamp(const char *root, const char *path, struct sandbox_stamp *ret) MUST_CHECK;
+
+/* How many bytes of an absolute path name the root, as it is written or as it really is; 0: it lies elsewhere. */
+size_t sandbox_holds(const char *root, const char *path, size_t n);
 
 /* Tests: behave as on a kernel that has no openat2. */
 extern bool sandbox_portable;

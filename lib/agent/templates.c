@@ -190,7 +190,7 @@ template_remove(struct ctx *c, const char *name)
 {
 	const char *path = ctx_printf(c, "agent-types/%s.toml", name);
 	enum err e = path == NULL ? fail(c, ERR_NOMEM, "out of memory")
-	    : sandbox_remove(c, c->cfg->home, path, strlen(path));
+	    : sandbox_remove(c, c->cfg->home, path, strlen(path), NULL);
 
 	return e == ERR_NOT_FOUND ? unknown(c, name) : e;
 }

@@ -22,6 +22,8 @@ struct tool_env {
 	struct ctx *c;                  /* c->db is NULL: borrow with tool_db() */
 	const char *agent_id, *agent_name, *session_id, *turn_id;
 	const char *workspace;          /* absolute directory of the agent */
+	const struct shared_dir *shared;        /* that it shares with others (shared.h) */
+	size_t n_shared;
 	const char *sender_id;          /* who spoke to the agent; NULL: nobody is named */
 	unsigned depth;                 /* of nested agent calls; 0: asked from outside */
 	unsigned event_depth;           /* of what this call makes happen (event.h) */

@@ -60,26 +60,6 @@ reduce(const char *name, char out[static REDUCED_MAX + 1], bool *ret_lost)
 	return n;
 }
 
-/* Without "." and empty parts, so that one directory has one name. */
-static const char *
-tidied(char *path)
-{
-	char *to = path;
-
-	for (const char *p = path; p != NULL && *p != '\0';) {
-		size_t k = strcspn(p + 1, "/") + 1;     /* each part with its slash in front */
-
-		if (k > 1 && !(k == 2 && p[1] == '.')) {
-			memmove(to, p, k);
-			to += k;
-		}
-		p += k;
-	}
-	if (path != NULL)
-		*to = '\0';
-	return path;
-}
-
 const char *
 manifest_workspace(struct ctx *c, struct json_object *manifest, const char *id)
 {
@@ -88,7 +68,7 @@ manifest_workspace(struct ctx *c, struct json_object *manifest, const char *id)
 	bool lost;
 
 	if (own != NULL)
-		return tidied(*own == '/' ? ctx_strdup(c, own) : ctx_printf(c, "%s/%s", root, own));
+		return path_tidy(*own == '/' ? ctx_strdup(c, own) : ctx_printf(c, "%s/%s", root, own));
 	if (reduce(js_str_or(manifest, "name", ""), name, &lost) == 0)
 		return ctx_printf(c, "%s/agents/%s", root, id);
 	if (lost)

@@ -26,6 +26,25 @@ path_find(const char *program, char *out, size_t cap)
 	return false;
 }
 
+char *
+path_tidy(char *path)
+{
+	char *to = path;
+
+	for (const char *p = path; p != NULL && *p != '\0';) {
+		size_t k = strcspn(p + 1, "/") + 1;     /* each part with its slash in front */
+
+		if (k > 1 && !(k == 2 && p[1] == '.')) {
+			memmove(to, p, k);
+			to += k;
+		}
+		p += k;
+	}
+	if (path != NULL)
+		*to = '\0';
+	return path;
+}
+
 bool
 dir_make(const char *path, mode_t mode)
 {

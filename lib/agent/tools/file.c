@@ -1,17 +1,10 @@
-/*
- * file_read, file_write, file_list: the agent's workspace, through the sandbox.
- *
- * agent.toml is not for writing: it says what the agent may do, and is read
- * again at the next start.
- */
+/* file_read, file_write, file_list: the agent's workspace and what it shares, through the sandbox. */
 #include <string.h>
 
 #include "lib/agent/sandbox.h"
 #include "lib/agent/tools/tools.h"
 
 enum { FILE_MAX = 10 << 20, NAMES_MAX = 1000 };
-
-const char *const tool_managed_files[] = { "agent.toml", NULL };
 
 static bool
 is_text(const char *s, size_t n)
@@ -29,7 +22,7 @@ tool_file_read(struct tool_env *env, struct json_object *input, struct buf *out)
 
 	if (e != ERR_OK)
 		return e;
-	e = sandbox_read(env->c, env->workspace, path, n, FILE_MAX, &file);
+	e = tool_read(env, path, n, FILE_MAX, &file);
 	if (e != ERR_OK)
 		return tool_fault(env, e, out);
 	buf_clear(out);
@@ -56,7 +49,7 @@ tool_file_write(struct tool_env *env, struct json_object *input, struct buf *out
 		return e;
 	if (size > FILE_MAX)
 		return tool_say(out, ERR_INVALID, "content has %zu bytes; at most %d are written", size, FILE_MAX);
-	e = sandbox_write(env->c, env->workspace, path, n, content, size, tool_managed_files);
+	e = tool_write(env, path, n, content, size);
 	if (e != ERR_OK)
 		return tool_fault(env, e, out);
 	return tool_say(out, ERR_OK, "Wrote %zu bytes to %.*s", size, (int)utf8_cut(path, n, 800), path);
@@ -77,7 +70,7 @@ tool_file_list(struct tool_env *env, struct json_object *input, struct buf *out)
 	if (e != ERR_OK)
 		return e;
 	buf_clear(out);
-	e = sandbox_list(env->c, env->workspace, path, n, (size_t)offset, (size_t)limit, out, &total);
+	e = sandbox_list(env->c, tool_root(env, path, n), path, n, (size_t)offset, (size_t)limit, out, &total);
 	if (e != ERR_OK)
 		return tool_fault(env, e, out);
 	if (total == 0)

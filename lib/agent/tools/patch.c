@@ -296,7 +296,7 @@ update_text(struct patch *p, struct op *op)
 	SCOPED_BUF old = BUF_INIT(FILE_MAX + 131072);
 	struct file f = { 0 };
 	size_t max = 2;
-	enum err e = sandbox_read(p->env->c, p->env->workspace, op->path.s, op->path.n, FILE_MAX, &old);
+	enum err e = tool_read(p->env, op->path.s, op->path.n, FILE_MAX, &old);
 
 	if (e == ERR_OK && old.len > 0 && (memchr(old.p, '\0', old.len) != NULL || !utf8_ok(old.p, old.len)))
 		return tool_say(p->out, ERR_INVALID, "%.*s is no text", width(&op->path), op->path.s);
@@ -332,7 +332,7 @@ static enum err
 look_at(struct patch *p, const struct line *path, bool must_be)
 {
 	SCOPED_BUF there = BUF_INIT(FILE_MAX + 131072);
-	enum err e = sandbox_read(p->env->c, p->env->workspace, path->s, path->n, FILE_MAX, &there);
+	enum err e = tool_read(p->env, path->s, path->n, FILE_MAX, &there);
 
 	return e == ERR_OK || (!must_be && (e == ERR_NOT_FOUND || e == ERR_TOO_LARGE)) ? ERR_OK : tool_fault(p->env, e, p->out);
 }
@@ -345,6 +345,12 @@ work_out(struct patch *p, struct op *op)
 
 	if (is_managed(&op->path, goes) || (op->to.n > 0 && is_managed(&op->to, false)))
 		return tool_say(p->out, ERR_FORBIDDEN, "this file is managed by the system: %.*s", width(&op->path), op->path.s);
+	if (op->kind != OP_UPDATE || op->to.n == 0 || goes)
+		e = tool_may_write(p->env, op->path.s, op->path.n);
+	if (e == ERR_OK && op->to.n > 0)
+		e = tool_may_write(p->env, op->to.s, op->to.n);
+	if (e != ERR_OK)
+		return tool_fault(p->env, e, p->out);
 	if (op->kind == OP_UPDATE)
 		e = update_text(p, op);
 	else if (op->kind == OP_ADD)
@@ -366,9 +372,9 @@ write_op(struct patch *p, const struct op *op)
 	enum err e = ERR_OK;
 
 	if (op->kind != OP_DELETE)
-		e = sandbox_write(p->env->c, p->env->workspace, to->s, to->n, op->text.p != NULL ? op->text.p : "", op->text.len, tool_managed_files);
+		e = tool_write(p->env, to->s, to->n, op->text.p != NULL ? op->text.p : "", op->text.len);
 	if (e == ERR_OK && (op->kind == OP_DELETE || op->to.n > 0))
-		e = sandbox_remove(p->env->c, p->env->workspace, op->path.s, op->path.n);
+		e = tool_remove(p->env, op->path.s, op->path.n);
 	if (e == ERR_OK && op->to.n > 0)
 		buf_printf(p->out, "%s %.*s, now %.*s\n", words[op->kind], width(&op->path), op->path.s, width(&op->to), op->to.s);
 	else if (e == ERR_OK)

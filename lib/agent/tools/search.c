@@ -149,7 +149,7 @@ tool_code_search(struct tool_env *env, struct json_object *input, struct buf *ou
 	struct ctx side = *env->c;      /* thousands of paths that need not live as long as the turn */
 	struct tool_env own = *env;
 	struct search s = { .env = &own, .out = out };
-	const char *query, *path = NULL;
+	const char *query, *path = NULL, *root;
 	bool none;
 	enum err e = tool_text(input, "query", &query, NULL, out);
 
@@ -166,6 +166,7 @@ tool_code_search(struct tool_env *env, struct json_object *input, struct buf *ou
 		regex_free(s.re);
 		return tool_say(out, ERR_NOMEM, "out of memory");
 	}
+	root = tool_root(env, path, strlen(path));
 	buf_clear(out);
 	own.c = &side;
 	side.fault = (struct fault){ 0 };
@@ -173,10 +174,10 @@ tool_code_search(struct tool_env *env, struct json_object *input, struct buf *ou
 		SCOPED_BUF names = BUF_INIT(8 << 20);
 		size_t total;
 
-		e = sandbox_list(&side, env->workspace, path, strlen(path), 0, 1, &names, &total);
+		e = sandbox_list(&side, root, path, strlen(path), 0, 1, &names, &total);
 	}
 	if (e == ERR_OK)
-		search_dir(&s, env->workspace, path, 0);
+		search_dir(&s, root, path, 0);
 	else if (e == ERR_FORBIDDEN || e == ERR_INVALID)
 		(void)tool_fault(&own, e, out);
 	else

@@ -29,8 +29,17 @@ enum err tool_tool_load(struct tool_env *, struct json_object *, struct buf *) M
 enum err tool_tool_search(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 enum err tool_web_fetch(struct tool_env *, struct json_object *, struct buf *) MUST_CHECK;
 
-/* Files of a workspace that no tool writes; NULL-ended, for sandbox_write(). */
+/* Files of a workspace that no tool writes; NULL-ended. */
 extern const char *const tool_managed_files[];
+
+/* A path of a tool, relative to the workspace or absolute in it or in a directory that the agent shares. As sandbox.h says; errors in c->fault. */
+enum err tool_read(struct tool_env *, const char *path, size_t n, size_t max, struct buf *out) MUST_CHECK;
+enum err tool_write(struct tool_env *, const char *path, size_t n, const void *bytes, size_t size) MUST_CHECK;
+enum err tool_remove(struct tool_env *, const char *path, size_t n) MUST_CHECK;
+/* FORBIDDEN: it lies in a directory that is shared for reading only. */
+enum err tool_may_write(struct tool_env *, const char *path, size_t n) MUST_CHECK;
+/* The directory that it is to stay in. */
+const char *tool_root(const struct tool_env *, const char *path, size_t n);
 
 /* Does a capability pattern match? The rules of capabilities.tools and their kin. */
 bool glob_match(const char *pattern, const char *value);

@@ -380,7 +380,7 @@ keep(struct tool_env *env, const struct http_answer *a, const char *path, size_t
 
 	if (a->status < 200 || a->status > 299)
 		return tool_say(out, ERR_NOT_FOUND, "HTTP %ld; nothing was written", a->status);
-	e = sandbox_write(env->c, env->workspace, path, n, a->body.p != NULL ? a->body.p : "", a->body.len, tool_managed_files);
+	e = tool_write(env, path, n, a->body.p != NULL ? a->body.p : "", a->body.len);
 	if (e != ERR_OK)
 		return tool_fault(env, e, out);
 	sha256(a->body.p != NULL ? a->body.p : "", a->body.len, hash);
@@ -400,6 +400,8 @@ tool_web_fetch_to_file(struct tool_env *env, struct json_object *input, struct b
 	size_t n;
 	enum err e = tool_text(input, "dest_path", &path, &n, out);
 
+	if (e == ERR_OK && tool_may_write(env, path, n) != ERR_OK)      /* nothing is fetched for nothing */
+		e = tool_fault(env, ERR_FORBIDDEN, out);
 	if (e == ERR_OK)
 		e = tool_count(input, "max_bytes", TO_FILE_MAX, 1, TO_FILE_MAX, &max, out);
 	if (e == ERR_OK)
