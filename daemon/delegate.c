@@ -44,7 +44,7 @@ complain(struct ctx *c, const struct hand *h, enum err e)
 		return;
 	log_line(LOG_WARN, "rid=%s task=%s what=delegation err=%s", c->rid, h->id, err_code(e));
 	job_db_release(c);
-	nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+	(void)cancel_wait(&h->cancel, AGAIN_MS);
 }
 
 /* --- the other agent's turn ------------------------------------------------------------ */

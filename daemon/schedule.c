@@ -176,8 +176,10 @@ give_up_slot(struct work *w, enum err e)
 		return;
 	job_db_acquire(c);
 	passed = schedule_pass(c, w->agent.id, &w->slot, w->next_ms);
-	if (passed != ERR_OK && passed != ERR_CONFLICT)
-		nanosleep(&(struct timespec){ .tv_sec = AGAIN_MS / 1000 }, NULL);
+	if (passed != ERR_OK && passed != ERR_CONFLICT) {
+		job_db_release(c);
+		(void)cancel_wait(&w->hand->cancel, AGAIN_MS);
+	}
 	c->fault = f;
 }
 

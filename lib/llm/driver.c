@@ -14,7 +14,6 @@
 #include "lib/base/util.h"
 #include "lib/llm/errors.h"
 #include "lib/llm/limits.h"
-#include "lib/llm/pause.h"
 #include "lib/llm/role.h"
 #include "lib/llm/translate.h"
 
@@ -365,7 +364,7 @@ attempts(const struct driver *drv, const struct llm_request *rq, const struct ll
 		if (!may_heal(a, e, try) || drv->heal == NULL ||
 		    !drv->heal(&o, a->http_status, refusal.len > 0 ? refusal.p : ""))
 			break;
-		if (!pause_ms(HEAL_WAIT_MS * (int64_t)try, rq->cancel)) {
+		if (!cancel_wait(rq->cancel, HEAL_WAIT_MS * (int64_t)try)) {
 			e = driver_blame(rq, a, ERR_CANCELLED, NULL);
 			break;
 		}

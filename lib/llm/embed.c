@@ -13,7 +13,6 @@
 #include "lib/llm/blocks.h"
 #include "lib/llm/driver.h"
 #include "lib/llm/errors.h"
-#include "lib/llm/pause.h"
 
 enum { BATCH = 96, TIMEOUT_MS = 60000, ANSWER_MAX = 64 * 1024 * 1024 };
 
@@ -408,7 +407,7 @@ attempts(const struct embedder *em, struct batch *b, const struct llm_request *r
 		wait = e == ERR_UPSTREAM && n < retries ? llm_pause_ms(rq, a, n, (clock_mono_us() - from) / 1000) : -1;
 		if (wait < 0)
 			return e;
-		if (!pause_ms(wait, rq->cancel))
+		if (!cancel_wait(rq->cancel, wait))
 			return driver_blame(rq, a, ERR_CANCELLED, NULL);
 	}
 }

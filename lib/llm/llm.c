@@ -16,7 +16,6 @@
 #include "lib/base/util.h"
 #include "lib/llm/driver.h"
 #include "lib/llm/errors.h"
-#include "lib/llm/pause.h"
 #include "lib/llm/wishes.h"
 
 enum {
@@ -215,7 +214,7 @@ llm_call(const struct llm_request *rq, const struct llm_sink *sink, unsigned ret
 		wait = e == ERR_UPSTREAM && n < retries ? llm_pause_ms(rq, ret, n, (clock_mono_us() - from) / 1000) : -1;
 		if (wait < 0)
 			return e;
-		if (!pause_ms(wait, rq->cancel)) {
+		if (!cancel_wait(rq->cancel, wait)) {
 			llm_answer_done(ret);
 			llm_blame(ret, rq, LLM_CANCELLED, 0, NULL);
 			return ERR_CANCELLED;

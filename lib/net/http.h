@@ -21,6 +21,8 @@ struct cancel {
 };
 enum { CANCEL_NO = 0, CANCEL_USER = 1, CANCEL_GONE = 2, CANCEL_SHUTDOWN = 3, CANCEL_DEADLINE = 4 };
 void cancel_now(struct cancel *, int why);      /* any thread; idempotent: the first reason stays */
+/* Wait so long, or until it is cancelled: false then. NULL: nobody cancels. */
+bool cancel_wait(const struct cancel *, int64_t ms);
 static inline bool cancelled(const struct cancel *k) { return k && atomic_load(&k->why) != 0; }
 
 struct http_call {

@@ -17,6 +17,7 @@
 
 static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t wake_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;        /* somebody was cancelled */
 static struct line *idle;               /* the newest first */
 static unsigned n_idle;
 
@@ -29,10 +30,23 @@ cancel_now(struct cancel *k, int why)
 	if (!atomic_compare_exchange_strong(&k->why, &none, why))
 		return;
 	pthread_mutex_lock(&wake_lock);
+	pthread_cond_broadcast(&woken);
 	m = atomic_load(&k->multi);
 	if (m != NULL)
 		(void)curl_multi_wakeup(m);     /* fails only for want of memory: then the poll's slice ends it */
 	pthread_mutex_unlock(&wake_lock);
+}
+
+bool
+cancel_wait(const struct cancel *k, int64_t ms)
+{
+	struct timespec until = timespec_of_us(clock_mono_us() + ms * 1000);
+
+	pthread_mutex_lock(&wake_lock);
+	while (!cancelled(k) && pthread_cond_clockwait(&woken, &wake_lock, CLOCK_MONOTONIC, &until) == 0)
+		;
+	pthread_mutex_unlock(&wake_lock);
+	return !cancelled(k);
 }
 
 void

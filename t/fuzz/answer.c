@@ -12,7 +12,7 @@
 #include "lib/base/arena.h"
 #include "lib/llm/embed.h"
 #include "lib/llm/llm.h"
-#include "lib/llm/pause.h"
+#include "lib/net/http.h"
 #include "lib/svc/catalog.h"
 #include "t/history.h"
 
@@ -43,6 +43,13 @@ cancel_now(struct cancel *k, int why)
 {
 	(void)k;
 	(void)why;
+}
+
+bool
+cancel_wait(const struct cancel *k, int64_t ms)
+{
+	(void)ms;
+	return !cancelled(k);
 }
 
 enum err

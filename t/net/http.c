@@ -408,6 +408,24 @@ cancel_connect(void)
 }
 
 static void
+waits(void)
+{
+	struct cancel k = { 0 };
+	struct stopper s = { &k, 100 };
+	int64_t from = clock_mono_us();
+	pthread_t t;
+
+	ok(cancel_wait(&k, 20) && clock_mono_us() - from >= 20000, "who waits and is not cancelled waits for all of it");
+	ok(cancel_wait(NULL, 1) && cancel_wait(&k, 0) && cancel_wait(&k, -5), "whom nobody can cancel, too; no time is no time");
+	pthread_create(&t, NULL, stop_later, &s);
+	from = clock_mono_us();
+	ok(!cancel_wait(&k, 600000), "a wait is cancelled");
+	ok(clock_mono_us() - from < 20000000, "  soon");
+	pthread_join(t, NULL);
+	ok(!cancel_wait(&k, 600000), "and who was cancelled does not begin to wait");
+}
+
+static void
 cancels(void)
 {
 	struct cancel k = { 0 };
@@ -542,6 +560,7 @@ main(void)
 	guarded();
 	operators();
 	names();
+	waits();
 	cancels();
 	streams();
 	many_lookups();
