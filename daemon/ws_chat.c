@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "daemon/alarm.h"
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
 #include "daemon/loop.h"
@@ -24,9 +25,15 @@
 #include "lib/svc/history.h"
 #include "lib/svc/session_admin.h"
 
+enum { TOGETHER_US = 200000 };
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ws_session *open_ones;
-static _Atomic bool change_told;
+
+static int64_t tell_everybody(void);
+
+static struct alarm change = { .ring = tell_everybody };
+static _Atomic int64_t changed_us;      /* since when there is a change to be told; 0: there is none */
 
 void
 ws_session_hold(struct ws_session *s)
@@ -278,30 +285,35 @@ tell_agents(struct ws_session *s, struct ctx *c, const char *unused)
 	send_agents(s, c);
 }
 
-static void
-tell_everybody(void *unused)
+/* Changes of a fifth of a second are one message. */
+static int64_t
+tell_everybody(void)
 {
-	(void)unused;
-	nanosleep(&(struct timespec){ 0, 200 * 1000 * 1000 }, NULL);    /* several changes are one message */
-	atomic_store(&change_told, false);
+	int64_t since_us = atomic_load(&changed_us), left_us = since_us + TOGETHER_US - clock_mono_us();
+
+	if (since_us == 0)
+		return ALARM_NEVER;
+	if (left_us > 0)
+		return clock_ms() + left_us / 1000 + 1;
+	atomic_store(&changed_us, 0);
 	pthread_mutex_lock(&lock);
 	for (struct ws_session *s = open_ones; s != NULL; s = s->next)
 		(void)on_thread(s, tell_agents, "");
 	pthread_mutex_unlock(&lock);
+	return ALARM_NEVER;
 }
 
 void
 ws_agents_changed(void)
 {
+	int64_t nothing = 0;
 	bool none;
 
 	pthread_mutex_lock(&lock);
 	none = open_ones == NULL;
 	pthread_mutex_unlock(&lock);
-	if (none || atomic_exchange(&change_told, true))
-		return;
-	if (threads_run_now(tell_everybody, NULL) != 0)
-		atomic_store(&change_told, false);
+	if (!none && atomic_compare_exchange_strong(&changed_us, &nothing, clock_mono_us()))
+		alarm_now(&change);
 }
 
 /* --- frames in --------------------------------------------------------------------------- */
