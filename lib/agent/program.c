@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -98,12 +99,14 @@ gather(struct ctx *c, int fd, int64_t until_us, struct cancel *k, struct buf *ou
 static bool
 wait_end(pid_t pid, int64_t until_us)
 {
+	SCOPED_FD fd = pidfd_open(pid, 0);
+	struct pollfd p = { .fd = fd, .events = POLLIN };       /* readable at its end; without one it is looked after */
 	siginfo_t si = { 0 };
 
 	while (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT | WNOHANG) == 0 && si.si_pid == 0) {
 		if (clock_mono_us() >= until_us)
 			return false;
-		(void)poll(NULL, 0, LOOK_MS / 10);
+		(void)poll(&p, 1, fd >= 0 ? LOOK_MS : LOOK_MS / 10);
 	}
 	return true;
 }

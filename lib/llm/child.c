@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -183,13 +184,14 @@ talk(struct child *c, struct pipes *p, int64_t until_us)
 static void
 farewell(struct child *c, struct pipes *p, pid_t pid, int64_t until_us)
 {
+	SCOPED_FD fd = pidfd_open(pid, 0);      /* readable at its end; without one it is looked after */
 	siginfo_t si = { 0 };
 
 	while (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT | WNOHANG) == 0 && si.si_pid == 0 && clock_mono_us() < until_us &&
 	    !cancelled(c->cancel)) {
-		struct pollfd f = { .fd = p->err, .events = POLLIN };
+		struct pollfd f[2] = { { .fd = p->err, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
 
-		if (poll(&f, 1, LOOK_MS / 10) > 0 && p->err >= 0)
+		if (poll(f, 2, fd >= 0 ? LOOK_MS : LOOK_MS / 10) > 0 && f[0].revents != 0)
 			note(c, p);
 	}
 	for (int i = 0; i < 8 && p->err >= 0; i++) {
