@@ -7,6 +7,7 @@
 enum { SERVERS_MAX = 50 };
 
 bool text_blank(const char *);                  /* NULL too */
+bool text_control(const char *);                /* has it a control character? NULL: no */
 const char *text_trimmed(struct ctx *, const char *);
 void member_put(struct json_object *, const char *key, const char *text);
 /* A copy of the manifest that may be changed; it has a `model`. */

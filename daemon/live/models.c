@@ -48,8 +48,10 @@ models_alias_add(struct ctx *c, const struct request *rq)
 
 	if (alias == NULL || id == NULL || alias[0] == '\0' || id[0] == '\0')
 		e = fail(c, ERR_BAD_REQUEST, "Missing required fields: alias and model_id");
-	else if (!catalog_fold(alias, small) || strpbrk(alias, "\r\n\t") != NULL)
+	else if (!catalog_fold(alias, small) || text_control(alias))
 		e = fail(c, ERR_BAD_REQUEST, "alias: a name of at most %d bytes is expected", CATALOG_NAME_MAX / 2);
+	else if (text_control(id))
+		e = fail(c, ERR_BAD_REQUEST, "model_id: control characters are not allowed");
 	else if (catalog_alias_known(small))
 		e = fail(c, ERR_CONFLICT, "Alias '%s' already exists", small);
 	if (e == ERR_OK)
@@ -89,6 +91,19 @@ exists(const char *provider, const char *id)
 	return false;
 }
 
+/* As the catalog writes it, when it differs in letter case alone: the tables know no difference there. */
+static const char *
+provider_written(const char *name)
+{
+	const struct provider *all;
+	size_t n = catalog_providers(&all);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(all[i].id, name) == 0)
+			return all[i].id;
+	return name;
+}
+
 static const char *
 facts_of(struct ctx *c, const struct custom_request *in, const char *provider)
 {
@@ -98,6 +113,8 @@ facts_of(struct ctx *c, const struct custom_request *in, const char *provider)
 		{ PRICE_CACHE_HOUR, in->has_cache_hour, in->cache_hour_cost_per_m },
 		{ PRICE_AUDIO_IN, in->has_audio_input, in->audio_input_cost_per_m },
 		{ PRICE_AUDIO_OUT, in->has_audio_output, in->audio_output_cost_per_m },
+		{ PRICE_IMAGE_IN, in->has_image_input, in->image_input_cost_per_m },
+		{ PRICE_IMAGE_OUT, in->has_image_output, in->image_output_cost_per_m },
 	};
 	struct buf b = BUF_INIT(16384);
 	struct jw w = JW_INIT(&b);
@@ -112,10 +129,6 @@ facts_of(struct ctx *c, const struct custom_request *in, const char *provider)
 	jw_i64(&w, "max_output_tokens", in->max_output_tokens);
 	jw_f64(&w, "input_cost_per_m", in->input_cost_per_m);
 	jw_f64(&w, "output_cost_per_m", in->output_cost_per_m);
-	if (in->has_image_input || in->has_image_output) {
-		jw_f64(&w, "image_input_cost_per_m", in->image_input_cost_per_m);
-		jw_f64(&w, "image_output_cost_per_m", in->image_output_cost_per_m);
-	}
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		if (own[i].has)
 			jw_f64(&w, price_names[own[i].which], own[i].v);
@@ -134,12 +147,14 @@ struct reply
 models_custom_add(struct ctx *c, const struct request *rq)
 {
 	const struct custom_request *in = rq->body_struct;
-	const char *provider = in->provider != NULL ? in->provider : c->cfg->provider, *facts;
+	const char *provider = provider_written(in->provider != NULL ? in->provider : c->cfg->provider), *facts;
 	bool text = strcmp(in->modality, "text") == 0;
 	enum err e = ERR_OK;
 
 	if (text_blank(in->id) || text_blank(provider) || (in->display_name != NULL && text_blank(in->display_name)))
 		e = fail(c, ERR_BAD_REQUEST, "id, provider and display_name must not be blank");
+	else if (text_control(in->id) || text_control(provider) || text_control(in->display_name))
+		e = fail(c, ERR_BAD_REQUEST, "id, provider and display_name must have no control characters");
 	else if (text && (in->context_window == 0 || in->max_output_tokens == 0))
 		e = fail(c, ERR_BAD_REQUEST, "A text model needs context_window and max_output_tokens above 0");
 	else if (exists(provider, in->id))

@@ -296,12 +296,7 @@ catalog_alias_known(const char *folded)
 size_t
 catalog_shipped_models(void)
 {
-	const struct catalog_set *s = set();
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->n_models; i++)
-		n += !s->models[i].custom && !s->models[i].found && !s->models[i].of_program && strcmp(s->models[i].provider, "offline") != 0;
-	return n;
+	return set()->n_shipped;
 }
 
 const struct provider_state *

@@ -19,14 +19,13 @@ struct provider {
 };
 
 /* Prices that a model may have of its own, USD per million tokens; those that nobody told follow from its others (price.h). */
-enum price { PRICE_CACHE_READ, PRICE_CACHE_WRITE, PRICE_CACHE_HOUR, PRICE_AUDIO_IN, PRICE_AUDIO_OUT, PRICES };
+enum price { PRICE_CACHE_READ, PRICE_CACHE_WRITE, PRICE_CACHE_HOUR, PRICE_AUDIO_IN, PRICE_AUDIO_OUT, PRICE_IMAGE_IN, PRICE_IMAGE_OUT, PRICES };
 extern const char *const price_names[PRICES];           /* "cache_read_cost_per_m" … */
 
 struct model {
 	const char *id, *display_name, *provider, *tier, *modality;
 	int64_t context_window, max_output_tokens;
 	double input_cost_per_m, output_cost_per_m;         /* USD per million tokens */
-	double image_input_cost_per_m, image_output_cost_per_m; bool has_image_costs;
 	double price[PRICES];                               /* below 0: not told */
 	double per_call_cost;                               /* USD, of one picture, song …; 0: by tokens */
 	bool pricing_known, supports_tools, supports_vision, supports_streaming, supports_thinking;

@@ -105,23 +105,33 @@ custom_drop(struct ctx *c, const char *id)
 static enum err
 settings_drop(struct ctx *c, const char *key)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM model_override WHERE key = ?"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM model_override WHERE lower(key) = lower(?)"));
 
 	bind_text(st, key);
+	return run(c, st);
+}
+
+static enum err
+settings_add(struct ctx *c, const char *key, const char *settings)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO model_override (key, settings) VALUES (?, ?)"));
+
+	bind_text(st, key);
+	bind_text(st, settings);
 	return run(c, st);
 }
 
 enum err
 settings_put(struct ctx *c, const char *key, const char *settings)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO model_override (key, settings) VALUES (?, ?)"
-	    " ON CONFLICT (key) DO UPDATE SET settings = excluded.settings"));
+	SCOPED_TX tx = { 0 };
+	enum err e = tx_begin(c, &tx);
 
-	if (settings == NULL || strcmp(settings, "{}") == 0)
-		return settings_drop(c, key);
-	bind_text(st, key);
-	bind_text(st, settings);
-	return run(c, st);
+	if (e == ERR_OK)
+		e = settings_drop(c, key);
+	if (e == ERR_OK && settings != NULL && strcmp(settings, "{}") != 0)
+		e = settings_add(c, key, settings);
+	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }
 
 /* --- providers ------------------------------------------------------------------------ */

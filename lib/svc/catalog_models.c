@@ -85,6 +85,7 @@ tier_of(const struct json_object *o)
 
 const char *const price_names[] = {
 	"cache_read_cost_per_m", "cache_write_cost_per_m", "cache_hour_cost_per_m", "audio_input_cost_per_m", "audio_output_cost_per_m",
+	"image_input_cost_per_m", "image_output_cost_per_m",
 };
 
 /* What o says of prices, over what was told before. */
@@ -107,9 +108,6 @@ read_model(struct build *b, const struct json_object *o, struct model *m)
 		.max_output_tokens = js_i64(o, "max_output_tokens", 0),
 		.input_cost_per_m = js_f64(o, "input_cost_per_m", 0),
 		.output_cost_per_m = js_f64(o, "output_cost_per_m", 0),
-		.image_input_cost_per_m = js_f64(o, "image_input_cost_per_m", 0),
-		.image_output_cost_per_m = js_f64(o, "image_output_cost_per_m", 0),
-		.has_image_costs = js_get(o, "image_input_cost_per_m") != NULL,
 		.per_call_cost = js_f64(o, "per_call_cost", 0),
 		.pricing_known = js_bool(o, "pricing_known", true),
 		.raw_tools = js_bool(o, "supports_tools", false),
@@ -246,6 +244,7 @@ load_models(struct build *b)
 		const struct provider_state *st = told(b->s, provider);
 		const struct json_object *row = st != NULL ? in_live(st->live, provider, js_str_or(o, "id", "")) : NULL;
 
+		b->s->n_shipped += strcmp(provider, "offline") != 0;
 		if (st != NULL && row == NULL)
 			continue;
 		read_model(b, o, &b->s->models[b->s->n_models]);

@@ -18,6 +18,7 @@ struct catalog_set {
 	struct arena *keep;             /* everything below */
 	struct provider *providers; size_t n_providers;
 	struct model *models; size_t n_models;
+	size_t n_shipped;               /* of the files, whether their provider has them or not; without offline */
 	struct catalog_alias *aliases; size_t n_aliases;        /* that are shown, by name */
 	const char **targets; size_t n_targets;                 /* of all aliases: model ids */
 	struct provider_state *states; size_t n_states;

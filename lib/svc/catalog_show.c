@@ -217,16 +217,11 @@ write_common(struct jw *w, const struct model *m)
 	jw_bool(w, "pricing_known", m->pricing_known);
 	jw_bool(w, "limits_known", !text || (m->context_window > 0 && m->max_output_tokens > 0));
 	jw_str(w, "vision_support", m->supports_vision ? "supported" : m->vision_unknown ? "unknown" : "unsupported");
-	if (m->has_image_costs) {
-		jw_f64(w, "image_input_cost_per_m", m->image_input_cost_per_m);
-		jw_f64(w, "image_output_cost_per_m", m->image_output_cost_per_m);
-	} else {
-		jw_null(w, "image_input_cost_per_m");
-		jw_null(w, "image_output_cost_per_m");
-	}
-	for (int i = 0; i < PRICES; i++)
+	for (enum price i = 0; i < PRICES; i++)
 		if (m->price[i] >= 0)
 			jw_f64(w, price_names[i], m->price[i]);
+		else if (i == PRICE_IMAGE_IN || i == PRICE_IMAGE_OUT)   /* these are always shown */
+			jw_null(w, price_names[i]);
 	write_abilities(w, m);
 	jw_object(w, "capabilities_catalog");
 	jw_bool(w, "supports_tools", m->raw_tools);

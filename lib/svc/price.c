@@ -38,6 +38,18 @@ is_free(const char *provider, bool *always)
 	return p != NULL && (p->local || p->cli);
 }
 
+/* A name that only others have tells a price, unless one of the two takes none: what is free here is not so there. */
+static const struct model *
+model_of(const char *provider, const char *name)
+{
+	const struct model *m = catalog_model(provider, name);
+	bool always;
+
+	if (m == NULL || provider == NULL || strcmp(m->provider, provider) == 0)
+		return m;
+	return is_free(provider, &always) || is_free(m->provider, &always) ? NULL : m;
+}
+
 static bool
 is_priced(const struct model *m)
 {
@@ -56,7 +68,7 @@ static struct prices
 prices_of(const struct config *cfg, const char *provider, const struct model *m)
 {
 	struct prices p = { .in = INT64_C(1000000000) * TWENTIETHS, .out = INT64_C(3000000000) * TWENTIETHS };
-	bool always, free = is_free(provider, &always), images = m != NULL && m->has_image_costs;
+	bool always, free = is_free(provider, &always);
 
 	if (always)
 		return (struct prices){ 0 };
@@ -69,8 +81,8 @@ prices_of(const struct config *cfg, const char *provider, const struct model *m)
 		p.in = (__int128)cfg->budget.unpriced_input_nanousd * TWENTIETHS;
 		p.out = (__int128)cfg->budget.unpriced_output_nanousd * TWENTIETHS;
 	}
-	p.image_in = images ? (__int128)nano(m->image_input_cost_per_m) * TWENTIETHS : p.in;
-	p.image_out = images ? (__int128)nano(m->image_output_cost_per_m) * TWENTIETHS : p.out;
+	p.image_in = own_price(m, PRICE_IMAGE_IN, p.in);
+	p.image_out = own_price(m, PRICE_IMAGE_OUT, p.out);
 	p.audio_in = own_price(m, PRICE_AUDIO_IN, p.in);
 	p.audio_out = own_price(m, PRICE_AUDIO_OUT, p.out);
 	p.read = own_price(m, PRICE_CACHE_READ, p.in / 10);
@@ -87,24 +99,36 @@ rounded_up(__int128 sum, int64_t calls)
 	return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
 }
 
+/* What of the input is in no cache. */
+static int64_t
+above_0(int64_t input, int64_t read, int64_t write)
+{
+	return read >= input || write >= input - read ? 0 : input - read - write;
+}
+
+/* So many of them, but not more than are left: each is paid once. */
+static int64_t
+taken(int64_t *left, int64_t n)
+{
+	n = at_least_0(n) < *left ? at_least_0(n) : *left;
+	*left -= n;
+	return n;
+}
+
 int64_t
 price_of(const struct config *cfg, const char *provider, const char *model, const struct call_tokens *t)
 {
-	struct prices p = prices_of(cfg, provider, catalog_model(provider, model));
+	struct prices p = prices_of(cfg, provider, model_of(provider, model));
 	int64_t read = at_least_0(t->cache_read), write = at_least_0(t->cache_write), hour = at_least_0(t->cache_hour);
-	int64_t image_in = at_least_0(t->image_input), image_out = at_least_0(t->image_output);
-	int64_t audio_in = at_least_0(t->audio_input), audio_out = at_least_0(t->audio_output);
-	__int128 regular = (__int128)at_least_0(t->input) - read - write - image_in - audio_in;
-	__int128 words = (__int128)at_least_0(t->output) - image_out - audio_out, sum, calls;
+	int64_t regular = above_0(at_least_0(t->input), read, write), words = at_least_0(t->output);
+	int64_t image_in = taken(&regular, t->image_input), audio_in = taken(&regular, t->audio_input);
+	int64_t image_out = taken(&words, t->image_output), audio_out = taken(&words, t->audio_output);
+	__int128 sum, calls;
 
-	if (regular < 0)
-		regular = 0;
-	if (words < 0)
-		words = 0;
 	if (hour > write)
 		hour = write;
-	sum = regular * p.in + image_in * p.image_in + audio_in * p.audio_in + read * p.read + (write - hour) * p.write + hour * p.hour +
-	    words * p.out + image_out * p.image_out + audio_out * p.audio_out;
+	sum = (__int128)regular * p.in + image_in * p.image_in + audio_in * p.audio_in + read * p.read + (write - hour) * p.write + hour * p.hour +
+	    (__int128)words * p.out + image_out * p.image_out + audio_out * p.audio_out;
 	calls = (__int128)at_least_0(t->generations) * p.call;
 	return rounded_up(sum, calls > INT64_MAX / 2 ? INT64_MAX / 2 : (int64_t)calls);
 }
@@ -118,7 +142,7 @@ dearer(__int128 a, __int128 b)
 int64_t
 price_bound(const struct config *cfg, const char *provider, const char *model, int64_t input, int64_t output, bool hour)
 {
-	struct prices p = prices_of(cfg, provider, catalog_model(provider, model));
+	struct prices p = prices_of(cfg, provider, model_of(provider, model));
 	__int128 in = dearer(dearer(p.in, p.image_in), dearer(p.audio_in, dearer(p.read, p.write)));
 	__int128 out = dearer(p.out, dearer(p.image_out, p.audio_out));
 
@@ -130,7 +154,7 @@ price_bound(const struct config *cfg, const char *provider, const char *model, i
 int64_t
 price_max_output(const struct config *cfg, const char *provider, const char *model)
 {
-	const struct model *m = catalog_model(provider, model);
+	const struct model *m = model_of(provider, model);
 
 	if (m != NULL && m->max_output_tokens > 0)
 		return m->max_output_tokens;
@@ -140,7 +164,7 @@ price_max_output(const struct config *cfg, const char *provider, const char *mod
 int64_t
 price_max_input(const char *provider, const char *model)
 {
-	const struct model *m = catalog_model(provider, model);
+	const struct model *m = model_of(provider, model);
 
 	return m != NULL && m->context_window > 0 ? m->context_window : 0;
 }

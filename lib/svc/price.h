@@ -10,14 +10,14 @@ struct call_tokens {
 	int64_t input, output;
 	int64_t cache_read, cache_write;        /* of the input */
 	int64_t cache_hour;                     /* of cache_write: what is kept for an hour */
-	int64_t image_input, image_output;      /* of input and output, where the model has prices of their own for images */
+	int64_t image_input, image_output;      /* of output, and of the input that is in no cache, where the model has prices of their own for images */
 	int64_t audio_input, audio_output;      /* the same, for sound */
 	int64_t generations;                    /* pictures, songs …, of a model with a price per call */
 };
 
 /*
  * Nano-dollars, rounded up. A model without a known price costs what [budget] unpriced_* say (1 and 3
- * dollars a million tokens), one on this machine, or of a command-line program, nothing. Where the catalog tells no price of its own,
+ * dollars a million tokens), one on this machine, or of a command-line program, nothing, whatever others ask for one of that name. Where the catalog tells no price of its own,
  * what is read from a cache costs a tenth of the input, what is written to one five quarters, twice for an hour, and sound
  * what words do. cfg may be NULL.
  */
