@@ -102,19 +102,20 @@ likely(int64_t bytes)
 void
 meter_call(const struct config *cfg, struct usage *u, enum err e, const struct llm_answer *a, int64_t asked, int64_t heard, int64_t since_us)
 {
-	int64_t said = e == ERR_OK ? said_bytes(a->content) : 0;
+	int64_t said = e == ERR_OK ? said_bytes(a->content) : 0, wrote = likely(said > heard ? said : heard);
+	bool some = e == ERR_OK || heard > 0 || a->any_output;
 
 	u->status = e == ERR_OK ? USAGE_OK : e == ERR_CANCELLED || a->error == LLM_CANCELLED ? USAGE_CANCELLED : USAGE_FAILED;
 	u->tokens = (struct call_tokens){ .input = a->input_tokens, .output = a->output_tokens,
 		.cache_read = a->cache_read_tokens, .cache_write = a->cache_write_tokens,
 		.cache_hour = a->cache_hour_tokens, .image_input = a->image_input_tokens, .image_output = a->image_output_tokens,
 		.audio_input = a->audio_input_tokens, .audio_output = a->audio_output_tokens };
-	u->estimated = !a->usage_known && (e == ERR_OK || heard > 0 || a->any_output);
+	u->estimated = some && (!a->usage_known || u->tokens.input == 0 || (u->tokens.output == 0 && wrote > 0));
 	if (u->estimated) {
 		if (u->tokens.input == 0)
 			u->tokens.input = likely(asked);
-		if (u->tokens.output < likely(said > heard ? said : heard))
-			u->tokens.output = likely(said > heard ? said : heard);
+		if (u->tokens.output < wrote && (!a->usage_known || u->tokens.output == 0))
+			u->tokens.output = wrote;
 	}
 	u->cost_nanousd = price_of(cfg, u->provider, u->model, &u->tokens);
 	u->latency_ms = (clock_mono_us() - since_us) / 1000;

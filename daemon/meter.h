@@ -19,8 +19,8 @@ void meter_bound(const struct config *, struct budget_call *b, const char *provi
     int64_t max_tokens);
 
 /*
- * The line for a call that ended with e: provider and model are set before. By the provider's figures; when it named none,
- * by what was sent and heard (estimated). A call of which nothing was heard took nothing.
+ * The line for a call that ended with e: provider and model are set before. By the provider's figures; those that it did not name, or
+ * that are 0 and cannot be, by what was sent and heard (estimated). A call of which nothing was heard took nothing.
  */
 void meter_call(const struct config *, struct usage *, enum err e, const struct llm_answer *, int64_t asked_bytes,
     int64_t heard_bytes, int64_t since_us);

@@ -148,7 +148,7 @@ turn_owe(struct turn *t, enum err e, int64_t since_us)
 	*u = (struct usage){ .agent_id = t->agent.id, .provider = t->route.provider, .model = t->route.model,
 		.user_id = t->payer_id[0] != '\0' ? t->payer_id : NULL, .channel = t->ask->channel,
 		.session_id = t->session_id, .turn_id = t->id, .ts_ms = clock_ms() };
-	meter_call(t->c->cfg, u, e, &t->answer, t->answer.usage_known ? 0 : meter_asked(t->system, &t->history, t->tools),
+	meter_call(t->c->cfg, u, e, &t->answer, t->answer.usage_known && t->answer.input_tokens > 0 ? 0 : meter_asked(t->system, &t->history, t->tools),
 	    t->heard, since_us);
 	t->llm_calls++;
 	t->out->input_tokens += u->tokens.input;

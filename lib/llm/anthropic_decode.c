@@ -14,8 +14,9 @@ const struct stop_word anthropic_stops[] = {
 	{ "refusal", LLM_FILTERED }, { NULL, 0 },
 };
 
+/* last: the figures at the end. What a stream begins with tells what was read, and no more than a token of what is written. */
 static void
-take_usage(struct intake *d, struct json_object *u)
+take_usage(struct intake *d, struct json_object *u, bool last)
 {
 	struct llm_answer *a = d->ans;
 	int64_t fresh;
@@ -29,7 +30,7 @@ take_usage(struct intake *d, struct json_object *u)
 	a->cache_hour_tokens = intake_count(js_obj(u, "cache_creation"), "ephemeral_1h_input_tokens", a->cache_hour_tokens);
 	a->input_tokens = fresh + a->cache_read_tokens + a->cache_write_tokens;
 	a->output_tokens = intake_count(u, "output_tokens", a->output_tokens);
-	a->usage_known = true;
+	a->usage_known = last;
 }
 
 /* A block, whole or at its beginning. */
@@ -102,7 +103,7 @@ take_message(struct intake *d, struct json_object *o)
 	if (content == NULL)
 		return true;
 	d->usable = true;
-	take_usage(d, js_get(o, "usage"));
+	take_usage(d, js_get(o, "usage"), true);
 	for (size_t i = 0, n = json_object_array_length(content); i < n; i++)
 		take_block(d, (int64_t)i, json_object_array_get_idx(content, i));
 	intake_finish(d, js_str_or(o, "stop_reason", "end_turn"));
@@ -120,7 +121,7 @@ anthropic_frame(struct intake *d, const char *event, struct json_object *o, bool
 	if (whole)
 		return take_message(d, o);
 	if (strcmp(type, "message_start") == 0) {
-		take_usage(d, js_get(js_obj(o, "message"), "usage"));
+		take_usage(d, js_get(js_obj(o, "message"), "usage"), false);
 	} else if (strcmp(type, "content_block_start") == 0) {
 		take_block(d, index, js_obj(o, "content_block"));
 		d->usable = true;
@@ -129,7 +130,7 @@ anthropic_frame(struct intake *d, const char *event, struct json_object *o, bool
 	} else if (strcmp(type, "content_block_stop") == 0) {
 		intake_call_end(d, intake_find(d, index));
 	} else if (strcmp(type, "message_delta") == 0) {
-		take_usage(d, js_get(o, "usage"));
+		take_usage(d, js_get(o, "usage"), true);
 		intake_finish(d, js_str(js_obj(o, "delta"), "stop_reason"));
 		d->usable = true;
 	} else if (strcmp(type, "message_stop") == 0) {

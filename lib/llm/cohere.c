@@ -241,19 +241,21 @@ enum { CALLS_FROM = 1000000 };          /* calls are counted for themselves */
 
 static const struct stop_word stops[] = { { "MAX_TOKENS", LLM_MAX_TOKENS }, { "ERROR_TOXIC", LLM_FILTERED }, { NULL, 0 } };
 
+/* What is paid, which leaves out what Cohere writes around the question; else what went through the model. */
 static void
 take_usage(struct intake *d, struct json_object *u)
 {
-	struct json_object *tokens = js_obj(u, "tokens");
+	struct json_object *tokens = js_obj(u, "tokens"), *billed = js_obj(u, "billed_units");
+	bool told = intake_count(billed, "input_tokens", 0) + intake_count(billed, "output_tokens", 0) > 0;
 	struct llm_answer *a = d->ans;
 
-	if (tokens == NULL)
-		tokens = js_obj(u, "billed_units");
+	if (told)
+		tokens = billed;
 	if (tokens == NULL)
 		return;
 	a->input_tokens = intake_count(tokens, "input_tokens", 0);
 	a->output_tokens = intake_count(tokens, "output_tokens", 0);
-	a->cache_read_tokens = intake_count(u, "cached_tokens", 0);
+	a->cache_read_tokens = told ? 0 : intake_count(u, "cached_tokens", 0);
 	a->usage_known = true;
 }
 

@@ -35,7 +35,7 @@ take_usage(struct intake *d, struct json_object *u)
 
 	if (u == NULL)
 		return;
-	a->input_tokens = intake_count(u, "promptTokenCount", a->input_tokens);
+	a->input_tokens = intake_count(u, "promptTokenCount", 0) + intake_count(u, "toolUsePromptTokenCount", 0);  /* what its own tools found is apart */
 	a->output_tokens = intake_count(u, "candidatesTokenCount", 0) + intake_count(u, "thoughtsTokenCount", 0);
 	a->cache_read_tokens = intake_count(u, "cachedContentTokenCount", 0);
 	a->image_input_tokens = of_kind(js_arr(u, "promptTokensDetails"), "IMAGE");

@@ -28,7 +28,7 @@ answers(void)
 
 	JUDGE(drv, stream, content, "a stream of thinking, text and two calls");
 	is_int(wire(drv, stream, sizeof(stream) - 1, 11, false), ERR_OK, "its numbers");
-	ok(wire_answer.input_tokens == 71 && wire_answer.output_tokens == 42 && wire_answer.cache_read_tokens == 16 && wire_answer.usage_known, "are the tokens");
+	ok(wire_answer.input_tokens == 3 && wire_answer.output_tokens == 2 && wire_answer.cache_read_tokens == 0 && wire_answer.usage_known, "are the tokens that are paid");
 	is_int(wire_answer.stop, LLM_TOOL_USE, "it wants tools");
 	JUDGE(drv, "{\"id\":\"x\",\"finish_reason\":\"MAX_TOKENS\",\"message\":{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}],"
 	    "\"tool_plan\":\"I will.\",\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}}",

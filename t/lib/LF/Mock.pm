@@ -21,7 +21,7 @@ package LF::Mock;
 #   hang => 1               never an answer;  reset => 1: the connection is reset
 #   until => 'name'         hang and stall end when the test says $up->let('name'); $up->shut('name') closes it again
 # embed => [ [ 'words in a text' => [ numbers ] ], ... [ '' => [ numbers ] ] ]: vectors, of /v1/embeddings; embed_answer => ANSWER: that instead.
-# other => [ [ qr/path/ => ANSWER ], ... ]: of other paths; status and body only.
+# other => [ [ qr/path/ => ANSWER ], ... ]: of other paths; status, body and headers only. A sub is asked with the request, and may have none.
 # key => { 'sk-…' => ANSWER }: to whoever comes with that key.
 use strict;
 use warnings;
@@ -202,7 +202,8 @@ sub one {
         return 1;
     }
     for my $o (@{ $self->{script}{other} // [] }, $rq->{path} =~ m{/models$} ? [ qr{} => $self->{script}{models} ] : ()) {
-        return reply($c, $o->[1]{status} // 200, $o->[1]{body}) if $rq->{path} =~ $o->[0];
+        my $other = $rq->{path} !~ $o->[0] ? undef : ref $o->[1] eq 'CODE' ? $o->[1]->($rq) : $o->[1];
+        return reply($c, $other->{status} // 200, $other->{body}, $other->{headers}) if $other;
     }
     if ($rq->{path} !~ m{/chat/completions$|^/api/chat$}) {
         return reply($c, 404, { error => { message => 'unknown path', type => 'invalid_request_error' } });
