@@ -6,36 +6,18 @@
 use strict;
 use warnings;
 use LF;
+use LF::Clock;
 use LF::WS;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Time::Local ();
 
-LF::needed();
-my ($fake) = grep { -f } glob('/usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1');
-plan skip_all => 'libfaketime is not installed' unless $fake;
-plan skip_all => 'the sanitizers want to be loaded first' if LF::slurp(LF::builddir() . '/librefangd') =~ /__asan_init/;
-
-my $dir = File::Temp->newdir('lf-clock-XXXXXXXX', TMPDIR => 1);
+my $clock = LF::Clock->new;
 my $N = 0;
 
 # Set every clock of the server off by that: '+0', '+1d', '-1h'.
-sub wall {
-    my ($by) = @_;
-    open my $fh, '>', "$dir/new" or die "$dir/new: $!";
-    print $fh "$by\n";
-    close $fh or die "$dir/new: $!";
-    rename "$dir/new", "$dir/time" or die "$dir/time: $!";
-    return;
-}
-
-# A server whose clock we hold.
-sub serve {
-    my (%o) = @_;
-    wall('+0');
-    return LF->start(%o, env => { LD_PRELOAD => $fake, FAKETIME_TIMESTAMP_FILE => "$dir/time", FAKETIME_NO_CACHE => 1,
-        FAKETIME_DONT_FAKE_MONOTONIC => 1, FAKETIME_DONT_RESET => 1, %{ $o{env} // {} } });
-}
+sub wall { my ($by) = @_; return $clock->by($by) }
+sub serve { wall('+0'); return $clock->start(@_) }
 
 my %month = do { my $i = 0; map { $_ => $i++ } qw(Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec) };
 # How far the server's clock is from ours, as nginx and the programs tell it.
@@ -135,6 +117,7 @@ subtest 'what was said stays in order' => sub {
 };
 
 subtest 'a budget of an hour, a day, a month' => sub {
+    $clock->from('2027-06-15T12:00:00Z');       # far from the end of any of them
     my $poor = serve(model => $up, timeout => 30, config => "[budget]\nmax_hourly_usd = 0.0000000001\n");
     my $id = $poor->get('/api/agents', 200)->{items}[0]{id};
     my $say = sub { return $poor->raw('POST', "/api/agents/$id/message", { headers => { 'Content-Type' => 'application/json' }, content => '{"message":"hello"}' })->{status} };
@@ -165,8 +148,8 @@ subtest 'a budget of an hour, a day, a month' => sub {
     for my $by ('-5m', '-55m') { wall($by); is $poor->get('/api/budget', 200)->{hourly_spend}, $spent, "when the clock goes back by $by it still is" }
     wall('-3h');
     is $poor->get('/api/budget', 200)->{hourly_spend}, 0, 'but for longer than an hour nobody is held';
-    wall('+0');
     $poor->down;
+    $clock->from(undef);
 };
 
 subtest 'a key against doing it twice' => sub {
