@@ -47,6 +47,15 @@ is_known(struct ctx *c, const char *id)
 	return catalog_provider(id) != NULL || catalog_provider_custom(c->cfg, id, &own);
 }
 
+bool
+provider_shown(struct ctx *c, const char *id)
+{
+	const struct provider *p = catalog_provider(id);
+	struct provider own;
+
+	return p != NULL ? catalog_listed(c->cfg, p) : catalog_provider_custom(c->cfg, id, &own);
+}
+
 /* --- keys --------------------------------------------------------------------------- */
 
 /* Without the blanks around it; NULL: it cannot be a key, or no memory; c says which. */
@@ -84,6 +93,20 @@ name_fits(struct ctx *c, const char *id, char env[static 128])
 	return env[0] >= 'A' && env[0] <= 'Z' && strlen(env) <= 64;
 }
 
+/* Its usual model; of OpenRouter the first that costs nothing, as whoever comes with a key need not have paid yet. */
+static const char *
+first_model(const char *id)
+{
+	const struct model *all;
+	size_t n = strcmp(id, "openrouter") == 0 ? catalog_models(&all) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i].provider, id) == 0 && strcmp(all[i].modality, "text") == 0 && all[i].pricing_known &&
+		    all[i].input_cost_per_m == 0 && all[i].output_cost_per_m == 0)
+			return all[i].id;
+	return catalog_default_model(id);
+}
+
 /* The default provider cannot be used, and this one could be. */
 static bool
 should_switch(struct ctx *c, const char *id, const char **ret_model)
@@ -93,7 +116,7 @@ should_switch(struct ctx *c, const char *id, const char **ret_model)
 	bool lacks = !chosen ? strcmp(c->cfg->provider, "offline") == 0
 	    : !auth_available(catalog_auth_status(c->cfg, c->cfg->provider));
 
-	*ret_model = catalog_default_model(id);
+	*ret_model = first_model(id);
 	return lacks && strcmp(c->cfg->provider, id) != 0 && p != NULL && llm_speaks(p->api_format) && *ret_model != NULL;
 }
 
@@ -198,7 +221,7 @@ providers_enable(struct ctx *c, const struct request *rq)
 	const char *id;
 	enum err e = provider_named(c, rq, &id);
 
-	if (e == ERR_OK && !is_known(c, id))
+	if (e == ERR_OK && !provider_shown(c, id))
 		e = fail_code(c, ERR_NOT_FOUND, "provider_not_found", "Provider '%s' not found", id);
 	if (e == ERR_OK)
 		e = provider_enable(c, id);

@@ -222,8 +222,8 @@ default_model(struct ctx *c, const char *id, const char *asked, const char **ret
 		*ret = catalog_default_model(id);
 		return *ret != NULL ? ERR_OK : fail(c, ERR_BAD_REQUEST, "Provider '%s' has no model of its own: name one", id);
 	}
-	if (text_blank(asked) || strpbrk(asked, " \t\r\n") != NULL)
-		return fail(c, ERR_BAD_REQUEST, "model: a name without blanks is expected");
+	if (text_blank(asked) || strchr(asked, ' ') != NULL || text_control(asked))
+		return fail(c, ERR_BAD_REQUEST, "model: a name without blanks and control characters is expected");
 	m = catalog_model(id, asked);
 	if (m != NULL && strcmp(m->provider, id) == 0) {
 		*ret = m->id;
@@ -281,11 +281,10 @@ providers_discovery(struct ctx *c, const struct request *rq)
 {
 	const struct discovery_request *in = rq->body_struct;
 	const char *id;
-	struct provider own;
 	struct jw *w;
 	enum err e = provider_named(c, rq, &id);
 
-	if (e == ERR_OK && catalog_provider(id) == NULL && !catalog_provider_custom(c->cfg, id, &own))
+	if (e == ERR_OK && !provider_shown(c, id))
 		e = fail_code(c, ERR_NOT_FOUND, "provider_not_found", "Provider '%s' not found", id);
 	if (e == ERR_OK)
 		e = provider_discover(c, id, in->discover_models);

@@ -69,11 +69,13 @@ budget_of_agent(const struct config *cfg, const char *id, const char *name, stru
 	};
 }
 
+typedef int same_name(const char *, const char *);
+
 static struct budget_limit
-named(const struct budget_named *v, size_t n, const char *id, const char *name, double alert)
+named(const struct budget_named *v, size_t n, same_name *compare, const char *id, const char *name, double alert)
 {
 	for (size_t i = 0; name != NULL && i < n; i++)
-		if (strcasecmp(v[i].name, name) == 0)
+		if (compare(v[i].name, name) == 0)
 			return (struct budget_limit){ .id = id, .name = name, .caps = v[i].caps,      /* nothing of the configuration's own */
 				.alert_threshold = v[i].alert_threshold };
 	return (struct budget_limit){ .id = id, .name = name, .alert_threshold = alert };
@@ -82,7 +84,7 @@ named(const struct budget_named *v, size_t n, const char *id, const char *name, 
 struct budget_limit
 budget_of_provider(const struct config *cfg, const char *id)
 {
-	return named(cfg->budget.providers, cfg->budget.n_providers, id, id, cfg->budget.alert_threshold);
+	return named(cfg->budget.providers, cfg->budget.n_providers, strcmp, id, id, cfg->budget.alert_threshold);
 }
 
 struct budget_limit
@@ -90,7 +92,7 @@ budget_of_user(const struct config *cfg, const char *id, const char *name)
 {
 	if (id != NULL && strcmp(id, CALLER_ROOT_ID) == 0)      /* the owner's key is nobody's of [[users]], whatever they are called */
 		name = NULL;
-	return named(cfg->budget.users, cfg->budget.n_users, id, name, cfg->budget.alert_threshold);
+	return named(cfg->budget.users, cfg->budget.n_users, strcasecmp, id, name, BUDGET_ALERT);
 }
 
 void

@@ -21,6 +21,7 @@ enum budget_span { BUDGET_HOUR, BUDGET_DAY, BUDGET_MONTH, BUDGET_SPANS };
 struct budget_caps { int64_t nanousd[BUDGET_SPANS], tokens[BUDGET_SPANS]; };
 struct budget_named { const char *name; struct budget_caps caps; double alert_threshold; };
 
+#define BUDGET_ALERT 0.8        /* share of a cap from which on it is told, when nobody says another */
 /* [budget], and what [[users]] say of it. Dollars are nano-dollars. */
 struct config_budget {
 	struct budget_caps all;

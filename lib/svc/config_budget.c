@@ -71,7 +71,7 @@ load_users(struct ctx *c, struct json_object *list, struct config_budget *b)
 
 		if (o != NULL)
 			b->users[b->n_users++] = (struct budget_named){ js_str_or(u, "name", ""), caps_of(o, of_all),
-				js_f64(o, "alert_threshold", 0.8) };
+				js_f64(o, "alert_threshold", BUDGET_ALERT) };
 	}
 	return b->users != NULL;
 }
@@ -83,7 +83,7 @@ config_load_budget(struct ctx *c, struct json_object *raw, struct config_budget 
 
 	*b = (struct config_budget){
 		.all = caps_of(o, of_all),
-		.alert_threshold = js_f64(o, "alert_threshold", 0.8),
+		.alert_threshold = js_f64(o, "alert_threshold", BUDGET_ALERT),
 		.agent_tokens_hour = count(o, "default_max_llm_tokens_per_hour"),
 		.burst_ratio = js_f64(o, "default_burst_ratio", 0),
 		.unpriced_input_nanousd = price(o, "unpriced_input_cost_per_m", 1000000000),
