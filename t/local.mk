@@ -24,6 +24,7 @@ check_PROGRAMS += t/svc/kv
 check_PROGRAMS += t/svc/memory
 check_PROGRAMS += t/svc/naming
 check_PROGRAMS += t/svc/usage
+check_PROGRAMS += t/svc/usage_kill
 check_PROGRAMS += t/base/cron
 check_PROGRAMS += t/base/ed25519
 check_PROGRAMS += t/base/gcra
