@@ -145,5 +145,20 @@ subtest 'users' => sub {
     $api->del('/api/budget/users/yan', 204) for 1, 2;
     is $api->get('/api/budget/users/yan', 200)->{enforced}, JSON::PP::false, 'and none is left when it is taken away, once or twice';
 };
+subtest 'tokens are held at once' => sub {
+    my $new = $api->post('/api/agents', { manifest_toml => qq(name = "eager"\n) }, 201)->{agent_id};
+    my $ask = sub { return $api->post("/api/agents/$new/message", { message => 'hello' }, $_[0]) };
+    $ask->(200);
+    # [ row, what limits, what lets go, whose it is ]
+    for my $c ([ '/api/budget', { default_max_llm_tokens_per_hour => 1 }, { default_max_llm_tokens_per_hour => 0 }, 'agent' ], [ "/api/budget/agents/$new", { max_llm_tokens_per_hour => 1 }, { max_llm_tokens_per_hour => 0 }, 'agent' ],
+        [ '/api/budget/providers/offline', { max_tokens_per_hour => 1 }, { max_tokens_per_hour => 0 }, 'provider' ]) {
+        my ($path, $on, $off, $scope) = @$c;
+        $api->put($path, $on, 200);
+        is_deeply [ @{ $ask->(429)->{details} }{qw(scope window unit limit)} ], [ $scope, 'hourly', 'tokens', 1 ], "$path: of one that runs, too";
+        $api->put($path, $off, 200);
+        is $ask->(200)->{response} ne '', 1, '  until they are let go';
+    }
+};
+
 $api->finish;
 done_testing;

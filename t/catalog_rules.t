@@ -163,7 +163,9 @@ subtest 'names of providers' => sub {
         my @names = qw(openai OpenAI google azure-openai nobody-here);
         for my $i (0 .. $#names) { is $api->call($verb => "/api/providers/$names[$i]$path", $body, $status[$i]) // '', $api->last->{json} // '', "$verb $names[$i]$path: $status[$i]" }
     }
-    $api->post('/api/providers/openai/enable', undef, 200);
+    ok $api->get('/api/providers/openai', 200)->{suppressed}, 'one whose key was removed is put away';
+    $api->put('/api/providers/openai/url', { base_url => $url }, 200);
+    ok !$api->get('/api/providers/openai', 200)->{suppressed}, '  and taken back by an address';
     for my $bad ('[]', '{}', { discover_models => undef }, { discover_models => 1 }, { discover_models => 'true' }) { $api->put('/api/providers/own/discovery', $bad, 400) }
     my $default = $api->get('/api/status', 200)->{default_model};
     $api->post('/api/providers/openai/default', $_, 400) for { model => '' }, { model => ' ' }, { model => 'a b' }, { model => "a\nb" }, { model => "gpt\x015" }, { model => 'no-such' }, { model => 'x' x 129 }, { model => 5 }, '[]', '"x"';

@@ -106,9 +106,11 @@ sub agree {
         my $its = $api->get("/api/budget/agents/$agent->{agent_id}", 200);
         for my $w ([ hourly => $hour ], [ daily => $day ], [ monthly => $month ]) { is usd($its->{ $w->[0] }{spend}), cost(grep { $_->{agent_id} eq $agent->{agent_id} } @{ $w->[1] }), "  $w->[0]" }
     }
+    my @of_today = map { $_->{daily_cost_usd} } @{ $api->get('/api/budget/agents', 200)->{items} };
+    is "@of_today", join(' ', sort { $b <=> $a } @of_today), 'agents that cost something today, who most first';
     my %today = map { $_->{agent_id} => usd($_->{daily_cost_usd}) } @{ $api->get('/api/budget/agents', 200)->{items} };
     my %spent = map { my $id = $_; my $c = cost(grep { $_->{agent_id} eq $id } @$day); $c > 0 && (grep { $_->{agent_id} eq $id } @$items) ? ($id => $c) : () } keys %agent;
-    is_deeply \%today, \%spent, 'agents of today';
+    is_deeply \%today, \%spent, '  all of them';
 
     my $budget = $api->get('/api/budget', 200);
     for my $w ([ hourly => $hour ], [ daily => $day ], [ monthly => $month ]) {

@@ -209,6 +209,45 @@ each_cap(struct ctx *c)
 	refuses(c, "agent", "burst", "tokens");
 }
 
+/* --- a minute's share of an hour of tokens ------------------------------------------------------- */
+
+static void
+bursts(struct ctx *c)
+{
+	/* the agent's ratio and that of all (below 0: not said), what was used within the minute, cached tokens of it, and whether the next call has room */
+	static const struct { double ratio, of_all; int64_t used, cached; bool fits; const char *name; } all[] = {
+		{ -1, 0, 199, 0, true, "a fifth of the hour, when nobody says more" },
+		{ -1, 0, 200, 0, false, "and no more" },
+		{ -1, 0, 900, 701, true, "what came from a cache does not count" },
+		{ -1, 0, 900, 700, false, "what did not does" },
+		{ -1, 0.5, 499, 0, true, "as the configuration says" },
+		{ -1, 0.5, 500, 0, false, "for all" },
+		{ 0.3, 0.5, 299, 0, true, "as the manifest says" },
+		{ 0.3, 0.5, 300, 0, false, "rather than that" },
+		{ 0.001, 0, 9, 0, true, "a hundredth at least" },
+		{ 0.001, 0, 10, 0, false, "is the least" },
+		{ 1, 0, 900, 0, true, "all of it at once" },
+		{ 7, 0, 900, 0, true, "more than all of it is that" },
+		{ -1, 9, 900, 0, true, "for all, too" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		struct usage u = { .agent_id = ADA, .provider = "openai", .model = "m", .tokens = { .input = all[i].used, .cache_read = all[i].cached } };
+		struct budget_call b;
+
+		cfg.budget.agent_tokens_hour = 1000;
+		cfg.budget.burst_ratio = all[i].of_all;
+		b = a_call("next", 0, 10);
+		if (all[i].ratio >= 0)
+			b.limit[BUDGET_AGENT] = budget_of_agent(&cfg, ADA, "ada", json_stored(c, ctx_printf(c, "{\"resources\":{\"burst_ratio\":%g}}", all[i].ratio)));
+		is_int(usage_insert(c, &u), ERR_OK, "%d tokens within a minute", (int)all[i].used);
+		is_int(hold(c, &b), all[i].fits ? ERR_OK : ERR_RATE_LIMITED, "%s", all[i].name);
+		if (!all[i].fits)
+			is_int(c->fault.retry_after_s, 60, "for a minute");
+		forget(c);
+	}
+}
+
 /* --- an agent's hour begins with its first use ------------------------------------------------- */
 
 static void
@@ -310,6 +349,7 @@ main(void)
 	store_agent(&c, ADA, "ada", "zoe", NULL, "{}");
 	free_of_charge(&c);
 	each_cap(&c);
+	bursts(&c);
 	first_use(&c);
 	noted(&c);
 	at_the_cap(&c);

@@ -95,6 +95,60 @@ prices(void)
 	ok(price_max_output(&cfg, NULL, "gpt-5") > 1000 && price_max_input(NULL, "gpt-5") > 1000, "limits are known");
 }
 
+static uint64_t seed = 88172645463325252u;
+
+static int64_t
+up_to(int64_t n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (int64_t)(seed % (uint64_t)(n + 1));
+}
+
+/* Whatever a provider says of the parts, also more of them than there is: each token is paid once, so that what was put aside is enough. */
+static void
+bounds(void)
+{
+	const struct model *all;
+	size_t n = catalog_models(&all);
+	int64_t bad = 0, looked = 0;
+
+	for (int i = 0; i < 200; i++)
+		for (size_t k = 0; k < n; k++) {
+			struct call_tokens t = { .input = up_to(200000), .output = up_to(90000) };
+
+			t.cache_read = up_to(t.input);
+			t.cache_write = up_to(t.input - t.cache_read);
+			t.cache_hour = up_to(2 * t.cache_write);
+			t.image_input = up_to(2 * t.input), t.audio_input = up_to(2 * t.input);
+			t.image_output = up_to(2 * t.output), t.audio_output = up_to(2 * t.output);
+			bad += price_of(NULL, all[k].provider, all[k].id, &t) > price_bound(NULL, all[k].provider, all[k].id, t.input, t.output, true);
+			looked++;
+		}
+	is_int(bad, 0, "none of %lld calls costs more than its bound", (long long)looked);
+}
+
+/* What is sold under a name elsewhere, and what is free. */
+static void
+elsewhere(void)
+{
+	static const struct { const char *provider, *model; int64_t nano; const char *name; } all[] = {
+		{ "openai", "gpt-5", 11250000000, "at home a model has its price" },
+		{ "groq", "gpt-5", 11250000000, "from a provider whose catalog lacks it the same" },
+		{ "nobody", "gpt-5", 11250000000, "from one that nobody knows, too" },
+		{ "ollama", "gpt-5", 0, "from this machine nothing" },
+		{ "lmstudio", "gpt-5", 0, "from another program of it neither" },
+		{ "claude-code", "gpt-5", 0, "nor from one that is subscribed to" },
+		{ "ollama", "gemma4", 0, "one of this machine is free" },
+		{ "vllm", "gemma4", 0, "in each of its programs" },
+		{ "groq", "gemma4", 4000000000, "but not from somebody who sells" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		is_int(cost(all[i].provider, all[i].model, 1000000, 1000000, 0, 0), all[i].nano, "%s (%s/%s)", all[i].name, all[i].provider, all[i].model);
+}
+
 static void
 configured(struct ctx *c)
 {
@@ -143,6 +197,8 @@ main(void)
 	names();
 	shipped();
 	prices();
+	elsewhere();
+	bounds();
 	configured(&c);
 	arena_free(c.arena);
 	return done();
