@@ -163,9 +163,8 @@ add_tools_to_sums(struct ctx *c, const struct usage *u)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE usage_sum SET tool_calls = tool_calls + ?7 WHERE (span, start_ms, scope, id) IN (VALUES"
 	    " ('day', ?2, 'agent', ?3), ('day', ?2, 'all', ''), ('day', ?2, 'provider', ?4), ('day', ?2, 'user', ?5),"
-	    " ('minute', ?1, 'agent', ?3), ('minute', ?1, 'all', ''), ('minute', ?1, 'provider', ?4),"
-	    " ('minute', ?1, 'use', ?3 || ' ' || ?4 || ' ' || ?6), ('minute', ?1, 'user', ?5),"
-	    " ('total', 0, 'agent', ?3), ('total', 0, 'model', ?6))"));
+	    " ('minute', ?1, 'agent', ?3), ('minute', ?1, 'all', ''), ('minute', ?1, 'provider', ?4), ('minute', ?1, 'user', ?5),"
+	    " ('minute', ?1, 'use', ?3 || ' ' || ?4 || ' ' || ?6), ('total', 0, 'agent', ?3), ('total', 0, 'model', ?6))"));
 
 	bind_i64(st, u->ts_ms - u->ts_ms % MINUTE_MS);
 	bind_i64(st, u->ts_ms - u->ts_ms % DAY_MS);

@@ -157,7 +157,7 @@ odd_sums(struct ctx *c)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("WITH kind(span, scope) AS (VALUES ('day', 'agent'), ('day', 'all'), ('day', 'provider'),"
 	    " ('day', 'user'), ('minute', 'agent'), ('minute', 'all'), ('minute', 'provider'), ('minute', 'use'), ('minute', 'user'),"
-	    " ('total', 'agent'), ('total', 'model')),"
+	    " ('total', 'agent'), ('total', 'model') UNION SELECT span, scope FROM usage_sum),"
 	    " part AS (SELECT span, CASE span WHEN 'day' THEN ts_ms - ts_ms % 86400000 WHEN 'minute' THEN ts_ms - ts_ms % 60000 ELSE 0 END AS start_ms,"
 	    " scope, CASE scope WHEN 'all' THEN '' WHEN 'agent' THEN agent_id WHEN 'provider' THEN provider WHEN 'model' THEN model"
 	    " WHEN 'use' THEN agent_id || ' ' || provider || ' ' || model WHEN 'user' THEN nullif(user_id, '') END AS id, e.* FROM usage_event e CROSS JOIN kind),"
@@ -170,13 +170,12 @@ odd_sums(struct ctx *c)
 	return number(st);
 }
 
-/* The sums that lie elsewhere: of the session, of latencies, of the agent's hour; and what is put aside is at most one call's. */
+/* The sums that lie elsewhere: of the session and of the agent's hour; and what is put aside is at most one call's. */
 static int64_t
 odd_others(struct ctx *c)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT (SELECT count(*) FROM session s WHERE cost_nanousd <> (SELECT coalesce(sum(cost_nanousd), 0)"
 	    " FROM usage_event WHERE session_id = s.id) OR tokens <> (SELECT coalesce(sum(input_tokens + output_tokens), 0) FROM usage_event WHERE session_id = s.id))"
-	    " + ((SELECT coalesce(sum(n), 0) FROM usage_latency) <> (SELECT count(*) FROM usage_event WHERE status = 'ok'))"
 	    " + (SELECT count(*) FROM budget_tokens b WHERE used <> (SELECT coalesce(sum(input_tokens + output_tokens), 0) FROM usage_event WHERE agent_id = b.agent_id))"
 	    " + ((SELECT count(*) FROM budget_hold) > 1) AS n"));
 
@@ -194,7 +193,7 @@ rows(struct ctx *c)
 static void
 forget(struct ctx *c)
 {
-	static const char *const all[] = { SQL("DELETE FROM usage_event"), SQL("DELETE FROM usage_sum"), SQL("DELETE FROM usage_latency"),
+	static const char *const all[] = { SQL("DELETE FROM usage_event"), SQL("DELETE FROM usage_sum"),
 		SQL("DELETE FROM budget_hold"), SQL("DELETE FROM budget_tokens"), SQL("UPDATE session SET cost_nanousd = 0, tokens = 0") };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
