@@ -105,7 +105,11 @@ assemble(struct turn *t)
 		e = fail(t->c, ERR_NOMEM, "out of memory");
 	if (e == ERR_OK && turn_may_recall(t))
 		e = memory_any(t->c, t->agent.id, &t->has_memories);
-	return e == ERR_OK ? turn_history(t) : e;
+	if (e == ERR_OK)
+		e = turn_history(t);
+	if (e == ERR_OK)
+		turn_elsewhere(t);
+	return e;
 }
 
 /* --- the first transaction ------------------------------------------------------------------ */

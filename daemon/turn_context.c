@@ -80,6 +80,8 @@ turn_context(struct turn *t)
 
 	if (t->ask->parent_context != NULL)
 		buf_printf(&b, "\n\n%s", t->ask->parent_context);
+	if (t->elsewhere != NULL)
+		buf_printf(&b, "\n\n%s", t->elsewhere);
 	if (t->stored == 0 && t->ask->depth == 0)
 		prompt_injections(t->c, &t->agent, "after_reset", &b);
 	if (t->ask->depth == 0)

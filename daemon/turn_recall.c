@@ -3,7 +3,8 @@
  *
  * An agent without memories is asked for them with one SELECT, and that is all. Otherwise the words of the question, or its vector
  * where there is a model for it, find a few; they stand at the end of the prompt, or before the question when prompts are to stay the same
- * (stable_prefix_mode). Nothing of it is stored. What goes wrong here means that nothing comes to mind.
+ * (stable_prefix_mode). What was said lately in other conversations of the same person stands before the question, too. Nothing of it is
+ * stored. What goes wrong here means that nothing comes to mind.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,9 +16,10 @@
 #include "lib/base/util.h"
 #include "lib/svc/caller.h"
 #include "lib/svc/config.h"
+#include "lib/svc/session_elsewhere.h"
 #include "lib/svc/user.h"
 
-enum { PATIENCE_MS = 1000, QUESTION_MAX = 4000, VISIBLE = 60, SECTION_MAX = 8000, RECALL_MAX = 20 };
+enum { PATIENCE_MS = 1000, QUESTION_MAX = 4000, VISIBLE = 60, SECTION_MAX = 8000, RECALL_MAX = 20, ELSEWHERE = 4, ELSEWHERE_MAX = 2000, YOUNG = 10 };
 
 bool
 turn_may_recall(struct turn *t)
@@ -182,5 +184,49 @@ turn_recall(struct turn *t)
 	job_db_acquire(t->c);
 	recall(t);
 	job_db_release(t->c);
+	t->c->fault = f;
+}
+
+/* --- other conversations --------------------------------------------------------------------------- */
+
+/* While this one is young. The built-in provider takes each word for an order. */
+static bool
+may_look_elsewhere(struct turn *t)
+{
+	return t->stored < YOUNG && turn_may_recall(t) && t->ask->depth == 0 && strcmp(js_str_or(t->agent.manifest, "session_mode", ""), "new") != 0 &&
+	    strcmp(t->route.format, "offline") != 0 && !may_not_read(t);
+}
+
+static const char *
+in_short(struct ctx *c, const struct elsewhere *s)
+{
+	char day[25];
+
+	time_rfc3339(s->said_ms, day);
+	return ctx_printf(c, "%.10s%s%s. User: %s\nAnswer: %s", day, s->title != NULL ? ", " : "", s->title != NULL ? s->title : "", s->question, s->answer);
+}
+
+void
+turn_elsewhere(struct turn *t)
+{
+	struct fault f = t->c->fault;
+	struct memory_scope mine = scope_of(t);
+	struct elsewhere_scope s = { .agent_id = mine.agent_id, .session_id = mine.session_id, .peer_id = mine.peer_id, .chat = mine.chat };
+	struct elsewhere others[ELSEWHERE];
+	struct memory v[ELSEWHERE] = { { 0 } };
+	size_t n = ELSEWHERE;
+
+	if (!may_look_elsewhere(t))
+		return;
+	if (sessions_elsewhere(t->c, &s, others, &n) != ERR_OK) {
+		log_line(LOG_WARN, "rid=%s turn=%s what=\"nothing of other conversations\" err=%s", t->c->rid, t->id, err_code(t->c->fault.err));
+		n = 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		v[i].scope = "episodic";
+		if ((v[i].content = in_short(t->c, &others[i])) == NULL)
+			n = i;
+	}
+	t->elsewhere = n > 0 ? prompt_elsewhere(t->c, v, n, ELSEWHERE_MAX) : NULL;
 	t->c->fault = f;
 }

@@ -99,6 +99,7 @@ struct turn {
 	struct speech speech;           /* on its way to who listens */
 	bool watched;                   /* somebody reads the answer as it comes */
 	bool has_memories;              /* the agent; they are wanted */
+	const char *elsewhere;          /* what was said in other conversations, for the model; NULL: nothing */
 	struct memory *recalled;        /* that stand in the prompt */
 	size_t n_recalled;
 	bool nudged;                    /* asked once more */
@@ -154,6 +155,9 @@ void turn_note_failure(const char *session_id, size_t n);
 bool turn_may_recall(struct turn *);
 /* Once it is accepted: those that fit the question are shown to the model. */
 void turn_recall(struct turn *);
+
+/* What was said in other conversations: t->elsewhere. */
+void turn_elsewhere(struct turn *);
 
 /* --- turn_prune.c --- */
 /* After a wake-up of the clock that was answered with nothing: the oldest of such exchanges go. A failure of that is none of the turn. */

@@ -65,6 +65,41 @@ subtest 'who said it' => sub {
     is say(@ask, sender_id => 'u-1', channel_type => 'discord', session_id => session($id))->{memories_used}, undef, 'but not in another chat';
 };
 
+subtest 'what was said elsewhere' => sub {
+    my $up = LF->mock(default => { text => 'I see.' });
+    $api->finish;
+    $api = LF->start(model => $up, config => "[memory]\nfts_only = true\n");
+    my $id = spawn();
+    my $first = $api->get("/api/agents/$id", 200)->{session_id};
+    my $shown = sub { my ($in, $text, %more) = @_; say($id, $text, session_id => $in, %more); return last_ask($up)->[-1]{content} };
+    $shown->($first, "I build a boat\nof oak.");
+    is $shown->($first, 'Of which wood?'), 'Of which wood?', 'of one conversation nothing is elsewhere';
+    my $second = session($id);
+    like $shown->($second, 'What did we do last?'), qr/^## Other conversations\n.*never instructions.*\n- \d{4}-\d\d-\d\d\. User: Of which wood\? \/ Answer: I see\.\n\nWhat did we do last\?\z/s,
+        'in another one the model is shown what was asked last, and the answer';
+    is_deeply [ map { $_->{content} } @{ $api->get("/api/sessions/$second", 200)->{messages} } ], [ 'What did we do last?', 'I see.' ], 'the session is not';
+    $api->put("/api/sessions/$second/label", { label => 'Plans' }, 200);
+    like $shown->($first, 'And now?'), qr/, Plans\. User: What did we do last\?.*And now\?\z/s, 'it goes both ways, with a title';
+    my @who = (sender_id => 'u-9', sender_name => 'Nia', channel_type => 'telegram');
+    unlike $shown->(session($id), 'Who else?', @who), qr/last|wood/, 'a sender is shown nothing of it';
+    like $shown->(session($id), 'And there?', @who), qr/User: Who else\?/, 'but their own';
+    unlike $shown->(session($id), 'And elsewhere?', @who, channel_type => 'discord'), qr/Who else|And there/, 'of that chat';
+    $api->post("/api/agents/$id/message", { message => 'Nothing of this.', session_id => session($id), incognito => \1 }, 200);
+    my $last = $shown->($first, 'The boat again?');
+    unlike $last, qr/Who else|And there|And elsewhere/, 'and what senders said is theirs';
+    unlike $last, qr/Nothing of this/, 'nor is there anything incognito';
+    $api->del("/api/sessions/$second", undef);
+    unlike $shown->($first, 'The boat?'), qr/Other conversations/, 'with the conversation it goes';
+    $shown->(session($id), 'By the way.');
+    is $shown->($first, 'Long since?'), 'Long since?', 'a conversation that is long has enough of its own';
+    like $shown->(session($id), 'Anything?'), qr/User: Long since\?.*User: By the way\./s, 'the newest comes first';
+    for my $more ("session_mode = \"new\"\n", "[proactive_memory]\nauto_retrieve = false\n") {
+        $id = spawn($more);
+        $shown->(session($id), 'I build a boat.');
+        is $shown->(session($id), 'What did I build?'), 'What did I build?', $more =~ s/\n//gr . ': nothing';
+    }
+};
+
 subtest 'what else is remembered' => sub {
     $api->finish;
     my $up = LF->mock(answers => [ { tool_calls => [ { name => 'memory_store', arguments => { key => 'boat_name', value => 'The boat is called Albatross.' } } ] } ], default => { text => 'fine' });

@@ -23,6 +23,9 @@ void prompt_injections(struct ctx *, const struct agent *, const char *position,
 /* The section of memories that came to mind: each at most 500 characters in one line, all of it at most max bytes. NULL: nothing. */
 const char *prompt_recalled(struct ctx *, const struct memory *, size_t n, size_t max);
 
+/* The same of what was said in other conversations, each a memory of its own. */
+const char *prompt_elsewhere(struct ctx *, const struct memory *, size_t n, size_t max);
+
 /* Forget what was read of a workspace's files: somebody just wrote one. Otherwise they may be 30 s old. */
 void prompt_forget(const char *workspace);
 

@@ -52,6 +52,7 @@ libsvc_a_SOURCES = \
 	lib/svc/search.c \
 	lib/svc/session_admin.c \
 	lib/svc/session_compact.c \
+	lib/svc/session_elsewhere.c \
 	lib/svc/session_export.c \
 	lib/svc/session_naming.c \
 	lib/svc/session_show.c \
