@@ -24,7 +24,7 @@ chmod 0755, "$bin/pdftotext";
 
 my @people = map { qq([[users]]\nname = "$_"\nrole = "user"\napi_key_hash = "\$sha256\$@{[ Digest::SHA::sha256_hex("key-of-$_") ]}"\n) } qw(zoe yan);
 my $api = LF->start(model => $up, env => { PATH => "$bin:$ENV{PATH}" }, config => "@people", limits => "ws_messages_per_minute = 1000\n", top => 'max_upload_size_bytes = 33554432');
-my $ada = $api->post('/api/agents', { manifest_toml => "name = \"ada\"\n" }, 201)->{agent_id};
+my $ada = $api->post('/api/agents', { manifest_toml => "name = \"ada\"\n[proactive_memory]\nauto_retrieve = false\n" }, 201)->{agent_id};
 my $home = $api->home . '/workspaces/agents/ada';
 my $PNG = "\x89PNG\r\n\x1a\n" . join '', map { chr } 0 .. 255;
 sub upload { my ($body, $type, $name) = @_; return $api->call(POST => "/api/agents/$ada/upload", $body, 201, { 'Content-Type' => $type, 'X-Filename' => $name })->{file_id} }

@@ -111,7 +111,7 @@ my @rows = (
         'typing:start phase:streaming typing:tool(file_list) tool_start(file_list) typing:tool(system_time) tool_start(system_time) tool_end(file_list) tool_end(system_time)'
         . ' phase:tool_use(file_list) tool_result(file_list) phase:tool_use(system_time) tool_result(system_time) phase:thinking text_delta typing:stop phase:done response' ],
     [ 'BE-SILENT', '', 'phase:streaming phase:done done', 'typing:start phase:streaming typing:stop phase:done silent_complete' ],
-    [ 'SAY-NOTHING', '', 'phase:streaming phase:thinking phase:done done', 'typing:start phase:streaming phase:thinking typing:stop phase:done response' ],
+    [ 'SAY-NOTHING', '', 'phase:streaming phase:thinking chunk phase:done done', 'typing:start phase:streaming phase:thinking text_delta typing:stop phase:done response' ],
     [ 'CUT-OFF', '', 'phase:streaming chunk phase:done done', 'typing:start phase:streaming text_delta typing:stop phase:done response' ],
     [ 'WITHHELD', '', 'phase:streaming chunk phase:error', 'typing:start phase:streaming text_delta typing:stop phase:error error' ],
     [ 'REFUSED', '', 'phase:streaming phase:error', 'typing:start phase:streaming typing:stop phase:error error' ],
