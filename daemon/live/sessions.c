@@ -40,18 +40,29 @@ struct reply
 sessions_create(struct ctx *c, const struct request *rq)
 {
 	const struct session_request *in = rq->body_struct;
+	struct jw *w = reply_open(c);
 	const char *label = NULL;
 	struct agent a;
 	char id[37];
-	enum err e = request_agent(c, rq, &a);
+	enum err e;
 
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	e = request_agent(c, rq, &a);
 	if (e == ERR_OK)
 		e = session_label(c, in->label, &label);
 	if (e == ERR_OK)
 		e = create_current(c, a.id, label, id);
 	if (e != ERR_OK)
 		return reply_fail(c);
-	return reply_words(c, 200, "session_id", id, "agent_id", a.id, "label", label, NULL);
+	jw_object(w, NULL);
+	jw_str(w, "session_id", id);
+	jw_str(w, "agent_id", a.id);
+	jw_str(w, "label", label);
+	jw_i64(w, "message_count", 0);
+	jw_time(w, "created_at", c->now_ms);
+	jw_end(w);
+	return reply_json(c, 200, w);
 }
 
 struct reply

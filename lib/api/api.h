@@ -20,7 +20,7 @@ enum runs { POOL, LIVE };                         /* librefang-fcgi or librefang
 
 enum route_flags {
 	RT_IDEMPOTENT = 1,      /* honours Idempotency-Key */
-	RT_OPTIONAL_BODY = 2,   /* an empty body counts as {} */
+	RT_OPTIONAL_BODY = 2,   /* an empty body counts as {}, and so does null */
 	RT_SHAPE_400 = 4,       /* wrong JSON or shape is 400 invalid_json, the media type is not looked at */
 	RT_READS = 8,           /* "dashboard read": open when reads are open */
 	RT_NO_ALIAS = 16,       /* no /api/v1 twin */

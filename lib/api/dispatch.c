@@ -70,6 +70,13 @@ is_json_type(const char *t)
 	return n > 17 && strncasecmp(t, "application/", 12) == 0 && strncasecmp(t + n - 5, "+json", 5) == 0;
 }
 
+/* No body, or what a client of Go writes for one that is nil. */
+static bool
+is_nothing(const struct request *rq)
+{
+	return rq->body_bytes == 0 || (rq->body_bytes == 4 && memcmp(rq->body, "null", 4) == 0);
+}
+
 static enum err
 shape_error(struct ctx *c, const struct route *r, enum err e)
 {
@@ -89,13 +96,14 @@ read_body(struct ctx *c, struct request *rq)
 	const struct schema *s = r->body;
 	struct json_fault f;
 	void *in = NULL;
+	bool optional = (r->flags & RT_OPTIONAL_BODY) != 0;
 	enum err e;
 
-	if (rq->body_bytes == 0 && (r->flags & RT_OPTIONAL_BODY) != 0) {
+	if ((rq->body_bytes > 0 || !optional) && (r->flags & RT_SHAPE_400) == 0 && !is_json_type(rq->h.content_type))
+		return fail(c, ERR_MEDIA_TYPE, "Expected request with `Content-Type: application/json`");
+	if (optional && is_nothing(rq)) {
 		rq->body = "{}";
 		rq->body_bytes = 2;
-	} else if ((r->flags & RT_SHAPE_400) == 0 && !is_json_type(rq->h.content_type)) {
-		return fail(c, ERR_MEDIA_TYPE, "Expected request with `Content-Type: application/json`");
 	}
 	if ((s->flags & SF_RAW) != 0) {
 		if (json_check(rq->body, rq->body_bytes, JSON_DEPTH_MAX, &f) == ERR_OK)

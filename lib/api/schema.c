@@ -318,9 +318,12 @@ take_param(struct ctx *c, const struct field *f, const char *s, size_t n, void *
 	case FT_UUID:
 		return take_uuid(c, f, s, out);
 	case FT_BOOL:
-		if (strcmp(s, "true") != 0 && strcmp(s, "false") != 0)
+		if (strcmp(s, "true") == 0 || strcmp(s, "True") == 0)         /* True: as Python writes it */
+			*AT(out, f->off, bool) = true;
+		else if (strcmp(s, "false") == 0 || strcmp(s, "False") == 0)
+			*AT(out, f->off, bool) = false;
+		else
 			return wrong(c, f, "true or false");
-		*AT(out, f->off, bool) = s[0] == 't';
 		return ERR_OK;
 	case FT_INT:
 		errno = 0;

@@ -215,6 +215,8 @@ static const struct field agent_detail_fields[] = {
 	R_(TIME, "created_at"),
 	R_(TIME, "last_active"),
 	R_(UUID, "session_id"),
+	R_(STRING, "model_provider", .doc = "model.provider, as the list has it"),
+	R_(STRING, "model_name"),
 	R_(OBJECT, "model", .of = &agent_model),
 	R_(OBJECT, "capabilities", .of = &agent_can),
 	R_(STRING, "system_prompt"),

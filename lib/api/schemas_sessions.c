@@ -36,6 +36,8 @@ static const struct field session_made_fields[] = {
 	R_(UUID, "session_id"),
 	R_(UUID, "agent_id"),
 	R_NULL(STRING, "label"),
+	R_(INT, "message_count"),
+	R_(TIME, "created_at"),
 	F_END
 };
 const struct schema session_made = { .name = "SessionMade", .fields = session_made_fields };
@@ -62,6 +64,7 @@ const struct schema session_reset = { .name = "SessionReset", .fields = session_
 
 static const struct field session_item_fields[] = {
 	R_(UUID, "session_id"),
+	R_(UUID, "agent_id"),
 	R_(INT, "message_count"),
 	R_(TIME, "created_at"),
 	R_NULL(STRING, "label"),
@@ -177,7 +180,9 @@ static const struct field summary_fields[] = { SESSION_COMMON, F_END };
 static const struct schema summary = { .name = "SessionSummary", .fields = summary_fields };
 
 static const struct field page_fields[] = {
-	R_(ARRAY, "items", .of = &summary), R_(INT, "total"), R_(INT, "offset"), R_(INT, "limit"), F_END
+	R_(ARRAY, "items", .of = &summary),
+	R_(ARRAY, "sessions", .of = &summary, .doc = "the same, for clients that look there"),
+	R_(INT, "total"), R_(INT, "offset"), R_(INT, "limit"), F_END
 };
 const struct schema session_page = { .name = "SessionPage", .fields = page_fields };
 

@@ -189,6 +189,7 @@ void jw_usd(struct jw *, const char *key, int64_t nanousd); /* dollars, exact */
 void jw_bool(struct jw *, const char *key, bool);
 void jw_null(struct jw *, const char *key);
 void jw_raw(struct jw *, const char *key, const char *json, size_t n); /* already JSON */
+void jw_again(struct jw *, const char *key, size_t from);  /* what stands in b from there to its end, a value, once more */
 void jw_json(struct jw *, const char *key, struct json_object *);      /* NULL writes null; doubles by our rule */
 void jw_time(struct jw *, const char *key, int64_t ms);    /* RFC 3339 UTC with milliseconds; 0 writes null */
 /* Quote into b, with the quotes. */

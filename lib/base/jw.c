@@ -180,6 +180,21 @@ jw_raw(struct jw *w, const char *key, const char *json, size_t n)
 }
 
 void
+jw_again(struct jw *w, const char *key, size_t from)
+{
+	size_t n = from < w->b->len ? w->b->len - from : 0;
+	char *p;
+
+	lead(w, key);
+	p = buf_room(w->b, n);                  /* may move what is copied */
+	if (p == NULL)
+		return;
+	memcpy(p, w->b->p + from, n);
+	w->b->len += n;
+	w->b->p[w->b->len] = '\0';
+}
+
+void
 jw_time(struct jw *w, const char *key, int64_t ms)
 {
 	char t[25];

@@ -182,6 +182,8 @@ write_model(struct ctx *c, const struct agent *a, struct jw *w)
 	const char *provider, *model;
 
 	agent_resolved_model(c, a, &provider, &model);
+	jw_str(w, "model_provider", provider);
+	jw_str(w, "model_name", model);
 	jw_object(w, "model");
 	jw_str(w, "provider", provider);
 	jw_str(w, "model", model);

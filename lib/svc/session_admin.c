@@ -125,6 +125,7 @@ sessions_write_page(struct ctx *c, int64_t limit, int64_t offset, struct jw *w)
 	    " ORDER BY s.created_ms DESC, s.id DESC LIMIT ? OFFSET ?"));
 	const char *author = caller_scope(c);
 	int64_t total;
+	size_t from;
 	enum err e = count_all(c, author, &total);
 
 	limit = limit < 0 ? 0 : limit > PAGE_MAX ? PAGE_MAX : limit;
@@ -136,6 +137,7 @@ sessions_write_page(struct ctx *c, int64_t limit, int64_t offset, struct jw *w)
 	bind_i64(st, offset);
 	jw_object(w, NULL);
 	jw_array(w, "items");
+	from = w->b->len - 1;
 	while (e == ERR_OK && db_step(st)) {
 		jw_object(w, NULL);
 		e = write_summary(c, col_text(c, st, "id"), w);
@@ -144,6 +146,7 @@ sessions_write_page(struct ctx *c, int64_t limit, int64_t offset, struct jw *w)
 	if (e != ERR_OK)
 		return e;
 	jw_end(w);
+	jw_again(w, "sessions", from);
 	jw_i64(w, "total", total);
 	jw_i64(w, "offset", offset);
 	jw_i64(w, "limit", limit);

@@ -367,6 +367,7 @@ session_write_list(struct ctx *c, const struct agent *a, struct jw *w)
 
 		jw_object(w, NULL);
 		jw_str(w, "session_id", id);
+		jw_str(w, "agent_id", a->id);
 		jw_i64(w, "message_count", col_i64(st, "message_count"));
 		jw_time(w, "created_at", col_i64(st, "created_ms"));
 		jw_str(w, "label", label);

@@ -187,6 +187,12 @@ test_query(struct ctx *c)
 	q = out;
 	is_str(q->q, "a b c+", "its text is decoded");
 	ok(q->deep && q->has_deep && q->limit == 0 && q->floor == -3 && q->id == NULL, "its values are taken");
+	is_int(query_decode(c, &query, "deep=True", &out), ERR_OK, "a boolean may come as Python writes it");
+	q = out;
+	ok(q->deep && q->has_deep, "and is true");
+	is_int(query_decode(c, &query, "deep=False", &out), ERR_OK, "or false");
+	q = out;
+	ok(!q->deep && q->has_deep, "as it was sent");
 	is_int(query_decode(c, &query, "", &out), ERR_OK, "an empty query is one");
 	q = out;
 	ok(q->limit == 50 && q->q == NULL && !q->has_deep, "with the defaults");
@@ -203,6 +209,7 @@ test_query(struct ctx *c)
 	query_refused(c, "limit%00x=1", "the query string is not well-formed");
 	query_refused(c, "deep=maybe", "deep: true or false is expected");
 	query_refused(c, "deep=1", "deep: true or false is expected");
+	query_refused(c, "deep=TRUE", "deep: true or false is expected");
 	query_refused(c, "deep", "deep: true or false is expected");
 	query_refused(c, "id=abc", "id: a UUID is expected");
 	query_refused(c, "q=%zz", "the query string is not well-formed");

@@ -34,6 +34,34 @@ test_shape(void)
 	ok(b.failed, "closing what is not open is a failure");
 }
 
+/* What was written goes out once more, also when the buffer must move for it. */
+static void
+test_again(void)
+{
+	SCOPED_BUF b = BUF_INIT(4096), small = BUF_INIT(700);
+	struct jw w = JW_INIT(&b), tight = JW_INIT(&small);
+	size_t from;
+
+	jw_object(&w, NULL);
+	jw_array(&w, "a");
+	from = b.len - 1;
+	for (int i = 0; i < 100; i++)
+		jw_i64(&w, NULL, 1);
+	jw_end(&w);
+	jw_again(&w, "b", from);
+	jw_end(&w);
+	ok(!b.failed && b.len == 2 * 201 + 2 * 4 + 3 && memcmp(b.p + 5, b.p + 5 + 201 + 5, 201) == 0, "a value is written once more");
+	ok(b.p[b.len] == '\0' && b.p[b.len - 1] == '}' && b.p[b.len - 2] == ']', "and ends where it should");
+	jw_array(&tight, NULL);
+	for (int i = 0; i < 200; i++)
+		jw_i64(&tight, NULL, 1);
+	jw_end(&tight);
+	jw_again(&tight, NULL, 0);
+	ok(small.failed, "beyond the buffer's most it fails");
+	jw_again(&tight, NULL, 5000);
+	ok(small.failed, "from behind the end as well");
+}
+
 static void
 test_quote(void)
 {
@@ -134,6 +162,7 @@ main(void)
 	struct ctx c = { .arena = arena_new(4096) };
 
 	test_shape();
+	test_again();
 	test_quote();
 	test_numbers();
 	test_json(&c);
