@@ -100,7 +100,9 @@ detail(struct ctx *c)
 	is_int(agent_load(c, BEA, &a), ERR_OK, "a known one is");
 	agent_write_detail(c, &a, &w);
 	o = json_stored(c, b.p);
-	is_int(json_object_object_length(o), 32, "its detail has all its members");
+	is_int(json_object_object_length(o), 34, "its detail has all its members");
+	is_str(js_str(o, "model_name"), js_str(js_obj(o, "model"), "model"), "its model by the list's name as well");
+	is_str(js_str(o, "model_provider"), js_str(js_obj(o, "model"), "provider"), "and its provider");
 	ok(js_f64(js_obj(o, "model"), "temperature", 0) == 0.1, "numbers are those of the manifest");
 	ok(strstr(b.p, "\"temperature\":0.1,") != NULL, "and look like them");
 	ok(js_get(js_obj(o, "model"), "max_tokens") == NULL, "what is not set is null");
