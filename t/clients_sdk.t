@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 # What LibreFang's own clients do with our answers: its libraries for Python,
-# JavaScript, Go and Rust, its command with the terminal page, its app for iOS.
-# They were not written for us: how they ask is taken as it is, and what they
-# cannot do without must be there. Two tables, and the ways they read a stream.
+# JavaScript, Go and Rust, its command with the terminal page, its app for iOS,
+# its gateway to WhatsApp. They were not written for us: how they ask is taken as
+# it is, and what they cannot do without must be there. Two tables, and the ways
+# they read a stream.
 use strict;
 use warnings;
 use LF;
@@ -15,6 +16,7 @@ my $up = LF->mock(
         [ 'KEEP-IT'    => { tool_calls => [ { id => 'call_kept', name => 'memory_store', arguments => { key => 'k', value => 'v' } } ],
             usage => { prompt_tokens => 20, completion_tokens => 3 } } ],
         [ 'IT-FAILS'   => { status => 401, body => { error => { message => 'no' } } } ],
+        [ 'BE-SILENT'  => { text => 'NO_REPLY' } ],
         [ 'BREAKS-OFF' => { text => 'half of what was to be said', cut => 2 } ],
     ],
     default => { text => 'Hello.' });
@@ -207,4 +209,22 @@ $s = $api->stream('/api/agents/nobody/message/stream', { message => 'x' });
 like $s->headers->{'content-type'}, qr{^application/json}, 'a refusal is no stream';
 is_deeply [ $s->status, LF::Schema::type_of($LF::JSON->decode($s->rest)->{error}) ], [ 400, 'string' ], 'and says why as any other does';
 like $api->post('/api/agents/' . agent() . '/message', { message => 'IT-FAILS' }, 500)->{error}, qr/key/, 'what a provider says no to is told in a text';
+
+# --- the gateway to WhatsApp ------------------------------------------------------------------
+
+# It names the chat behind the channel, takes a stream apart by its empty lines and event names,
+# and asks for a plain answer when there is none.
+my %chat = (channel_type => 'whatsapp:4917612@s.whatsapp.net', sender_id => '+4917612', sender_name => "J\x{f6}rg", group_participants => [ { jid => '1@s.whatsapp.net', display_name => 'A' } ]);
+my %group = (is_group => JSON::PP::true, was_mentioned => JSON::PP::false);
+my $chatty = "/api/agents/" . agent() . '/message';
+my $first = $api->post($chatty, { %chat, %group, message => 'hello' }, 200);
+is $first->{response}, 'Hello.', 'a message from a group';
+$text = $api->stream("$chatty/stream", { %chat, message => 'hello' })->rest;
+my @chunks = map { my %f; $f{$1} .= $2 while /^(event|data): (.*)$/mg; $f{event} eq 'chunk' ? $LF::JSON->decode($f{data})->{content} : () } split /\n\n/, $text;
+is join('', @chunks), 'Hello.', 'one that is streamed';
+is $api->post($chatty, { %chat, sender_id => '', sender_name => '', message => 'hello' }, 200)->{response}, 'Hello.', 'a number that is not known harms nobody';
+my $silence = $api->post($chatty, { %chat, message => 'BE-SILENT' }, 200);
+is_deeply [ @$silence{qw(response silent)} ], [ '', JSON::PP::true ], 'nothing to say is said so';
+is $silence->{session_id}, $first->{session_id}, 'all of it in the conversation of that chat';
+isnt $api->post($chatty, { %chat, channel_type => 'whatsapp:4930@s.whatsapp.net', message => 'hello' }, 200)->{session_id}, $first->{session_id}, 'another chat has its own';
 done_testing;
