@@ -152,7 +152,7 @@ sub flat {
         my $took = time - $since;
         $last = settled($was);
         @grown = grown($was, $last);
-        $api->wait_for(sub { $last = measure(); return !(@grown = grown($was, $last)) }, $QUIET) if @grown && $time == $ROUNDS;
+        $api->wait_for(sub { $last = measure(); return !(@grown = grown($was, $last)) }, $QUIET) if @grown && ($WHOLE || $time == $ROUNDS);
         note sprintf '%s: %.1f s', $name, $took;
         note in_words($_, $was, $last) for sort keys %$was;
         last unless @grown;
