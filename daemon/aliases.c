@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon/underway.h"
 #include "db/db.h"
@@ -151,11 +150,13 @@ is_whole(struct ctx *c)
 
 	if (e == ERR_NOT_FOUND)
 		return ERR_OK;
-	if (e == ERR_TOO_LARGE || (e == ERR_IO && errno == EACCES))
-		return fail_code(c, ERR_CONFLICT, "aliases_broken", "aliases.toml cannot be read, so it is not written");
+	if (e == ERR_TOO_LARGE)
+		return fail_code(c, ERR_CONFLICT, "aliases_broken", "aliases.toml has more than %d bytes, so it is not written", FILE_MAX);
+	if (e == ERR_OK)
+		e = toml_parse(b.p != NULL ? b.p : "", b.len, &doc, NULL, &f);
+	if (e != ERR_OK && e != ERR_BAD_REQUEST)
+		return fail(c, e == ERR_NOMEM ? e : ERR_IO, "aliases.toml cannot be read: %s", e == ERR_NOMEM ? "out of memory" : strerror(errno));
 	if (e != ERR_OK)
-		return fail(c, e, "aliases.toml cannot be read");
-	if (toml_parse(b.p != NULL ? b.p : "", b.len, &doc, NULL, &f) != ERR_OK)
 		return fail_code(c, ERR_CONFLICT, "aliases_broken", "aliases.toml, line %d: %s. It is not written until that is mended", f.line, f.why);
 	json_object_put(doc);
 	return ERR_OK;
@@ -214,15 +215,18 @@ take_file(struct ctx *c)
 	struct toml_fault f = { .why = "" };
 	enum err e;
 
-	if (path == NULL || access(path, R_OK) != 0)
-		return;                         /* none, most likely */
-	e = tx_begin(c, &tx);
-	if (e == ERR_OK && buf_read_file(&b, path) != ERR_OK)
+	e = path == NULL ? ERR_NOMEM : buf_read_file(&b, path);
+	if (e == ERR_NOT_FOUND)
 		return;
-	if (e == ERR_OK && toml_parse(b.p != NULL ? b.p : "", b.len, &doc, NULL, &f) != ERR_OK) {
+	if (e != ERR_OK) {
+		log_line(LOG_WARN, "what=aliases.toml why=\"it cannot be read\" err=%s", err_code(e));
+		return;
+	}
+	if (toml_parse(b.p != NULL ? b.p : "", b.len, &doc, NULL, &f) != ERR_OK) {
 		log_line(LOG_WARN, "what=aliases.toml line=%d why=%s", f.line, log_quote(f.why, q, sizeof(q)));
 		return;
 	}
+	e = tx_begin(c, &tx);
 	if (e == ERR_OK)
 		e = take(c, json_keep(c, doc));
 	if (e == ERR_OK)
