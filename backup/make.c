@@ -17,6 +17,7 @@
 
 #include "backup/backup.h"
 #include "db/db.h"
+#include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/util.h"
 #include "version.h"
@@ -202,11 +203,11 @@ keep(const char *part, const char *name, int fd)
 {
 	if (fsync(fd) != 0)
 		return broken(name, strerror(errno));
-	if (renameat2(AT_FDCWD, part, AT_FDCWD, name, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno == EINVAL && access(name, F_OK) != 0 && rename(part, name) == 0)      /* a file system that knows no flags */
-		return 0;
-	return broken(name, strerror(errno));
+	if (renameat2(AT_FDCWD, part, AT_FDCWD, name, RENAME_NOREPLACE) != 0 &&
+	    (errno != EINVAL || access(name, F_OK) == 0 || rename(part, name) != 0))      /* a file system that knows no flags */
+		return broken(name, strerror(errno));
+	file_settle(name);
+	return 0;
 }
 
 static void

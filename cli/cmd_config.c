@@ -11,6 +11,7 @@
 
 #include "cli/cli.h"
 #include "cli/sup.h"
+#include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/util.h"
 #include "lib/svc/config_file.h"
@@ -94,7 +95,7 @@ config_set(struct cli *cli, const char *key, const char *value)
 	if (set_value(cli, key, value, msg, sizeof(msg)) != ERR_OK)
 		return complain(EXIT_REFUSED, "%s: %s", key, msg);
 	if (still_loads(cli, msg, sizeof(msg)) != ERR_OK) {
-		if (file_replace(cli->paths.config, before.p != NULL ? before.p : "", before.len, 0600) != ERR_OK)
+		if (file_keep(cli->paths.config, before.p != NULL ? before.p : "", before.len, 0600) != ERR_OK)
 			return complain(EXIT_FAILED, "%s; and the old file could not be put back", msg);
 		return complain(EXIT_REFUSED, "%s", msg);
 	}

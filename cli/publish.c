@@ -20,6 +20,7 @@
 #include "cli/nginx_conf.h"
 #include "cli/sup.h"
 #include "cli/webchat.h"
+#include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"

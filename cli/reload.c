@@ -13,6 +13,7 @@
 
 #include "cli/sup.h"
 #include "lib/base/buf.h"
+#include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"

@@ -19,6 +19,7 @@
 #include "cli/cli.h"
 #include "cli/sup.h"
 #include "lib/base/buf.h"
+#include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/secret.h"
 #include "lib/base/util.h"
@@ -161,6 +162,22 @@ make_home(const struct run_paths *p, char *msg, size_t cap)
 		}
 	}
 	return ERR_OK;
+}
+
+/* What writers who were killed left. Who writes config.toml or the vault meanwhile has this lock. */
+static void
+sweep(const struct run_paths *p, int64_t before_ms)
+{
+	SCOPED_FD home = open(p->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char backups[4352];
+
+	snprintf(backups, sizeof(backups), "%s/backups", p->home);
+	while (home >= 0 && flock(home, LOCK_EX) != 0)
+		if (errno != EINTR)
+			return;
+	(void)files_sweep(p->home, before_ms);
+	(void)files_sweep(backups, before_ms);
+	(void)files_sweep(p->run, before_ms);
 }
 
 /* --- waiting for the answer ------------------------------------------------------------------------ */
@@ -319,6 +336,7 @@ sup_start(const struct start_options *o)
 		.fd_watch = -1, .fd_ready = -1, .fd_ollama = -1, .fd_conf = -1, .listen_over = NULL,
 	};
 	char msg[600] = "", key[65] = "";
+	int64_t begun_ms = clock_ms();
 	pid_t holder;
 
 	umask(077);
@@ -338,6 +356,7 @@ sup_start(const struct start_options *o)
 		return refuse("librefangd and librefang-fcgi are not where this program is");
 	if (half_restored(&s.paths, msg, sizeof(msg)))
 		return refuse(msg);
+	sweep(&s.paths, begun_ms);
 	if (make_home(&s.paths, msg, sizeof(msg)) != ERR_OK ||
 	    config_file_init(&s.paths, key, msg, sizeof(msg)) != ERR_OK)
 		return refuse(msg);

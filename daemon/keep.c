@@ -11,6 +11,7 @@
 #include "daemon/dbpool.h"
 #include "daemon/threads.h"
 #include "db/db.h"
+#include "lib/agent/manifest.h"
 #include "lib/base/arena.h"
 #include "lib/base/json.h"
 #include "lib/base/util.h"
@@ -23,6 +24,7 @@ enum { FIRST_S = 60, HOUR_S = 3600, AUDIT_DAYS = 90, SESSIONS_HOURS = 24, HOURS_
 
 static lws_sorted_usec_list_t timer;
 static _Atomic bool stopped;
+static int64_t begun_ms;                /* before anybody was let in */
 
 static enum err
 trim_once(struct ctx *c, bool *more)
@@ -37,15 +39,15 @@ trim_once(struct ctx *c, bool *more)
 	return e == ERR_OK ? tx_commit(c, &tx) : e;
 }
 
-/* boot: whoever wrote one then is no more. */
+/* Whoever wrote one before that moment is no more. */
 static void
-sweep_uploads(struct ctx *c, bool boot)
+sweep_uploads(struct ctx *c, int64_t before_ms)
 {
 	int64_t n = 0;
 	enum err e;
 
 	job_db_acquire(c);
-	e = uploads_sweep(c, boot, &n);
+	e = uploads_sweep(c, before_ms, &n);
 	job_db_release(c);
 	if (e != ERR_OK || n > 0)
 		log_line(e == ERR_OK ? LOG_INFO : LOG_WARN, "what=uploads_swept err=%s files=%" PRId64, err_code(e), n);
@@ -102,7 +104,8 @@ after_boot(void *arg)
 	(void)arg;
 	if (c.arena != NULL) {
 		sweep_sessions(&c);
-		sweep_uploads(&c, true);
+		sweep_uploads(&c, begun_ms);
+		workspaces_sweep_files(c.cfg->workspaces_dir, begun_ms);
 	}
 	arena_free(c.arena);
 	conf_drop(k);
@@ -123,7 +126,7 @@ tidy(void *arg)
 		log_line(LOG_WARN, "what=tidy err=%s", err_code(e));
 	if (c.arena != NULL) {
 		sweep_sessions(&c);
-		sweep_uploads(&c, false);
+		sweep_uploads(&c, 0);
 	}
 	trim_audit(&c);
 	arena_free(c.arena);
@@ -141,6 +144,7 @@ on_time(lws_sorted_usec_list_t *sul)
 void
 keep_start(void)
 {
+	begun_ms = clock_ms();
 	if (threads_run_now(after_boot, NULL) != 0)
 		log_line(LOG_WARN, "what=after_boot err=busy");
 	lws_sul_schedule(loop_context(), 0, &timer, on_time, (lws_usec_t)FIRST_S * LWS_US_PER_SEC);

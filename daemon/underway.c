@@ -13,6 +13,7 @@
 #include "daemon/place.h"
 #include "daemon/template_file.h"
 #include "lib/base/buf.h"
+#include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 
@@ -42,9 +43,9 @@ underway_hold(struct ctx *c, const char *name, const char *text, size_t n)
 
 	if (note == NULL || dir == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	e = file_replace(note, text, n, 0600);
+	e = file_keep(note, text, n, 0600);
 	if (e != ERR_OK && errno == ENOENT && dir_make(dir, 0700))
-		e = file_replace(note, text, n, 0600);
+		e = file_keep(note, text, n, 0600);
 	return e == ERR_OK ? e : no_io(c, name);
 }
 
@@ -89,12 +90,14 @@ underway_put(struct ctx *c, const char *name, const char *file)
 
 	if (note == NULL || file == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	if (rename(note, file) == 0)
+	if (rename(note, file) == 0) {
+		file_settle(file);
 		return ERR_OK;
+	}
 	if (errno != EXDEV)
 		return no_io(c, name);
 	e = underway_text(c, name, &text, &n);
-	if (e == ERR_OK && file_replace(file, text, n, 0600) != ERR_OK)
+	if (e == ERR_OK && file_keep(file, text, n, 0600) != ERR_OK)
 		e = no_io(c, name);
 	return e == ERR_OK ? underway_drop(c, name) : e;
 }
@@ -158,9 +161,24 @@ underway_later(void)
 	alarm_now(&later);
 }
 
+/* What a daemon that was killed was writing. */
+static void
+sweep(struct ctx *c)
+{
+	static const char *const dirs[] = { "", "/underway", "/artifacts" };
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		const char *dir = ctx_printf(c, "%s%s", c->cfg->data_dir, dirs[i]);
+
+		if (dir != NULL)
+			(void)files_sweep(dir, clock_ms());
+	}
+}
+
 void
 underway_boot(struct ctx *c)
 {
+	sweep(c);
 	left = !work_off_all(c);
 }
 

@@ -90,6 +90,7 @@ check_PROGRAMS += t/llm/cohere
 check_PROGRAMS += t/llm/gemini
 check_PROGRAMS += t/llm/ollama
 check_PROGRAMS += t/llm/anthropic
+check_PROGRAMS += t/base/file
 check_PROGRAMS += t/base/uhttp
 
 # tests in the source tree, programs in the build tree

@@ -12,6 +12,7 @@
 #include "daemon/dbpool.h"
 #include "daemon/proxies.h"
 #include "lib/api/api.h"
+#include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/net/http.h"
 #include "lib/svc/catalog_data.h"
@@ -113,7 +114,7 @@ keep(struct ctx *c, const struct buf *text)
 		if (link(path, prev) != 0)
 			return fail(c, ERR_IO, "catalog.json cannot be kept");
 	}
-	return file_replace(path, text->p, text->len, 0600) == ERR_OK ? ERR_OK : fail(c, ERR_IO, "catalog.json cannot be written");
+	return file_keep(path, text->p, text->len, 0600) == ERR_OK ? ERR_OK : fail(c, ERR_IO, "catalog.json cannot be written");
 }
 
 static enum err

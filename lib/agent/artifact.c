@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/file.h"
 #include "lib/base/util.h"
 
 enum { HEX = 64, UNFINISHED_MS = 3600 * 1000 };

@@ -61,6 +61,8 @@ bool workspace_removable(const char *dir, const char *root);
 const char *workspace_coming(struct ctx *, const char *root);
 /* Remove what was set aside, or what never became a workspace, and is still there. false: something is left. */
 bool workspaces_sweep(const char *root, bool coming);
+/* What writers of files left who were killed before that moment (file.h), in the root's own workspaces. */
+void workspaces_sweep_files(const char *root, int64_t before_ms);
 /* The identity files' names, in the API's order, NULL-ended. */
 extern const char *const workspace_identity_files[];
 

@@ -20,10 +20,10 @@
 #include <unistd.h>
 
 #include "lib/agent/sandbox.h"
+#include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/util.h"
 
-#define TEMP_PREFIX ".lf-tmp-"
 enum { LIST_MAX = 200000, EAGAIN_TRIES = 64 };
 
 bool sandbox_portable;
@@ -426,29 +426,35 @@ write_all(int fd, const char *p, size_t n)
 	return true;
 }
 
-/* Temporary file, bytes, fsync, rename; errno when false, and then nothing is left behind. */
+/* Temporary file in one directory, bytes, fsync, rename; errno when false, and then nothing is left behind. */
 static bool
-replace_at(int dir, const char *leaf, mode_t mode, const void *bytes, size_t size)
+replace_from(int top, int dir, const char *leaf, mode_t mode, const void *bytes, size_t size)
 {
-	char tmp[sizeof(TEMP_PREFIX) + 32];
+	char tmp[FILE_TEMP_NAME];
 	SCOPED_FD fd = -1;
-	uint64_t r;
 	int err;
 
-	random_bytes(&r, sizeof(r));
-	snprintf(tmp, sizeof(tmp), TEMP_PREFIX "%016jx", (uintmax_t)r);
-	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	file_temp_name(tmp);
+	fd = openat(top, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
 	if (fchmod(fd, mode) == 0 && write_all(fd, bytes, size) && fsync(fd) == 0 &&
-	    renameat(dir, tmp, dir, leaf) == 0) {
+	    renameat(top, tmp, dir, leaf) == 0) {
 		(void)fsync(dir);       /* the file is whole either way; this only dates the rename */
 		return true;
 	}
 	err = errno;
-	unlinkat(dir, tmp, 0);
+	unlinkat(top, tmp, 0);
 	errno = err;
 	return false;
+}
+
+/* It is written in the root, where a start finds what is left of it; what cannot be moved from there is written beside the file. */
+static bool
+replace_at(int top, int dir, const char *leaf, mode_t mode, const void *bytes, size_t size)
+{
+	return replace_from(top, dir, leaf, mode, bytes, size) ||
+	    ((errno == EXDEV || errno == EACCES || errno == EROFS) && replace_from(dir, dir, leaf, mode, bytes, size));
 }
 
 enum err
@@ -481,7 +487,7 @@ sandbox_write(struct ctx *c, const char *root, const char *path, size_t n,
 	} else if (errno != ENOENT) {
 		return fail_errno(c, p.all);
 	}
-	return replace_at(dir, p.leaf, mode, bytes, size) ? ERR_OK : fail_errno(c, p.all);
+	return replace_at(top, dir, p.leaf, mode, bytes, size) ? ERR_OK : fail_errno(c, p.all);
 }
 
 /* --- listing -------------------------------------------------------------- */
@@ -544,8 +550,7 @@ collect(struct ctx *c, DIR *d, struct names *l)
 
 		if (de == NULL)
 			return ERR_OK;
-		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 ||
-		    strncmp(de->d_name, TEMP_PREFIX, sizeof(TEMP_PREFIX) - 1) == 0)
+		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 || file_is_temp(de->d_name))
 			continue;
 		is_dir = de->d_type == DT_DIR;
 		if (de->d_type == DT_UNKNOWN)

@@ -25,7 +25,7 @@ enum err sandbox_read(struct ctx *, const char *root, const char *path, size_t n
     size_t max, struct buf *out) MUST_CHECK;
 
 /*
- * Replace or make a file (0600, an old one keeps its mode) at once: a temporary file beside it, fsync, rename. Missing
+ * Replace or make a file (0600, an old one keeps its mode) at once: a temporary file (file.h) in the root, fsync, rename. Missing
  * directories are made (0700). managed: names of files directly in root, or with "**" and a slash in front anywhere in
  * it, that may not be written, NULL-ended; NULL: none.
  */

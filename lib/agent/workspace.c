@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/agent/manifest.h"
+#include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 
@@ -111,7 +112,7 @@ workspace_save_manifest(struct ctx *c, const char *dir, const char *toml)
 
 	if (path == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	if (file_replace(path, toml, strlen(toml), 0600) != ERR_OK)
+	if (file_keep(path, toml, strlen(toml), 0600) != ERR_OK)
 		return fail(c, ERR_IO, "the agent's manifest cannot be written: %s", strerror(errno));
 	return ERR_OK;
 }
@@ -309,6 +310,20 @@ workspace_removable(const char *dir, const char *root)
 	errno = EINVAL;
 	parent = open_parent(dir, root, &name);
 	return parent >= 0 || (errno != EINVAL && errno != ELOOP && errno != ENOTDIR);
+}
+
+void
+workspaces_sweep_files(const char *root, int64_t before_ms)
+{
+	char path[4096];
+	DIR *d;
+
+	if (snprintf(path, sizeof(path), "%s/agents", root) >= (int)sizeof(path) || (d = opendir(path)) == NULL)
+		return;
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		if (e->d_name[0] != '.' && snprintf(path, sizeof(path), "%s/agents/%s", root, e->d_name) < (int)sizeof(path))
+			(void)files_sweep(path, before_ms);
+	closedir(d);
 }
 
 bool

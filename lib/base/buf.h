@@ -29,6 +29,4 @@ char *buf_room(struct buf *, size_t n);         /* at least n writable bytes at 
 void buf_zero_done(struct buf *);               /* as buf_done, wiped first: for secrets */
 /* Whole file into b (b->max rules). ERR_NOT_FOUND, ERR_TOO_LARGE, ERR_IO, ERR_NOMEM. */
 enum err buf_read_file(struct buf *b, const char *path) MUST_CHECK;
-/* Write a file anew, at once: its text, flushed, under another name beside it, then renamed. ERR_IO, errno says why. */
-enum err file_replace(const char *path, const void *bytes, size_t n, mode_t mode) MUST_CHECK;
 #endif

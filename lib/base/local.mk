@@ -9,6 +9,7 @@ libbase_a_SOURCES = \
 	lib/base/crypto.c \
 	lib/base/ctx.c \
 	lib/base/ed25519.c \
+	lib/base/file.c \
 	lib/base/gcra.c \
 	lib/base/json_check.c \
 	lib/base/json_build.c \

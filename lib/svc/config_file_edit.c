@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/svc/config_file_edit.h"
 #include "lib/toml/toml.h"
@@ -98,7 +99,7 @@ write_file(struct edit *x, const char *path, const struct buf *b)
 	struct stat st;
 	bool had = stat(x->path, &st) == 0;
 
-	if (file_replace(path, b->p, b->len, 0600) != ERR_OK)
+	if (file_keep(path, b->p, b->len, 0600) != ERR_OK)
 		return edit_say(x, ERR_IO, "%s cannot be written: %s", path, strerror(errno));
 	if (had && st.st_uid != geteuid() && chown(path, st.st_uid, st.st_gid) != 0)
 		return edit_say(x, ERR_IO, "%s cannot be given to its owner: %s", path, strerror(errno));

@@ -69,7 +69,7 @@ enum err upload_picture(struct ctx *, const char *session_id, const char *filena
 
 /*
  * Remove what is over: uploads of more than a day, pictures whose conversation has gone, files without a
- * row. boot: nobody writes one now.
+ * row. before_ms: who wrote before that moment is no more (0: whoever wrote lately may still do).
  */
-enum err uploads_sweep(struct ctx *, bool boot, int64_t *ret_removed) MUST_CHECK;
+enum err uploads_sweep(struct ctx *, int64_t before_ms, int64_t *ret_removed) MUST_CHECK;
 #endif

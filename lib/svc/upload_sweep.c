@@ -39,9 +39,9 @@ has_row(struct ctx *c, const char *id)
 	return db_step(st) || db_end(st) != ERR_OK;
 }
 
-/* Written long ago, or (boot) by somebody who is no more: a name of its own comes with a row within a moment. */
+/* Written long ago, or by somebody who is no more: a name of its own comes with a row within a moment. */
 static bool
-is_left_over(int dir, const char *name, bool boot)
+is_left_over(int dir, const char *name, int64_t before_ms)
 {
 	struct stat sb;
 	int64_t age;
@@ -49,11 +49,11 @@ is_left_over(int dir, const char *name, bool boot)
 	if (fstatat(dir, name, &sb, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(sb.st_mode))
 		return false;
 	age = clock_ms() / 1000 - (int64_t)sb.st_mtim.tv_sec;
-	return age >= STRANGER_S || age < 0 || (boot && name[0] == '.');
+	return age >= STRANGER_S || age < 0 || (int64_t)sb.st_mtim.tv_sec * 1000 + sb.st_mtim.tv_nsec / 1000000 < before_ms;
 }
 
 enum err
-uploads_sweep(struct ctx *c, bool boot, int64_t *ret_removed)
+uploads_sweep(struct ctx *c, int64_t before_ms, int64_t *ret_removed)
 {
 	const char *path = ctx_printf(c, "%s/uploads", c->cfg->data_dir);
 	enum err e = path == NULL ? fail(c, ERR_NOMEM, "out of memory") : drop_rows(c);
@@ -69,7 +69,7 @@ uploads_sweep(struct ctx *c, bool boot, int64_t *ret_removed)
 
 		if (!hidden && (!uuid_parse(de->d_name, id) || has_row(c, id)))
 			continue;
-		if (is_left_over(dirfd(d), de->d_name, boot) && unlinkat(dirfd(d), de->d_name, 0) == 0)
+		if (is_left_over(dirfd(d), de->d_name, before_ms) && unlinkat(dirfd(d), de->d_name, 0) == 0)
 			++*ret_removed;
 	}
 	closedir(d);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/file.h"
 #include "lib/base/secret.h"
 #include "lib/base/util.h"
 #include "lib/svc/vault_key.h"
@@ -160,6 +161,7 @@ move_key(void)
 	vault_path("vault.key.new", from);
 	vault_path("vault.key", to);
 	v.key_waits = rename(from, to) != 0 && rename(from, to) != 0;
+	file_settle(to);
 }
 
 /* The key of a rotation that was interrupted takes its place, or goes if nothing was sealed with it. */
@@ -281,7 +283,7 @@ write_file(struct ctx *c, const uint8_t *head, struct opened *o)
 	memcpy(p, head, HEAD);
 	random_bytes(p + AT_NONCE, SEAL_NONCE);
 	seal(o->key, p + AT_NONCE, p, HEAD, o->text, o->n, p + HEAD);
-	if (file_replace(path, p, HEAD + o->n + SEAL_TAG, 0600) != ERR_OK)
+	if (file_keep(path, p, HEAD + o->n + SEAL_TAG, 0600) != ERR_OK)
 		return vault_no_io(c, "vault.enc cannot be written");
 	memcpy(v.head, p, HEAD);
 	if (stat(path, &v.seen) != 0)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/file.h"
 #include "lib/base/util.h"
 
 static char home[4096];
@@ -176,7 +177,7 @@ vault_master_new(struct ctx *c, const char *file)
 	hex_of(bytes, sizeof(bytes), text);
 	text[2 * MASTER] = '\n';
 	vault_path(file, path);
-	e = file_replace(path, text, 2 * MASTER + 1, 0600);
+	e = file_keep(path, text, 2 * MASTER + 1, 0600);
 	zero_bytes(bytes, sizeof(bytes));
 	zero_bytes(text, sizeof(text));
 	return e == ERR_OK ? e : vault_no_io(c, "vault.key cannot be written");

@@ -6,6 +6,7 @@
 
 #include "lib/agent/manifest.h"
 #include "lib/base/arena.h"
+#include "lib/base/file.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 #include "t/tap.h"

@@ -6,6 +6,7 @@
 #include "lib/agent/manifest.h"
 #include "lib/agent/prompt.h"
 #include "lib/agent/tool.h"
+#include "lib/base/file.h"
 #include "lib/svc/kv.h"
 #include "t/svc/store.h"
 

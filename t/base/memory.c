@@ -4,6 +4,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/base/file.h"
 #include "t/tap.h"
 
 static void

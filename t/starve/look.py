@@ -52,6 +52,8 @@ def look():
                     text = h.read(4096).decode("utf-8", "replace")
             except OSError:
                 continue
+            if f.startswith(".lf-tmp-") and text.startswith('{"pid":'):
+                continue        # daemon.json, being written
             if f.endswith((".enc", ".key")):
                 text = "sealed"
             if f == "config.toml":

@@ -1,4 +1,5 @@
 /* Where a home and its run directory are. */
+#include "lib/base/file.h"
 #include "t/svc/home.h"
 
 static struct home h;

@@ -6,6 +6,7 @@
 #include "t/svc/home.h"
 
 #include "lib/base/arena.h"
+#include "lib/base/file.h"
 #include "lib/base/secret.h"
 #include "lib/base/util.h"
 #include "lib/svc/vault.h"

@@ -31,17 +31,24 @@ sub build {
     return $rc == 0 ? $so : undef;
 }
 
-sub new {
+# What refuses, without a server: {so} and {file} are for its environment.
+sub alone {
     my ($class, %o) = @_;
     my $dir = File::Temp->newdir('lf-starve-XXXXXXXX', TMPDIR => 1);
     my $so = build("$dir") // return;
-    my $self = bless { tmp => $dir, file => "$dir/ask", tell => $o{tell} }, $class;
+    my $self = bless { tmp => $dir, so => $so, file => "$dir/ask", tell => $o{tell} }, $class;
     open $self->{ask}, '+>:raw', $self->{file} or die "$self->{file}: $!";
     truncate $self->{ask}, 2 << 20;
+    $self->put(24, pack 'L', $o{tell} ? 1 : 0);
+    return $self;
+}
+
+sub new {
+    my ($class, %o) = @_;
+    my $self = $class->alone(%o) // return;
     my $asan = LF::slurp(LF::builddir() . '/librefangd') =~ /__asan_init/;
     local $ENV{ASAN_OPTIONS} = 'allocator_may_return_null=1:verify_asan_link_order=0:' . ($ENV{ASAN_OPTIONS} // '') if $asan;
-    $self->{api} = LF->start(%o, env => { LD_PRELOAD => $so, LF_REFUSE => $self->{file}, (map { defined $ENV{$_} ? ($_ => $ENV{$_}) : () } 'LF_REFUSE_TRACE'), %{ $o{env} // {} } });
-    $self->put(24, pack 'L', $o{tell} ? 1 : 0);
+    $self->{api} = LF->start(%o, env => { LD_PRELOAD => $self->{so}, LF_REFUSE => $self->{file}, (map { defined $ENV{$_} ? ($_ => $ENV{$_}) : () } 'LF_REFUSE_TRACE'), %{ $o{env} // {} } });
     $self->{pid} = $self->pid;
     $self->{born} = time;
     $self->{sock} = $self->listener(4);
@@ -72,6 +79,17 @@ sub died {
 
 # A daemon that dies within a second of its start comes back late.
 sub grown_up { my ($self) = @_; sleep 0.05 while time - $self->{born} < 1.1; return }
+
+# What config.toml says is in force.
+sub in_force {
+    my ($self) = @_;
+    my $loads = sub { scalar(() = $self->{api}->log_text =~ /msg="configuration loaded"/g) };
+    my $n = $loads->();
+    kill 'HUP', $self->{api}->supervisor;
+    $self->{api}->wait_for(sub { $loads->() > $n }, 15);
+    $self->ask(GET => '/api/templates') for 1, 2;       # the loop has heard of it
+    return;
+}
 
 # Has the server ended within those seconds?
 sub gone {
@@ -108,6 +126,9 @@ sub refuse {
     $self->put(0, pack 'q', $n);
     return;
 }
+
+# Each place is new again.
+sub forget_places { my ($self) = @_; $self->put($PLACES + 16, "\0" x (8 << 17)); return }
 
 sub relent {
     my ($self) = @_;
