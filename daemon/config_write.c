@@ -19,7 +19,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/audit.h"
 
-enum { TAKEN_US = 5000000 };
+enum { TAKEN_US = 5000000, VALUE_MAX = 4 << 20 };
 
 static bool
 is_managed(void)
@@ -104,15 +104,41 @@ note_keys(struct ctx *c, const struct config_change *ch, size_t n)
 }
 
 static enum err
+paths_of(struct ctx *c, struct run_paths *p)
+{
+	char msg[600] = "";
+
+	if (run_paths_init(p, c->cfg->home, false, msg, sizeof(msg)) != ERR_OK)
+		return fail(c, ERR_IO, "%s", msg);
+	snprintf(p->config, sizeof(p->config), "%s", c->cfg->config_path);
+	return ERR_OK;
+}
+
+enum err
+config_in_file(struct ctx *c, const char *key, struct json_object **ret)
+{
+	struct buf b = BUF_INIT(VALUE_MAX);
+	struct run_paths p;
+	char msg[600] = "";
+	enum err e = paths_of(c, &p);
+
+	if (e == ERR_OK && (e = config_file_get(&p, key, &b, msg, sizeof(msg))) != ERR_OK)
+		e = e == ERR_NOT_FOUND ? e : fail(c, e, "%s", msg);
+	else if (e == ERR_OK && (b.failed || (*ret = json_keep(c, json_parse(b.p, b.len))) == NULL))
+		e = fail(c, ERR_NOMEM, "out of memory");
+	buf_zero_done(&b);
+	return e;
+}
+
+static enum err
 write_file(struct ctx *c, const struct config_change *ch, size_t n)
 {
 	struct run_paths p;
 	char msg[600] = "";
-	enum err e = run_paths_init(&p, c->cfg->home, false, msg, sizeof(msg));
+	enum err e = paths_of(c, &p);
 
 	if (e != ERR_OK)
-		return fail(c, ERR_IO, "%s", msg);
-	snprintf(p.config, sizeof(p.config), "%s", c->cfg->config_path);
+		return e;
 	e = config_file_change(&p, ch, n, msg, sizeof(msg));
 	return e == ERR_OK ? ERR_OK : fail(c, e == ERR_INVALID ? ERR_BAD_REQUEST : e, "%s", msg);
 }

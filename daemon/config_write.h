@@ -16,6 +16,8 @@
 enum err config_write(struct ctx *, const struct config_change *, size_t n, struct conf **ret) MUST_CHECK;
 /* The same; c->cfg is the new configuration afterwards, for the rest of the job. */
 enum err config_take(struct ctx *, const struct config_change *, size_t n) MUST_CHECK;
+/* What the file says of a key now, in force or not; kept with the job. NOT_FOUND, IO, CONFLICT. */
+enum err config_in_file(struct ctx *, const char *key, struct json_object **ret) MUST_CHECK;
 /* An entry of the audit log in a transaction of its own; that it failed is logged. c->db is there afterwards. */
 void note_alone(struct ctx *, const struct audit *);
 /* A ConfigChange so; agent_id NULL: of the system. */

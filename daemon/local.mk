@@ -102,6 +102,7 @@ libdaemon_a_SOURCES = \
 	daemon/turn_tools.c \
 	daemon/turn_wishes.c \
 	daemon/underway.c \
+	daemon/user_follow.c \
 	daemon/ws_chat.c \
 	daemon/ws_command.c \
 	daemon/ws_frame.c \

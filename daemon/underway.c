@@ -12,6 +12,7 @@
 #include "daemon/background.h"
 #include "daemon/place.h"
 #include "daemon/template_file.h"
+#include "daemon/user_follow.h"
 #include "lib/base/buf.h"
 #include "lib/base/file.h"
 #include "lib/base/util.h"
@@ -112,6 +113,8 @@ work_off(struct ctx *c, const char *name)
 
 	if (strcmp(name, ALIASES_NOTE) == 0)
 		return aliases_work_off(c);
+	if (strcmp(name, USER_NOTE) == 0)
+		return user_settled(c);
 	if (n < 5 || strcmp(name + n - 5, ".toml") != 0)
 		return underway_drop(c, name);
 	if (n > k + 5 && memcmp(name, TEMPLATE_NOTE, k) == 0)

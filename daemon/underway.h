@@ -8,6 +8,7 @@
  *   <agent's id>.toml        its agent.toml (place.c)
  *   template-<name>.toml     a template of the home (template_file.c)
  *   aliases.toml             names of models (aliases.c)
+ *   user.name                who gets another name (user_follow.c): here config.toml is the moment, and the store follows
  */
 #ifndef LF_UNDERWAY_H
 #define LF_UNDERWAY_H

@@ -10,8 +10,8 @@
 #include "daemon/dbpool.h"
 #include "daemon/live/agents.h"
 #include "daemon/live/users.h"
-#include "daemon/spawn.h"
 #include "daemon/standing.h"
+#include "daemon/user_follow.h"
 #include "db/db.h"
 #include "lib/api/schemas.h"
 #include "lib/base/secret.h"
@@ -185,65 +185,13 @@ users_create(struct ctx *c, const struct request *rq)
 	if (e == ERR_OK)
 		e = user_members(c, in, &ch);
 	if (e == ERR_OK)
+		e = user_settled(c);
+	if (e == ERR_OK)
 		e = config_take(c, &ch, 1);
 	if (e != ERR_OK)
 		return reply_fail_user(c);
 	user_note(c, "made as", in->name, in->role);
 	return shown(c, 201, in->name);
-}
-
-/* That author of these agents. */
-static enum err
-authors_set(struct ctx *c, char (*ids)[37], size_t n, const char *author)
-{
-	enum err e = ERR_OK;
-
-	for (size_t i = 0; e == ERR_OK && i < n; i++) {
-		struct json_object *m = NULL;
-		struct agent a;
-
-		e = agent_load(c, ids[i], &a);
-		if (e == ERR_NOT_FOUND) {
-			e = ERR_OK;
-			continue;
-		}
-		if (e == ERR_OK && strcmp(js_str_or(a.manifest, "author", ""), author) == 0)
-			continue;
-		if (e == ERR_OK)
-			e = manifest_copy(c, &a, &m);
-		if (e != ERR_OK)
-			break;
-		member_put(m, "author", author);
-		e = agent_update(c, &a, m);
-	}
-	return e;
-}
-
-/*
- * What was theirs under the old name stays theirs: the author of their agents, and keys in the vault. These go first, and go back
- * when the rest is refused: who is cut short here is still there under the old name, and can be renamed again.
- */
-static enum err
-rename_user(struct ctx *c, const char *old, const char *new, const struct config_change *ch, size_t n_ch)
-{
-	char (*ids)[37] = NULL;
-	struct fault f;
-	size_t n = 0;
-	enum err e = agent_ids_of(c, old, &ids, &n);
-
-	if (e == ERR_OK)
-		e = authors_set(c, ids, n, new);
-	if (e == ERR_OK)
-		e = user_keys_move(c, old, new);
-	if (e == ERR_OK)
-		e = config_take(c, ch, n_ch);
-	if (e == ERR_OK)
-		return e;
-	f = c->fault;
-	if (user_keys_move(c, new, old) != ERR_OK || authors_set(c, ids, n, old) != ERR_OK)
-		log_line(LOG_ERROR, "rid=%s what=\"a user keeps the old name, and agents or keys have the new one: rename the user again\"", c->rid);
-	c->fault = f;
-	return e;
 }
 
 struct reply
@@ -267,7 +215,7 @@ users_replace(struct ctx *c, const struct request *rq)
 	old = u->name;                  /* this job's configuration stays until it ends */
 	e = user_changes(c, u, in, true, ch, &n);
 	if (e == ERR_OK)                /* another letter case is another id, too */
-		e = strcmp(old, in->name) != 0 ? rename_user(c, old, in->name, ch, n) : config_take(c, ch, n);
+		e = strcmp(old, in->name) != 0 ? user_moves(c, old, in->name, ch, n) : config_take(c, ch, n);
 	if (e != ERR_OK)
 		return reply_fail_user(c);
 	user_note(c, strcmp(old, in->name) != 0 ? ctx_printf(c, "is %s now, as", in->name) : "is now", old, in->role);
@@ -284,9 +232,7 @@ users_remove(struct ctx *c, const struct request *rq)
 	if (e != ERR_OK)
 		return reply_fail_user(c);
 	name = u->name;
-	e = config_take(c, &(struct config_change){ .user = name }, 1);
-	if (e == ERR_OK)
-		e = user_keys_drop(c, name);
+	e = user_moves(c, name, NULL, &(struct config_change){ .user = name }, 1);
 	if (e != ERR_OK)
 		return reply_fail_user(c);
 	user_note(c, "removed", name, NULL);

@@ -16,7 +16,4 @@ enum err user_members(struct ctx *, const struct user_request *, struct config_c
 enum err user_changes(struct ctx *, const struct config_user *u, const struct user_request *, bool whole, struct config_change *, size_t *n) MUST_CHECK;
 /* A RoleChange in the audit log, in a transaction of its own. */
 void user_note(struct ctx *, const char *what, const char *name, const char *more);
-/* Keys of theirs in the vault (users_policy.c): under another name's id now; gone. */
-enum err user_keys_move(struct ctx *, const char *old, const char *new) MUST_CHECK;
-enum err user_keys_drop(struct ctx *, const char *name) MUST_CHECK;
 #endif

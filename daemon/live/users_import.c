@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "daemon/live/users.h"
+#include "daemon/user_follow.h"
 #include "lib/svc/user.h"
 
 struct reply users_import(struct ctx *, const struct request *);
@@ -101,7 +102,8 @@ take_row(struct ctx *c, struct import *im, const struct user_request *in, bool *
 	return e;
 }
 
-static void
+/* A row may be no good; what we lack is not its fault. */
+static enum err
 write_row(struct ctx *c, struct import *im, struct json_object *row, size_t i, struct jw *w)
 {
 	const struct user_request in = { .name = js_str_or(row, "name", ""), .role = js_str_or(row, "role", "user"),
@@ -110,6 +112,8 @@ write_row(struct ctx *c, struct import *im, struct json_object *row, size_t i, s
 	bool new = false;
 	enum err e = take_row(c, im, &in, &new);
 
+	if (e == ERR_NOMEM || memory_short)
+		return fail(c, ERR_NOMEM, "out of memory");
 	if (e != ERR_OK)
 		im->n = had;
 	*(e != ERR_OK ? &im->failed : new ? &im->created : &im->updated) += 1;
@@ -120,6 +124,7 @@ write_row(struct ctx *c, struct import *im, struct json_object *row, size_t i, s
 	jw_str(w, "error", e != ERR_OK ? c->fault.msg : NULL);
 	jw_end(w);
 	c->fault = (struct fault){ 0 };
+	return ERR_OK;
 }
 
 static enum err
@@ -162,7 +167,8 @@ users_import(struct ctx *c, const struct request *rq)
 	jw_object(w, NULL);
 	jw_array(w, "rows");
 	for (size_t i = 0; i < rows; i++)
-		write_row(c, &im, json_object_array_get_idx(in->rows, i), i, w);
+		if (write_row(c, &im, json_object_array_get_idx(in->rows, i), i, w) != ERR_OK)
+			return reply_fail_user(c);
 	jw_end(w);
 	jw_i64(w, "created", im.created);
 	jw_i64(w, "updated", im.updated);
@@ -170,7 +176,7 @@ users_import(struct ctx *c, const struct request *rq)
 	jw_bool(w, "dry_run", im.dry);
 	jw_end(w);
 	if (!im.dry && im.n > 0) {
-		if (config_take(c, im.ch, im.n) != ERR_OK)
+		if (user_settled(c) != ERR_OK || config_take(c, im.ch, im.n) != ERR_OK)
 			return reply_fail_user(c);
 		user_note(c, "and others imported:", "list", ctx_printf(c, "%lld made, %lld changed", (long long)im.created, (long long)im.updated));
 	}

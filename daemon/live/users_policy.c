@@ -8,6 +8,7 @@
 #include "daemon/keys.h"
 #include "daemon/live/agents.h"
 #include "daemon/live/users.h"
+#include "daemon/user_follow.h"
 #include "lib/svc/caller.h"
 #include "lib/svc/catalog.h"
 #include "lib/svc/catalog_data.h"
@@ -96,15 +97,6 @@ users_policy_set(struct ctx *c, const struct request *rq)
 
 /* --- keys of providers ----------------------------------------------------------------------------- */
 
-static const char *
-prefix_of(struct ctx *c, const char *user)
-{
-	char id[37];
-
-	caller_id_of(user, id);
-	return ctx_printf(c, "user.%s.", id);
-}
-
 static enum err
 request_provider(struct ctx *c, const struct request *rq, const char **ret)
 {
@@ -127,7 +119,7 @@ users_keys(struct ctx *c, const struct request *rq)
 	const char *prefix = NULL;
 	enum err e = request_user(c, rq, &u);
 
-	if (e == ERR_OK && (prefix = prefix_of(c, u->name)) == NULL)
+	if (e == ERR_OK && (prefix = user_key_prefix(c, u->name)) == NULL)
 		e = fail(c, ERR_NOMEM, "out of memory");
 	if (e == ERR_OK)
 		e = vault_list(c, &names);
@@ -158,7 +150,7 @@ users_key_set(struct ctx *c, const struct request *rq)
 	if (e == ERR_OK && text_blank(key))
 		e = fail(c, ERR_BAD_REQUEST, "api_key must not be empty");
 	if (e == ERR_OK) {
-		prefix = prefix_of(c, u->name);
+		prefix = user_key_prefix(c, u->name);
 		e = prefix != NULL ? vault_set(c, ctx_printf(c, "%s%s", prefix, provider), key) : fail(c, ERR_NOMEM, "out of memory");
 	}
 	request_wipe(rq, in->api_key);
@@ -181,7 +173,7 @@ users_key_drop(struct ctx *c, const struct request *rq)
 	if (e == ERR_OK)
 		e = request_provider(c, rq, &provider);
 	if (e == ERR_OK) {
-		prefix = prefix_of(c, u->name);
+		prefix = user_key_prefix(c, u->name);
 		e = prefix != NULL ? vault_remove(c, ctx_printf(c, "%s%s", prefix, provider)) : fail(c, ERR_NOMEM, "out of memory");
 		removed = e == ERR_OK;
 		if (e == ERR_NOT_FOUND)
@@ -199,39 +191,4 @@ users_key_drop(struct ctx *c, const struct request *rq)
 		jw_end(w);
 	}
 	return reply_json(c, 200, w);
-}
-
-/* Each secret of theirs: kept under to, if there is one, then dropped. */
-static enum err
-keys_each(struct ctx *c, const char *user, const char *to)
-{
-	const char *prefix = prefix_of(c, user);
-	struct vault_names names = { .n = 0 };
-	enum err e = prefix != NULL ? vault_list(c, &names) : fail(c, ERR_NOMEM, "out of memory");
-
-	for (size_t i = 0; e == ERR_OK && i < names.n; i++) {
-		char *secret = NULL;
-
-		if (strncmp(names.name[i], prefix, strlen(prefix)) != 0)
-			continue;
-		if (to != NULL && (e = vault_get(c, names.name[i], &secret)) == ERR_OK)
-			e = vault_set(c, ctx_printf(c, "%s%s", to, names.name[i] + strlen(prefix)), secret);
-		if (e == ERR_OK)
-			e = vault_remove(c, names.name[i]);
-	}
-	return e;
-}
-
-enum err
-user_keys_move(struct ctx *c, const char *old, const char *new)
-{
-	const char *to = prefix_of(c, new);
-
-	return to != NULL ? keys_each(c, old, to) : fail(c, ERR_NOMEM, "out of memory");
-}
-
-enum err
-user_keys_drop(struct ctx *c, const char *name)
-{
-	return keys_each(c, name, NULL);
 }
