@@ -1,11 +1,13 @@
 #!/usr/bin/perl
 # The daemon begins while one thing that it asks the machine for is refused, or that and all after it: it serves, or it
-# ends with 1 and words that say what is missing; it takes nothing away, and the next start serves.
+# ends with 1 and words that say what is missing; it takes nothing away, and the next start serves. So also the first one ever, of an
+# empty home: the next start makes what is lacking, once.
 #
 # Here some of it by chance, for SECONDS: LF_STARVE_SEED says which. LF_STARVE=all: each place in the daemon once (make starve).
-# LF_STARVE_KIND: kinds that match.
+# LF_STARVE_KIND: kinds that match. LF_STARVE_FIRST=1: only of an empty home.
 use strict;
 use warnings;
+use File::Path ();
 use File::Temp ();
 use LF;
 use LF::Starve;
@@ -38,13 +40,26 @@ my %env = ($api->environment, LF_HOME => $home, LF_SHM => "/lf-start-$$", LF_SNA
     LF_FRONT_SOCK => "$dir/front.sock", LF_CONTROL_SOCK => "$dir/control.sock");
 
 # It runs: its pid, and where it says that it is ready. Its words are in $dir/out.
+my $cold;       # the home of a first start, made anew for each try
+my $in_cold = "$dir/cold/home";
+
+sub fresh_home {
+    File::Path::remove_tree("$dir/cold");
+    File::Path::make_path(map {"$in_cold/$_"} qw(data logs workspaces/agents backups));
+    my $config = LF::slurp("$dir/config.json") =~ s/\Q$home\E/$in_cold/gr;
+    open my $f, '>', "$dir/cold/config.json" or die "config.json: $!";
+    print $f $config;
+    close $f or die "config.json: $!";
+    return;
+}
+
 sub begin {
     pipe my $ready, my $to or die "pipe: $!";
     unlink "/dev/shm/lf-start-$$", "$dir/front.sock", "$dir/control.sock";
     my $pid = fork // die "fork: $!";
     if (!$pid) {
         POSIX::dup2(fileno $to, 9);
-        %ENV = (%env, LF_READY_FD => 9);
+        %ENV = (%env, LF_READY_FD => 9, $cold ? (LF_HOME => $in_cold, LF_SNAPSHOT => "$dir/cold/config.json") : ());
         open STDIN, '<', '/dev/null' or POSIX::_exit(126);
         open STDOUT, '>', "$dir/out" or POSIX::_exit(126);
         open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
@@ -88,10 +103,12 @@ sub start_once {
     my @w;
     $s->{sock} = "$dir/control.sock";
     my $a = eval { $s->ask(GET => '/api/templates') } // { status => $@ };
+    my $who = $cold ? join ' ', map { $_->{name} } @{ (eval { $s->ask(GET => '/api/agents')->{json} } // {})->{items} // [] } : '';
     kill 'TERM', $pid;
     my $status = ended($pid);
     return 0 if $o{kills} && $status eq 9;
     push @w, "it is ready, and answers $a->{status}" if $a->{status} ne 200;
+    push @w, "there is: $who" if $cold && $who ne 'assistant' && !$o{refused};
     push @w, 'its end: ' . how($status) . ' ' . words() if $status ne 0;
     return (1, @w);
 }
@@ -100,6 +117,7 @@ sub start_once {
 sub count {
     my ($kind) = @_;
     my $many = 1 << 40;
+    fresh_home() if $cold;
     $s->refuse($kind, $many);
     my ($pid, $ready) = begin();
     sysread $ready, my $byte, 1;
@@ -119,20 +137,21 @@ my ($tries, $met, $begun) = (0, 0, time);
 
 sub try_one {
     my ($kind, $n, $all) = @_;
+    fresh_home() if $cold;
     $s->refuse($kind, $n, all => $all);
-    my ($served, @w) = start_once(kills => $kind eq 'kills');
+    my ($served, @w) = start_once(kills => $kind eq 'kills', refused => 1);
     my $some = unpack 'L', $s->took(16, 4);
     $tries++;
     $met++ if $some;
-    if (!$served) {
+    if (!$served || $cold) {
         my ($again, @v) = start_once();
         push @w, 'the next start: ' . ($again ? '' : 'it does not serve') . " @v" if !$again || @v;
     }
     return ($some, @w);
 }
 
-my @kinds = grep { !$ENV{LF_STARVE_KIND} || m{^(?:$ENV{LF_STARVE_KIND})$} } sort keys %LF::Starve::KIND;
-for my $kind (@kinds) {
+sub try_all {
+    my ($kind) = @_;
     my ($n, @bad, %seen) = count($kind);
     my @todo = $ALL ? ([ 'new', 0 ], [ 'new', 1 ]) : map { my $all = $_; map { [ 1 + int rand $n, $all ] } $n ? 1 .. 3 : () } 0, 1;
     while (my $x = shift @todo) {
@@ -147,8 +166,18 @@ for my $kind (@kinds) {
         diag $told if $ALL;
     }
     note sprintf '%d s, %d tries', time - $begun, $tries;
-    ok !@bad, "a start: $n $kind" or $ALL or diag join "\n", "seed $SEED", @bad;
+    ok !@bad, ($cold ? 'a first start' : 'a start') . ": $n $kind" or $ALL or diag join "\n", "seed $SEED", @bad;
+    return;
 }
+
+my @kinds = grep { !$ENV{LF_STARVE_KIND} || m{^(?:$ENV{LF_STARVE_KIND})$} } sort keys %LF::Starve::KIND;
+for my $first (grep { !$ENV{LF_STARVE_FIRST} || $_ } 0, 1) {
+    $cold = $first;
+    $begun = time if !$ALL;
+    $s->forget_places;
+    try_all($_) for @kinds;
+}
+$cold = 0;
 cmp_ok $met, '>', $tries / 4, "$met of $tries tries met a refusal" if $tries;
 ($served, @w) = start_once();
 ok $served && !@w, 'and it begins after all that' or diag "@w";

@@ -1,5 +1,5 @@
 /*
- * Loaded before librefangd (LD_PRELOAD): the n-th call of a kind is refused, as t/starve.t says in a file that
+ * Loaded before librefangd (LD_PRELOAD; LF_REFUSE_PROGRAM: before another one): the n-th call of a kind is refused, as t/starve.t says in a file that
  * both map. Or the first call from a place that was never refused yet; a place is the last NEAR functions of the daemon
  * that lead to it, and the name of what they ask for. Any other program stays as it
  * is. Of the kind "kills" are writes and removals: there the daemon dies.
@@ -250,11 +250,11 @@ died(int sig)
 __attribute__((constructor)) static void
 begin(void)
 {
-	const char *path = getenv("LF_REFUSE");
+	const char *path = getenv("LF_REFUSE"), *whom = getenv("LF_REFUSE_PROGRAM");
 	void *p[4];
 	int fd;
 
-	if (path == NULL || strcmp(program_invocation_short_name, "librefangd") != 0)
+	if (path == NULL || strcmp(program_invocation_short_name, whom != NULL ? whom : "librefangd") != 0)
 		return;
 	(void)backtrace(p, 4);          /* loads what it needs now */
 	(void)dl_iterate_phdr(of_program, NULL);

@@ -1,0 +1,166 @@
+#!/usr/bin/perl
+# `librefang start` where no home is yet, while one thing that it or its supervisor asks the machine for is refused, or that and all
+# after it, or it is killed there: it serves, or it says what is missing and ends; nobody of it stays, and the next start of that
+# home makes what is lacking and serves. (What the daemon does of a first start: starve_start.t.)
+#
+# Here some of it by chance, for SECONDS: LF_STARVE_SEED says which. LF_STARVE=all: each place in the command once (make starve).
+# LF_STARVE_KIND: kinds that match.
+use strict;
+use warnings;
+use File::Path ();
+use File::Temp ();
+use HTTP::Tiny;
+use LF;
+use LF::Starve;
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+LF::needed();
+plan skip_all => 'python3 is not installed' unless grep { -x "$_/python3" } split /:/, $ENV{PATH};
+
+my $ALL  = ($ENV{LF_STARVE} // '') eq 'all';
+my $SEED = $ENV{LF_STARVE_SEED} // int rand 1_000_000;
+my ($SECONDS, $LATE) = (6, 60);
+srand $SEED;
+note "seed $SEED";
+
+my $s = LF::Starve->alone(tell => 1) // plan skip_all => 'no compiler';
+my $dir = File::Temp->newdir('lf-first-XXXXXXXX', TMPDIR => 1);
+my ($home, $run, $out) = map {"$dir/$_"} qw(home run out);
+my $program = LF::builddir() . '/librefang';
+my %env = (map { exists $ENV{$_} ? ($_ => $ENV{$_}) : () } qw(PATH LC_ALL TMPDIR ASAN_OPTIONS UBSAN_OPTIONS LD_LIBRARY_PATH));
+%env = (%env, HOME => "$dir", LIBREFANG_HOME => $home, XDG_RUNTIME_DIR => $run);
+my $port;
+
+sub fresh {
+    File::Path::remove_tree($home, $run);
+    mkdir $run, 0700 or die "$run: $!";
+    return;
+}
+
+# librefang WORDS: its exit status; "late". refused: as it was asked for.
+sub command {
+    my ($refused, @words) = @_;
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        %ENV = (%env, $refused ? (LD_PRELOAD => $s->{so}, LF_REFUSE => $s->{file}, LF_REFUSE_PROGRAM => 'librefang') : ());
+        open STDIN, '<', '/dev/null' or POSIX::_exit(126);
+        open STDOUT, '>', $out or POSIX::_exit(126);
+        open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
+        exec {$program} 'librefang', @words or POSIX::_exit(127);
+    }
+    local $?;
+    my $end = time + $LATE;
+    while (time < $end) {
+        return $? if waitpid($pid, POSIX::WNOHANG()) == $pid;
+        sleep 0.005;
+    }
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    return 'late';
+}
+
+# Whose home it is, of all that run.
+sub who_runs { return grep { LF::slurp("/proc/$_/environ") =~ /\0?LIBREFANG_HOME=\Q$home\E\0/ } map { m{(\d+)} } glob '/proc/[0-9]*' }
+
+sub how { my ($status) = @_; return $status =~ /\D/ ? 'too late' : $status & 127 ? 'by signal ' . ($status & 127) : 'with ' . ($status >> 8) }
+
+# What is wrong with a server that says that it serves.
+sub wrong {
+    my ($key) = LF::slurp("$home/config.toml") =~ /^api_key = "([0-9a-f]{64})"$/m or return 'config.toml is not whole: ' . LF::slurp("$home/config.toml");
+    my $r = HTTP::Tiny->new(timeout => $LATE)->get("http://127.0.0.1:$port/api/agents", { headers => { Authorization => "Bearer $key" } });
+    my $who = $r->{status} == 200 ? join ' ', map { $_->{name} } @{ $LF::JSON->decode($r->{content})->{items} } : '';
+    return $who eq 'assistant' ? () : "it answers $r->{status}, and there is: $who";
+}
+
+my $left;               # of what was asked for
+
+# One start, and its end. Returns (did it serve, what is wrong).
+sub start_once {
+    my ($kind) = @_;
+    my ($status, @w);
+    for (1 .. 3) {                      # another test may take the port in between
+        $port = LF::free_port();
+        $status = command($kind, 'start', '--listen', "127.0.0.1:$port");
+        last if LF::slurp($out) !~ /in use/;
+    }
+    my $said = LF::slurp($out);
+    $left = unpack 'q', $s->took(0, 8);
+    $s->relent;
+    if ($status eq 0) {
+        @w = wrong() if !$kind || $kind ne 'kills';
+        my $stop = command(undef, 'stop');
+        push @w, 'it is stopped ' . how($stop) . ': ' . LF::slurp($out) if $stop ne 0 && !($kind && $kind eq 'kills');
+        return (1, @w);
+    }
+    if ($kind && $kind eq 'kills' && ($status eq 9 || $said =~ /the supervisor died/)) {
+        command(undef, 'stop') if $status eq 9;         # it may serve already
+        return 0;
+    }
+    push @w, 'it ended ' . how($status) . ": $said" if $status ne 256;
+    push @w, 'it ended without words' if $said !~ /librefang: \S/;
+    return (0, @w);
+}
+
+sub nobody_stays {
+    my @who;
+    my $end = time + 20;
+    do { @who = who_runs(); sleep 0.01 if @who } while (@who && time < $end);
+    kill 'KILL', @who;
+    return @who ? 'it stays: ' . join ' ', map { LF::slurp("/proc/$_/cmdline") =~ tr/\0/ /r } @who : ();
+}
+
+sub count {
+    my ($kind) = @_;
+    my $many = 1 << 40;
+    fresh();
+    $s->refuse($kind, $many);
+    start_once('counted');
+    nobody_stays();
+    return $many - $left;
+}
+
+my ($tries, $met) = (0, 0);
+
+sub try_one {
+    my ($kind, $n, $all) = @_;
+    fresh();
+    $s->refuse($kind, $n, all => $all);
+    my ($served, @w) = start_once($kind);
+    my $some = unpack 'L', $s->took(16, 4);
+    push @w, nobody_stays();
+    my ($again, @v) = start_once();
+    push @w, 'the next start: ' . ($again ? '' : 'it does not serve: ' . LF::slurp($out)) . " @v" if !$again || @v;
+    push @w, nobody_stays();
+    $tries++;
+    $met++ if $some;
+    return ($some, @w);
+}
+
+fresh();
+my ($served, @w) = start_once();
+ok $served && !@w, 'a first start serves' or diag "@w", LF::slurp($out);
+my $begun = time;
+my %order = map { ($_ => $ALL ? $_ : rand) } keys %LF::Starve::KIND;
+for my $kind (grep { !$ENV{LF_STARVE_KIND} || m{^(?:$ENV{LF_STARVE_KIND})$} } sort { $order{$a} cmp $order{$b} } keys %LF::Starve::KIND) {
+    last if !$ALL && time - $begun > $SECONDS;
+    my ($n, @bad, %seen) = count($kind);
+    my @todo = $ALL ? ([ 'new', 0 ], $kind eq 'kills' ? () : [ 'new', 1 ]) : map { [ 1 + int rand $n, $_ ] } $n ? (0, 1) : ();
+    while (my $x = shift @todo) {
+        last if !$ALL && time - $begun > $SECONDS;
+        my ($some, @w) = try_one($kind, @$x);
+        unshift @todo, $x if $ALL && $some;
+        next if !@w;
+        my $who = join ' ', map { s{.*/}{}r } grep { !/refuse\.so/ } split /\n/, $s->who;
+        my $told = join "\n", "$kind, " . ($ALL ? 'a place' : "number $x->[0]") . ($x->[1] ? ' and all after it' : '') . ':', @w, "refused: $who";
+        next if $seen{ join ' ', $w[0] =~ s/[0-9a-f-]{8,}|ts=\S+|pid=\d+|\d{4,5}//gr }++;
+        push @bad, $told;
+        diag $told if $ALL;
+    }
+    note sprintf '%d s, %d tries', time - $begun, $tries;
+    ok !@bad, "a first start: $n $kind" or $ALL or diag join "\n", "seed $SEED", @bad;
+}
+cmp_ok $met, '>=', $tries / 4, "$met of $tries tries met a refusal";
+File::Path::remove_tree($home, $run);
+done_testing;
