@@ -526,6 +526,8 @@ prepare(struct sup *s)
 
 	if (open_signals(s) != ERR_OK || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
 		return sup_fail(s, "cannot set up signals"), ERR_IO;
+	if (!sup_write_pid(s))          /* nobody could stop it */
+		return sup_fail(s, "cannot write %s: %s", s->paths.lock, strerror(errno)), ERR_IO;
 	raise_limits();
 	if (shm_open_segment(s->paths.shm, true, &made) != ERR_OK)
 		return sup_fail(s, "cannot make shared memory /dev/shm%s: %s", s->paths.shm, strerror(errno)), ERR_IO;

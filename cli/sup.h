@@ -107,6 +107,8 @@ int sup_start(const struct start_options *);
 bool sup_programs(char *out, size_t cap);
 /* Is a supervisor of this home alive? Its pid, 0: none. */
 pid_t sup_running(const struct run_paths *);
+/* This process into the lock. */
+bool sup_write_pid(const struct sup *) MUST_CHECK;
 /* "http://127.0.0.1:4545" of the running one, from daemon.json; "" if unknown. */
 void sup_url(const struct run_paths *, char *out, size_t cap);
 /* cmd_login.c: that with a one-time link. NOT_FOUND: nothing runs. IO. */

@@ -259,14 +259,13 @@ wait_for(struct sup *s, int fd, const struct start_options *o, bool first)
 
 /* --- the start --------------------------------------------------------------------------------------- */
 
-static void
-write_pid(const struct sup *s)
+bool
+sup_write_pid(const struct sup *s)
 {
 	char text[16];
 	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 
-	if (pwrite(s->fd_lock, text, (size_t)n, 0) != n)
-		log_line(LOG_WARN, "msg=\"cannot write the pid\"");
+	return pwrite(s->fd_lock, text, (size_t)n, 0) == n;
 }
 
 static bool
@@ -301,9 +300,10 @@ background(struct sup *s, const struct start_options *o, bool first)
 	if (pid > 0)
 		_exit(0);
 	p[1] = fd_high(p[1]);
-	write_pid(s);
-	if (!to_log(s) || chdir(s->paths.home) != 0)
+	if (!to_log(s) || chdir(s->paths.home) != 0) {
+		dprintf(p[1], "1 cannot open %s: %s", s->log_path, strerror(errno));
 		_exit(1);
+	}
 	_exit(sup_run(s, p[1]));
 }
 
@@ -361,7 +361,6 @@ sup_start(const struct start_options *o)
 	    config_file_init(&s.paths, key, msg, sizeof(msg)) != ERR_OK)
 		return refuse(msg);
 	if (o->foreground) {
-		write_pid(&s);
 		zero_bytes(key, sizeof(key));
 		return sup_run(&s, -1) == 0 ? EXIT_GOOD : EXIT_FAILED;
 	}

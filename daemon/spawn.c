@@ -165,15 +165,21 @@ agent_end(struct ctx *c, const char *id, bool purge, bool *ret_was)
 }
 
 static enum err
-mark_first(struct ctx *c, bool *done)
+was_first(struct ctx *c, bool *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT 1 FROM meta WHERE name = 'first_start'"));
+
+	*ret = db_step(st);
+	return *ret || db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+static enum err
+mark_first(struct ctx *c)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO meta (name, value) VALUES ('first_start', 'done')"
 	    " ON CONFLICT (name) DO NOTHING"));
 
-	if (db_exec(st) != ERR_OK)
-		return fail_db(c, st);
-	*done = db_changes(st) == 0;
-	return ERR_OK;
+	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
 enum err
@@ -182,11 +188,14 @@ agent_first(struct ctx *c)
 	struct spawn s = { .template_name = "assistant" };
 	const char *name;
 	int64_t all = 0, running = 0;
-	bool done = true;
+	bool done = false;
 	char id[37];
-	enum err e = agent_count(c, &all, &running);
+	enum err e = was_first(c, &done);
 
+	if (e != ERR_OK || done)
+		return e;
+	e = agent_count(c, &all, &running);
 	if (e == ERR_OK && all == 0)
-		e = mark_first(c, &done);
-	return e != ERR_OK || done ? e : agent_spawn(c, &s, id, &name);
+		e = agent_spawn(c, &s, id, &name);
+	return e == ERR_OK ? mark_first(c) : e;         /* who is cut short before that has another first start */
 }

@@ -84,7 +84,8 @@ number(struct db *db, const char *sql)
 	sqlite3_stmt *s = NULL;
 	int v = -1;
 
-	if (sqlite3_prepare_v2(db->h, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+	db->rc = sqlite3_prepare_v2(db->h, sql, -1, &s, NULL);
+	if (db->rc == SQLITE_OK && (db->rc = sqlite3_step(s)) == SQLITE_ROW)
 		v = sqlite3_column_int(s, 0);
 	sqlite3_finalize(s);
 	return v;
@@ -134,7 +135,9 @@ db_migrate(struct db *db, char *err, size_t cap)
 		goto out;
 	have = number(db, "SELECT coalesce(max(version), 0) FROM schema_version");
 	reader = number(db, "SELECT coalesce(max(min_reader), 0) FROM schema_version");
-	if (have < 0 || reader > db_newest_version()) {
+	if (have < 0 || reader < 0)
+		goto out;
+	if (reader > db_newest_version()) {
 		snprintf(err, cap, "the store was written by a newer version (schema %d; this one knows %d)",
 		    have, db_newest_version());
 		(void)run(db, "ROLLBACK");

@@ -145,7 +145,7 @@ sub try_one {
     $met++ if $some;
     if (!$served || $cold) {
         my ($again, @v) = start_once();
-        push @w, 'the next start: ' . ($again ? '' : 'it does not serve') . " @v" if !$again || @v;
+        push @w, 'the next start: ' . ($again ? '' : 'it does not serve: ' . words()) . " @v" if !$again || @v;
     }
     return ($some, @w);
 }
