@@ -50,5 +50,36 @@ for my $r (@rows) {
     is $api->get('/api/users/zoe', 200)->{name}, 'zoe', '  and the configuration is whole';
 }
 
+# --- what goes with a user's name ------------------------------------------------------------
+
+# What has that name: the entry, agents, keys.
+sub of {
+    my ($name) = @_;
+    return (LF::slurp("$home/config.toml") =~ /^name = "$name"$/m ? 1 : 0, scalar @{ $api->get("/api/agents?owner=$name", 200)->{items} },
+        scalar @{ ($s->ask(GET => "/api/users/$name/provider-keys")->{json} // {})->{providers} // [] });
+}
+
+$api->post('/api/agents', { manifest_toml => qq(name = "ada"\nauthor = "kim"\n[model]\nprovider = "offline"\nmodel = "offline"\n) }, 201);
+$s->ask(POST => '/api/users', { name => 'kim', role => 'user' });
+$s->ask(PUT => '/api/users/kim/provider-keys/openai', { api_key => 'sk-kim' });
+my ($now, $next) = qw(kim lee);
+my $killed = 0;
+for my $n (map { 4 + 9 * $_ + int rand 9 } 0 .. 3) {
+    $s->grown_up;
+    $s->refuse('kills', $n);
+    my $a = eval { $s->ask(PUT => "/api/users/$now", { name => $next, role => 'user' }) };
+    $killed++ if $s->relent;
+    $s->died;
+    $s->in_force;
+    my @is = map { [ of($_) ] } $now, $next;
+    my $as = $is[1][0] ? [ [ 0, 0, 0 ], [ 1, 1, 1 ] ] : [ [ 1, 1, 1 ], [ 0, 0, 0 ] ];
+    is_deeply \@is, $as, "a rename that is killed at write $n leaves agents and keys with the name" or diag $api->log_tail(20);
+    ($now, $next) = ($next, $now) if $is[1][0];
+}
+cmp_ok $killed, '>', 0, "$killed of them were killed";
+$s->ask(DELETE => "/api/users/$now");
+$s->ask(POST => '/api/users', { name => $now, role => 'user' });
+is [ of($now) ]->[2], 0, 'who comes under the name of one who went has none of their keys';
+
 $s->finish;
 done_testing;

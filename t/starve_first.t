@@ -61,8 +61,12 @@ sub command {
     return 'late';
 }
 
-# Whose home it is, of all that run.
-sub who_runs { return grep { LF::slurp("/proc/$_/environ") =~ /\0?LIBREFANG_HOME=\Q$home\E\0/ } map { m{(\d+)} } glob '/proc/[0-9]*' }
+# Who runs of this home. The supervisor's environment is nobody's business: it is known by its port.
+my %ports;
+sub who_runs {
+    return grep { LF::slurp("/proc/$_/environ") =~ /\0?LIBREFANG_HOME=\Q$home\E\0/ || grep { $ports{$_} } LF::slurp("/proc/$_/cmdline") =~ /\0127\.0\.0\.1:(\d+)/ }
+        map { m{(\d+)} } glob '/proc/[0-9]*';
+}
 
 sub how { my ($status) = @_; return $status =~ /\D/ ? 'too late' : $status & 127 ? 'by signal ' . ($status & 127) : 'with ' . ($status >> 8) }
 
@@ -82,6 +86,7 @@ sub start_once {
     my ($status, @w);
     for (1 .. 3) {                      # another test may take the port in between
         $port = LF::free_port();
+        $ports{$port} = 1;
         $status = command($kind, 'start', '--listen', "127.0.0.1:$port");
         last if LF::slurp($out) !~ /in use/;
     }
