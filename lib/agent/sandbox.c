@@ -410,22 +410,6 @@ make_dirs(int root, char *rel)
 	return -1;
 }
 
-static bool
-write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t w = write(fd, p, n);
-
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
-			return false;
-		p += w;
-		n -= (size_t)w;
-	}
-	return true;
-}
-
 /* Temporary file in one directory, bytes, fsync, rename; errno when false, and then nothing is left behind. */
 static bool
 replace_from(int top, int dir, const char *leaf, mode_t mode, const void *bytes, size_t size)
@@ -438,7 +422,7 @@ replace_from(int top, int dir, const char *leaf, mode_t mode, const void *bytes,
 	fd = openat(top, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	if (fchmod(fd, mode) == 0 && write_all(fd, bytes, size) && fsync(fd) == 0 &&
+	if (fchmod(fd, mode) == 0 && file_write(fd, bytes, size) && fsync(fd) == 0 &&
 	    renameat(top, tmp, dir, leaf) == 0) {
 		(void)fsync(dir);       /* the file is whole either way; this only dates the rename */
 		return true;

@@ -43,9 +43,11 @@ dir_bytes(const char *path)
 	return slash == NULL ? 0 : (int)(slash + 1 - path);
 }
 
-static bool
-write_all(int fd, const char *p, size_t n)
+bool
+file_write(int fd, const void *bytes, size_t n)
 {
+	const char *p = bytes;
+
 	while (n > 0) {
 		ssize_t w = write(fd, p, n);
 
@@ -75,7 +77,7 @@ file_replace(const char *path, const void *bytes, size_t n, mode_t mode)
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return ERR_IO;
-	if (fchmod(fd, mode) == 0 && write_all(fd, bytes, n) && fsync(fd) == 0 && rename(tmp, path) == 0)
+	if (fchmod(fd, mode) == 0 && file_write(fd, bytes, n) && fsync(fd) == 0 && rename(tmp, path) == 0)
 		return ERR_OK;
 	e = errno;
 	unlink(tmp);

@@ -12,6 +12,8 @@ enum { FILE_TEMP_NAME = 8 + 16 + 1 };
 void file_temp_name(char out[static FILE_TEMP_NAME]);
 bool file_is_temp(const char *name);
 
+/* All of it; false: errno says why. */
+bool file_write(int fd, const void *bytes, size_t n) MUST_CHECK;
 /* Write a file anew, at once: its text, flushed, under such a name, then renamed. ERR_IO, errno says why. */
 enum err file_replace(const char *path, const void *bytes, size_t n, mode_t mode) MUST_CHECK;
 /* The same for what an answer promises to keep: afterwards its name is flushed, too. */
