@@ -123,7 +123,7 @@ config_in_file(struct ctx *c, const char *key, struct json_object **ret)
 	enum err e = paths_of(c, &p);
 
 	if (e == ERR_OK && (e = config_file_get(&p, key, &b, msg, sizeof(msg))) != ERR_OK)
-		e = e == ERR_NOT_FOUND ? e : fail(c, e, "%s", msg);
+		e = memory_short ? fail(c, ERR_NOMEM, "out of memory") : e == ERR_NOT_FOUND ? e : fail(c, e, "%s", msg);
 	else if (e == ERR_OK && (b.failed || (*ret = json_keep(c, json_parse(b.p, b.len))) == NULL))
 		e = fail(c, ERR_NOMEM, "out of memory");
 	buf_zero_done(&b);

@@ -191,19 +191,23 @@ write_line(struct ctx *c, struct metered *m)
 	return e == ERR_OK && c->cfg->durability_power ? db_flush(c) : e;
 }
 
-/* What was paid for is not forgotten because the store is busy or the disk full for a moment. */
+/* What was paid for is not forgotten because the store is busy, the disk full or memory short for a moment. */
 enum err
 meter_close(struct ctx *c, struct metered *m, enum err e, const struct llm_answer *a)
 {
 	struct fault f = c->fault;
+	bool lacked = memory_short;     /* by the call; what is written of it is known from before */
 	enum err kept;
 
 	meter_call(c->cfg, &m->usage, e, a, m->asked, m->heard, m->since_us);
-	for (unsigned i = 0; (kept = write_line(c, m)) == ERR_BUSY || kept == ERR_UNAVAILABLE; i++) {
+	memory_short = false;
+	for (unsigned i = 0; (kept = write_line(c, m)) == ERR_BUSY || kept == ERR_UNAVAILABLE || kept == ERR_NOMEM; i++) {
 		if (i == CLOSE_TRIES)
 			break;
+		memory_short = false;
 		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
 	}
+	memory_short |= lacked;
 	if (kept == ERR_OK)
 		c->fault = f;
 	return kept;

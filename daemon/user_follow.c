@@ -126,6 +126,8 @@ follow(struct ctx *c, const char *old, const char *new)
 	bool there = false;
 	enum err e = has_user(c, new != NULL ? new : old, &there);
 
+	if (e == ERR_OK && memory_short)        /* it may not have been all of the file */
+		e = fail(c, ERR_NOMEM, "out of memory");
 	if (e != ERR_OK || there != (new != NULL))
 		return e;
 	e = move_keys(c, old, new);

@@ -346,6 +346,7 @@ sub starved {
     $r->{settled} = $s->settled(30) if $r->{turn};
     if ($r->{turn}) { push @w, turn_wrong($r, $a, change($from, $s->look)); $cuts++ if $a->{stream_cut} }
     elsif (!$r->{parts}) { push @w, out_of_step($r, $a, $kind, $all, $from) }
+    $s->in_force if $r->{config} && $kind ne 'kills' && $a->{status} != $r->{status};   # it may be written, and not taken yet
     push @w, asked_again($r, $kind, $all, $from) if $r->{config} && $kind eq 'kills' && $met && !@w;
     my $t = time;
     my $next = $s->ask(GET => '/api/templates');
