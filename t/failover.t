@@ -42,22 +42,42 @@ my $fallback = qq([[fallback_providers]]\nprovider = "second"\nmodel = "second-m
 my ($api, $n) = (undef, 0);
 
 sub agent { return $api->post('/api/agents', { manifest_toml => 'name = "f-' . ++$n . "\"\n" . ($_[0] // '') }, 201)->{agent_id} }
-sub counted { my ($do) = @_; my @was = map { scalar @{ $_->chats } } $first, $second; my $r = $do->(); my @now = map { scalar @{ $_->chats } } $first, $second; return ($r, $now[0] - $was[0], $now[1] - $was[1]) }
+# How often each of them was asked, with that word.
+sub asked { my ($word) = @_; return map { scalar grep { $_->{body} =~ /\Q$word\E/ } @{ $_->chats } } $first, $second }
+sub counted { my ($word, $do) = @_; my @was = asked($word); my $r = $do->(); my @now = asked($word); return ($r, $now[0] - $was[0], $now[1] - $was[1]) }
 sub say_to { my ($text, $id) = @_; $id //= agent(); return $api->raw(POST => "/api/agents/$id/message", { headers => { 'Content-Type' => 'application/json' }, content => $LF::JSON->encode({ message => $text }) }) }
 sub stream { my ($text) = @_; return [ $api->stream('/api/agents/' . agent() . '/message/stream', { message => $text })->all ] }
 sub stream_of { my ($id) = @_; return $api->raw(POST => "/api/agents/$id/message/stream", { headers => { 'Content-Type' => 'application/json' }, content => $LF::JSON->encode({ message => 'hello' }) }) }
+# Who says nothing is asked at the beginning, and heard when its turn comes.
+my $round = 0;
+sub begin {
+    my ($text) = @_;
+    $text .= "-ROUND-$round";
+    return { said => $api->later('/api/agents/' . agent() . '/message', { message => "$text-SAID" }, headers => { Accept => 'application/json' }),
+        streamed => $api->later('/api/agents/' . agent() . '/message/stream', { message => "$text-STREAMED" }) };
+}
+sub heard { my ($s) = @_; $s->read_head; my $text = $s->rest; return { status => $s->status, content => $text, json => eval { $LF::JSON->decode($text) } } }
+sub events { my ($s) = @_; $s->read_head; return [ $s->all ] }
+# ({status, json, content} of a message, how often each was asked, events of a stream)
+sub outcome {
+    my ($word, $begun) = @_;
+    return (heard($begun->{said}), asked("$word-ROUND-$round-SAID"), events($begun->{streamed})) if $begun;
+    my @said = counted($word, sub { say_to($word) });
+    return (@said, stream($word));
+}
 sub said { return join '', map { $_->{json}{content} // '' } grep { $_->{event} eq 'chunk' } @{ $_[0] } }
 sub failed { return $_[0][-1]{json}{phase} && $_[0][-1]{json}{phase} eq 'error' }
 
 subtest 'nobody else is there' => sub {
     $api = LF->start(model => $first, timeout => 60, env => \%env, config => "$limits\n[provider_max_retries]\nopenai = 1\n");
+    $round++;
+    my %begun = (stall => begin($fault{stall}{word}));
     for my $row (@matrix) {
         my ($name, $f) = ($row->[0], $fault{ $row->[0] });
-        my ($r, $tries) = counted(sub { say_to($f->{word}) });
+        my ($r, $tries, undef, $e) = outcome($f->{word}, $begun{$name});
         $tries-- if $name eq 'reset' && $tries > $f->{alone};   # a kept connection that breaks is no try
         is "$r->{status} $r->{json}{code} $tries", "$f->{status} $f->{code} $f->{alone}", "$name: status, class, tries" or diag $r->{content};
         like $r->{json}{error}, qr/openai/, "... and who it was: $r->{json}{error}";
-        my ($e) = counted(sub { stream($f->{word}) });
         ok failed($e) && said($e) eq '', '... and as an event stream';
     }
     is say_to('hello')->{json}{response}, 'first', 'after all that it answers';
@@ -66,24 +86,26 @@ subtest 'nobody else is there' => sub {
 
 subtest 'somebody else is there' => sub {
     $api = LF->start(model => $first, timeout => 60, env => \%env, config => "$limits$fallback");
+    $round++;
+    my %begun = (stall => begin($fault{stall}{word}));
+    my $stalled = $api->later('/api/agents/' . agent() . '/message/stream', { message => 'MID-STALL' });
     for my $row (@matrix) {
         my ($name, $f) = ($row->[0], $fault{ $row->[0] });
-        my ($r, $tries, $other) = counted(sub { say_to($f->{word}) });
+        my ($r, $tries, $other, $e) = outcome($f->{word}, $begun{$name});
         $tries-- if $name eq 'reset' && $tries > $f->{beside};
         is join(' ', $r->{status}, $r->{json}{response} // $r->{json}{error}, $tries, $other), "200 second $f->{beside} 1", "$name: the next one answers";
-        my ($e) = counted(sub { stream($f->{word}) });
         is said($e), 'second', '... in a stream too';
     }
     for my $word (qw(EARLY-ERROR NOT-EVENTS)) { is said(stream($word)), 'second', "$word: before a word was read" }
     for my $word (qw(MID-CUT MID-STALL MID-ERROR)) {
-        my ($e, $tries, $other) = counted(sub { stream($word) });
+        my ($e, $tries, $other) = $word eq 'MID-STALL' ? (events($stalled), asked($word)) : counted($word, sub { stream($word) });
         like said($e), qr/^some/, "$word: what was read";
         ok failed($e) && $other == 0 && $tries == 1, '... is not read again, by nobody' or diag explain $e;
     }
     for my $name (500, 429, 'reset', 401) {
         my $ask = sub { my ($stream) = @_; return $api->raw(POST => '/v1/chat/completions', { headers => { 'Content-Type' => 'application/json' }, content => $LF::JSON->encode(
             { model => 'openai/mock-model', messages => [ { role => 'user', content => $fault{$name}{word} } ], $stream ? (stream => JSON::PP::true()) : () }) }) };
-        my ($r, $tries, $other) = counted(sub { $ask->() });
+        my ($r, $tries, $other) = counted($fault{$name}{word}, sub { $ask->() });
         is "$r->{status} $r->{json}{choices}[0]{message}{content} $other", '200 second 1', "$name straight to a model: the next one answers";
         is join('', $ask->(1)->{content} =~ /"content":"(\w+)"/g), 'second', '... in a stream too';
     }
@@ -105,12 +127,12 @@ subtest 'an agent with a key of its own' => sub {
     my $own = agent(qq([model]\napi_key_env = "LF_OWN_KEY"\n));
     is say_to('hello', $own)->{json}{response}, 'first', 'is answered';
     is $first->chats->[-1]{headers}{authorization}, 'Bearer sk-own', 'by that key';
-    my ($r, $asked) = counted(sub { say_to('hello', agent(qq([model]\napi_key_env = "LF_NO_SUCH_KEY"\n))) });
+    my ($r, $asked) = counted(hello => sub { say_to('hello', agent(qq([model]\napi_key_env = "LF_NO_SUCH_KEY"\n))) });
     is "$r->{status} $r->{json}{code} $asked", '412 provider_auth_missing 0', 'where it is not set nobody is asked: no other key takes its place';
     like $r->{json}{error}, qr/openai.*LF_NO_SUCH_KEY/, 'and the variable is named';
     my $e = stream_of(agent(qq([model]\napi_key_env = "LF_NO_SUCH_KEY"\n)));
     is "$e->{status} $e->{json}{code}", '412 provider_auth_missing', 'before a stream begins';
-    ($r) = counted(sub { say_to('hello', agent(qq([model]\napi_key_env = "LF_NO_SUCH_KEY"\n[[fallback_models]]\nprovider = "openai"\nmodel = "mock-model"\nbase_url = "@{[$second->url]}"\n))) });
+    $r = say_to('hello', agent(qq([model]\napi_key_env = "LF_NO_SUCH_KEY"\n[[fallback_models]]\nprovider = "openai"\nmodel = "mock-model"\nbase_url = "@{[$second->url]}"\n)));
     is $r->{json}{response}, 'second', 'a model that stands behind it is asked';
     is say_to('hello', agent(qq([model]\napi_key_env = "OPENAI_API_KEY"\n)))->{json}{response}, 'first', "the provider's usual name means its usual key";
     $api->finish;
