@@ -27,19 +27,10 @@ sub file_of { my ($name) = @_; return "$api->{home}/workspaces/agents/$name/agen
 sub put_file { my ($name, $text) = @_; open my $fh, '>', file_of($name) or die; print $fh $text; close $fh; return }
 my $proactive = sub { '{ proactive = { conditions = [' . join(', ', map {"\"$_\""} @_) . '] } }' };
 
-subtest 'the heartbeat' => sub {
-    my $system = agent('ON-SYSTEM', $proactive->('event:system'));
-    my $id = agent('LATE-ONE', '{ continuous = { check_interval_secs = 1 } }', "[autonomous]\nheartbeat_timeout_secs = 1\n");
-    my $calm = agent('CALM', '{ periodic = { cron = "every 1s" } }', "[autonomous]\nheartbeat_timeout_secs = 60\n");
-    ok $api->wait_for(sub { $api->log_text =~ /agent=$id what=health_check_failed/ }), 'an agent that is not heard of is told of';
-    ok $api->wait_for(sub { $api->log_text =~ /agent=$id what=health_check_recovered/ }), 'and when it is heard of again';
-    my @said = $api->log_text =~ /agent=$id what=health_check_(\w+)/g;
-    is_deeply [ grep { $said[$_] eq $said[ $_ - 1 ] } 1 .. $#said ], [], 'each once, one after the other';
-    unlike $api->log_text, qr/agent=$calm what=health_check/, 'one that answers is not spoken of';
-    like $api->raw('GET', '/api/metrics')->{content}, qr/^librefang_agent_heartbeat_total\{agent="LATE-ONE",outcome="unresponsive"\} \d/m, 'it is counted';
-    ok $api->wait_for(sub { told('ON-SYSTEM') =~ /system: health_check_failed, agent $id/ }), 'and wakes who waits for what the system says' or diag told('ON-SYSTEM');
-    $api->del("/api/agents/$_?confirm=true", 200) for $id, $calm, $system;
-};
+# Whom the heartbeat looks after, which takes seconds.
+my $system = agent('ON-SYSTEM', $proactive->('event:system'));
+my $late = agent('LATE-ONE', '{ continuous = { check_interval_secs = 1 } }', "[autonomous]\nheartbeat_timeout_secs = 1\n");
+my $calm = agent('CALM', '{ periodic = { cron = "every 1s" } }', "[autonomous]\nheartbeat_timeout_secs = 60\n");
 
 subtest 'something has happened' => sub {
     my %id = map { $_->[0] => agent($_->[0], $proactive->(@{ $_->[1] })) } [ 'ON-SPAWN' => ['event:agent_spawned'] ], [ 'ON-END' => ['agent_terminated'] ],
@@ -66,24 +57,34 @@ subtest 'something has happened' => sub {
     $api->del("/api/agents/$_?confirm=true", 200) for values %id;
 };
 
+subtest 'the heartbeat' => sub {
+    ok $api->wait_for(sub { $api->log_text =~ /agent=$late what=health_check_failed/ }), 'an agent that is not heard of is told of';
+    ok $api->wait_for(sub { $api->log_text =~ /agent=$late what=health_check_recovered/ }), 'and when it is heard of again';
+    my @said = $api->log_text =~ /agent=$late what=health_check_(\w+)/g;
+    is_deeply [ grep { $said[$_] eq $said[ $_ - 1 ] } 1 .. $#said ], [], 'each once, one after the other';
+    unlike $api->log_text, qr/agent=$calm what=health_check/, 'one that answers is not spoken of';
+    like $api->raw('GET', '/api/metrics')->{content}, qr/^librefang_agent_heartbeat_total\{agent="LATE-ONE",outcome="unresponsive"\} \d/m, 'it is counted';
+    ok $api->wait_for(sub { told('ON-SYSTEM') =~ /system: health_check_failed, agent $late/ }), 'and wakes who waits for what the system says' or diag told('ON-SYSTEM');
+    $api->del("/api/agents/$_?confirm=true", 200) for $late, $calm, $system;
+};
+
 subtest 'agents that wake each other' => sub {
     my @id = map { agent("LINK-$_", $proactive->("memory:link$_/*")) } 1 .. 8;
     my $other = agent('first-mover');
     $api->put("/api/memory/agents/$other/kv/link1%2Fx", { value => 1 }, 200);
     ok $api->wait_for(sub { @{ asked('LINK-6') } }), 'what one does wakes the next';
-    sleep 1;
-    my @woken = grep { @{ asked("LINK-$_") } } 1 .. 8;
-    is "@woken", '1 2 3 4 5 6', 'and so on, but not without an end: five events in a row';
-    like told('LINK-6'), qr{memory_update: link6/x}, '  each by what was done before it';
-    $api->put("/api/memory/agents/$other/kv/link8%2Fy", { value => 1 }, 200);
-    ok $api->wait_for(sub { @{ asked('LINK-8') } }), 'what somebody else does begins a new row';
-    $api->del("/api/agents/$_?confirm=true", 200) for @id, $other;
     my $self = agent('KEEP-IT-SELF', $proactive->('memory:plan/*'));
     $api->post("/api/agents/$self/message", { message => 'go' }, 200);
     my $before = @{ asked('KEEP-IT-SELF') };
     sleep 1;
     is scalar @{ asked('KEEP-IT-SELF') }, $before, 'what an agent does itself does not wake it';
     $api->del("/api/agents/$self?confirm=true", 200);
+    my @woken = grep { @{ asked("LINK-$_") } } 1 .. 8;
+    is "@woken", '1 2 3 4 5 6', 'and so on, but not without an end: five events in a row';
+    like told('LINK-6'), qr{memory_update: link6/x}, '  each by what was done before it';
+    $api->put("/api/memory/agents/$other/kv/link8%2Fy", { value => 1 }, 200);
+    ok $api->wait_for(sub { @{ asked('LINK-8') } }), 'what somebody else does begins a new row';
+    $api->del("/api/agents/$_?confirm=true", 200) for @id, $other;
 };
 
 subtest 'agent.toml was changed while nobody ran' => sub {

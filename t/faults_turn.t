@@ -67,6 +67,27 @@ sub consistent {
     return is_deeply \@bad, [], "$what: no tool use is without its result";
 }
 
+# A stranger locks a store for longer than a write waits, as an answer comes: looked at further below.
+my %locked = (up => LF->mock(answers => [ { text => 'dearly paid for', hang => 1, until => 'locked' } ]));
+$locked{api} = LF->start(model => $locked{up}, timeout => 60);
+$locked{id} = $locked{api}->get('/api/agents', 200)->{items}[0]{id};
+$locked{asked} = $locked{api}->later("/api/agents/$locked{id}/message", { message => 'hold on' });
+$locked{heard} = $locked{up}->wait_chats(1);
+{
+    pipe my $from, my $to or die "pipe: $!";
+    $locked{stranger} = fork // die "fork: $!";
+    if (!$locked{stranger}) {
+        my $release = eval { $locked{api}->lock_store };
+        syswrite $to, $@ ? 'x' : $release ? 'y' : 'n';
+        sleep 6.5 if $release;
+        $release->() if $release;
+        POSIX::_exit(0);
+    }
+    close $to;
+    sysread $from, $locked{there}, 1;
+    $locked{up}->let('locked');
+}
+
 for my $way ([ 'a message', 'message' ], [ 'a streamed one', 'message/stream' ]) {
     my ($name, $tail) = @$way;
     subtest "$name, and the daemon dies while the model is silent" => sub {
@@ -91,17 +112,17 @@ for my $way ([ 'a message', 'message' ], [ 'a streamed one', 'message/stream' ])
 }
 
 subtest 'the store is locked by a stranger when the answer comes' => sub {
-    serve(answers => [ { text => 'dearly paid for', hang => 1, until => 'locked' } ]);
-    my $asked = $api->later("/api/agents/$id/message", { message => 'hold on' });
-    ok $up->wait_chats(1), 'the model was asked';
-    my $release = $api->lock_store or return plan skip_all => 'neither sqlite3 nor a compiler';
-    $up->let('locked');
-    sleep 6.5;      # longer than a write waits
-    $release->();
-    $asked->read_head;
-    is $asked->status, 200, 'the answer is not thrown away';
+    return plan skip_all => 'neither sqlite3 nor a compiler' if $locked{there} eq 'n';
+    is $locked{there}, 'y', 'it is locked';
+    ok $locked{heard}, 'the model was asked';
+    waitpid $locked{stranger}, 0;
+    is $?, 0, 'the stranger has gone';
+    $locked{asked}->read_head;
+    is $locked{asked}->status, 200, 'the answer is not thrown away';
+    ($api, $id) = @locked{qw(api id)};
     is scalar(answered('dearly paid for')), 1, 'and is in the session, once';
-    is scalar(@{ $up->chats }), 1, 'the model was asked once';
+    is scalar(@{ $locked{up}->chats }), 1, 'the model was asked once';
+    %locked = ();
 };
 
 subtest 'the daemon dies after a tool wrote' => sub {

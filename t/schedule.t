@@ -30,30 +30,25 @@ sub agents { return { map { $_->{id} => $_ } @{ $api->get('/api/agents?limit=500
 # What had begun has ended.
 sub rests { my ($id) = @_; return $api->wait_for(sub { sleep 0.2; !@{ $api->get("/api/agents/$id/runtime", 200) } }) }
 
-my $limited = agent('{ periodic = { cron = "* * * * * *" } }', prompt => 'ALWAYS-LIMITED');       # looked at further below
+# Looked at further below, when seconds have gone by.
+my $limited = agent('{ periodic = { cron = "* * * * * *" } }', prompt => 'ALWAYS-LIMITED');
+my $busy = agent('{ continuous = { check_interval_secs = 1 } }', prompt => 'BUSY');
+my $said_to_busy = $api->later("/api/agents/$busy/message", { message => 'and you?' });
+my ($id, $before);
 
 subtest 'a continuous agent' => sub {
-    my $id = agent('{ continuous = { check_interval_secs = 1 } }', prompt => 'CONT');
+    $id = agent('{ continuous = { check_interval_secs = 1 } }', prompt => 'CONT');
     is agents()->{$id}{schedule}, "continuous \x{b7} 1s", 'is shown as one';
     ok $api->wait_for(sub { @{ asked('CONT') } >= 2 }), 'acts every second';
     like said($id)->[0], qr/^\[autonomous\] .*\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/, 'is told that nobody asked, and what time it is';
     is agents()->{$id}{has_processed_message}, JSON::PP::true, 'and counts as one that has worked';
     $api->put("/api/agents/$id/suspend", {}, 200);
     rests($id);
-    my $before = @{ asked('CONT') };
-    sleep 1.1;
-    is scalar @{ asked('CONT') }, $before, 'suspended it does not';
-    $api->put("/api/agents/$id/resume", {}, 200);
-    ok $api->wait_for(sub { @{ asked('CONT') } > $before }), 'resumed it does again';
-    $api->patch("/api/agents/$id", { schedule => 'reactive' }, 200);
-    rests($id);
     $before = @{ asked('CONT') };
-    sleep 1.1;
-    is scalar @{ asked('CONT') }, $before, 'no more when its schedule is taken away';
     like $api->raw('GET', '/api/metrics')->{content}, qr/^librefang_agent_ticks_total\{agent="auto-\d+",outcome="ok"\} \d+$/m, 'each time is counted';
 };
 
-subtest 'a periodic agent' => sub {
+subtest 'a periodic agent' => sub {                # two seconds
     my $id = agent('{ periodic = { cron = "* * * * * *" } }', prompt => 'CRON');
     ok $api->wait_for(sub { @{ asked('CRON') } >= 2 }), 'six fields: each second';
     my @slots = map { /due at (\S+?)\. / ? $1 : '?' } @{ said($id) };
@@ -75,28 +70,28 @@ subtest 'a periodic agent' => sub {
     is agents()->{$id}{schedule}, '0 0 1 1 *', 'and a change to such a schedule';
 };
 
-subtest 'who is busy is not asked again' => sub {
-    my $id = agent('{ continuous = { check_interval_secs = 1 } }', prompt => 'BUSY');
-    my $s = $api->later("/api/agents/$id/message", { message => 'and you?' });
-    $api->wait_for(sub { @{ asked('BUSY') } });
-    sleep 2.2;
-    is scalar @{ asked('BUSY') }, 1, 'its turns do not pile up';
-    $up->let('BUSY');
-    $s->read_head;
-    is $s->status, 200, 'whoever waits is answered';
-    $api->del("/api/agents/$id?confirm=true", 200);
+subtest 'the continuous agent again' => sub {
+    is scalar @{ asked('CONT') }, $before, 'suspended it has not acted';
+    $api->put("/api/agents/$id/resume", {}, 200);
+    ok $api->wait_for(sub { @{ asked('CONT') } > $before }), 'resumed it does again';
+    $api->patch("/api/agents/$id", { schedule => 'reactive' }, 200);
+    rests($id);
+    $before = @{ asked('CONT') };
 };
 
+subtest 'who is busy is not asked again' => sub {
+    $api->wait_for(sub { @{ asked('BUSY') } });
+    is scalar @{ asked('BUSY') }, 1, 'its turns have not piled up, for seconds';
+    $up->let('BUSY');
+    $said_to_busy->read_head;
+    is $said_to_busy->status, 200, 'whoever waits is answered';
+    $api->del("/api/agents/$busy?confirm=true", 200);
+};
+
+my $calls;
 subtest 'a provider that has had enough' => sub {
-    my $id = $limited;
-    ok $api->wait_for(sub { $api->log_text =~ /agent=$id what="rate limits stop its loop" in_a_row=5/ }), 'five slots in a row, and the loop stops';
-    my $before = @{ asked('ALWAYS-LIMITED') };
-    sleep 1.2;
-    is scalar @{ asked('ALWAYS-LIMITED') }, $before, 'no more calls';
-    $api->put("/api/agents/$id/suspend", {}, 200);
-    $api->put("/api/agents/$id/resume", {}, 200);
-    ok $api->wait_for(sub { @{ asked('ALWAYS-LIMITED') } > $before }), 'until somebody resumes it';
-    $api->del("/api/agents/$id?confirm=true", 200);
+    ok $api->wait_for(sub { $api->log_text =~ /agent=$limited what="rate limits stop its loop" in_a_row=5/ }), 'five slots in a row, and the loop stops';
+    $calls = @{ asked('ALWAYS-LIMITED') };
 };
 
 subtest 'a lane bounds what goes on by itself, and nobody who waits' => sub {
@@ -108,6 +103,15 @@ subtest 'a lane bounds what goes on by itself, and nobody who waits' => sub {
     $up->let('CROWD');
     ok $api->wait_for(sub { @{ asked('CROWD') } >= 6 }), 'then the others';
     $api->del("/api/agents/$_?confirm=true", 200) for @ids;
+};
+
+subtest 'more than a second later' => sub {
+    is scalar @{ asked('CONT') }, $before, 'an agent whose schedule was taken away does no more';
+    is scalar @{ asked('ALWAYS-LIMITED') }, $calls, 'nor does one whose provider has had enough';
+    $api->put("/api/agents/$limited/suspend", {}, 200);
+    $api->put("/api/agents/$limited/resume", {}, 200);
+    ok $api->wait_for(sub { @{ asked('ALWAYS-LIMITED') } > $calls }), '  until somebody resumes it';
+    $api->del("/api/agents/$limited?confirm=true", 200);
 };
 
 subtest 'kill -9' => sub {

@@ -21,16 +21,11 @@ sub asked { my ($prompt) = @_; return [ grep { $_->{json}{messages}[0]{content} 
 sub most { my ($for, @at) = @_; my $most = 0; for my $t (@at) { my $k = grep { $_ <= $t && $_ > $t - $for } @at; $most = $k if $k > $most } return $most }
 my $second = '{ periodic = { cron = "* * * * * *" } }';
 
+my ($abreast, $alone);
 subtest 'session_mode and max_concurrent_invocations' => sub {
-    my $id = agent('ABREAST', '{ continuous = { check_interval_secs = 1 } }', "session_mode = \"new\"\nmax_concurrent_invocations = 2\n");
-    my $one = agent('ALONE', '{ continuous = { check_interval_secs = 1 } }', "max_concurrent_invocations = 2\n");
+    $abreast = agent('ABREAST', '{ continuous = { check_interval_secs = 1 } }', "session_mode = \"new\"\nmax_concurrent_invocations = 2\n");
+    $alone = agent('ALONE', '{ continuous = { check_interval_secs = 1 } }', "max_concurrent_invocations = 2\n");
     ok $api->wait_for(sub { @{ asked('ABREAST') } >= 2 && @{ asked('ALONE') } }), 'it acts';
-    sleep 2.2;
-    is scalar @{ asked('ABREAST') }, 2, 'twice at a time';
-    is scalar @{ asked('ALONE') }, 1, '  who keeps one session, once';
-    $up->let($_) for qw(ABREAST ALONE);
-    ok $api->wait_for(sub { (grep { $_->{message_count} > 0 } @{ $api->get("/api/agents/$id/sessions", 200)->{sessions} }) >= 3 }), 'each time in a session of its own';
-    $api->del("/api/agents/$_?confirm=true", 200) for $id, $one;
 };
 
 subtest 'a lane of one' => sub {
@@ -46,6 +41,14 @@ subtest 'a provider that fails' => sub {
     ok $api->wait_for(sub { @{ asked('BROKEN') } >= 3 }), 'the next slot is tried all the same';
     like $api->log_text, qr/agent=$id what=tick err=\w+/, '  and the log says so';
     $api->del("/api/agents/$id?confirm=true", 200);
+};
+
+subtest 'session_mode and max_concurrent_invocations, seconds later' => sub {
+    is scalar @{ asked('ABREAST') }, 2, 'twice at a time';
+    is scalar @{ asked('ALONE') }, 1, '  who keeps one session, once';
+    $up->let($_) for qw(ABREAST ALONE);
+    ok $api->wait_for(sub { (grep { $_->{message_count} > 0 } @{ $api->get("/api/agents/$abreast/sessions", 200)->{sessions} }) >= 3 }), 'each time in a session of its own';
+    $api->del("/api/agents/$_?confirm=true", 200) for $abreast, $alone;
 };
 
 subtest 'a store that takes nothing' => sub {
