@@ -177,7 +177,7 @@ subtest 'a question that waits when the daemon is killed' => sub {
     $up->wait_chats($n + 1);
     my $second = $api->later("/api/agents/$ada/message", { message => 'and this?', session_id => $s, attachments => [ { file_id => $id } ] });
     ok $api->wait_for(sub { my @f = glob $api->home . '/workspaces/agents/ada/uploads/' . substr($id, 0, 8) . '-*'; @f > 0 }), 'it has been read';
-    select undef, undef, undef, 2;             # and its turn is in the line, which nothing shows
+    ok $api->wait_for(sub { grep { LF::slurp($_) =~ /and this\?/ } glob $api->home . '/data/*.db*' }), '  and its turn is in the line, which nothing shows but the store';
     kill 'KILL', @{ $api->processes->{librefangd} };
     $up->let('slow');
     ok $api->wait_for(sub { my ($c) = grep { $_->{body} =~ /and this\?/ } @{ $up->chats }; $c && $c->{body} =~ /image_url/ }), 'is asked afterwards, with its picture';
