@@ -48,7 +48,7 @@ if ($fuzzer) {
     diag 'no clang with libFuzzer: the corpus is replayed, nothing new is tried';
 }
 my $instrument = $fuzzer ? '-fsanitize=fuzzer-no-link' : '';
-my $flags = "-D_GNU_SOURCE= -O1 -g -fno-omit-frame-pointer -I'$src' -I'$build' $san";
+my $flags = "-D_GNU_SOURCE= -O1 -g1 -fno-omit-frame-pointer -I'$src' -I'$build' $san";
 
 sub pkg { my $out = qx(pkg-config @_ 2>/dev/null); chomp $out; return $out }
 
