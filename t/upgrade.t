@@ -18,41 +18,38 @@ my ($strace) = grep { -x } map {"$_/strace"} split /:/, $ENV{PATH};
 my $dir = File::Temp->newdir('lf-upgrade-XXXXXXXX', TMPDIR => 1);
 my @migrations = sort glob LF::srcdir() . '/db/migrations/*.sql';
 my $KV = '/api/memory/agents/11111111-2222-4333-8444-555555555555/kv';
-my $api = LF->start;
+my $api = LF->start(files => { 'librefang.ini' => "[librefang]\npool_size = 1\n" });
 my $db = $api->home . '/data/librefang-c.db';
 
 sub python { my ($code, @args) = @_; local $?; my $out = do { open my $p, '-|', 'python3', '-c', $code, @args or die; local $/; <$p> }; return $out }
 sub good { my ($what, @words) = @_; my ($rc, $out) = $api->command(@words); is $rc, 0, $what or diag $out; return }
 sub clear { unlink glob "$db*"; return }
-# The store as the first $n migrations made it, with something in it.
-sub old_store {
-    my ($n, $to) = @_;
-    python('import sqlite3,sys
-c=sqlite3.connect(sys.argv[1])
-c.execute("CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, min_reader BIGINT NOT NULL)")
-for i,f in enumerate(sys.argv[2:]):
-    c.executescript(open(f).read()); c.execute("insert into schema_version values(?,?,1)",(i+1,f.split("/")[-1][:-4]))
-c.execute("insert into kv values(?,?,?,1)",("11111111-2222-4333-8444-555555555555","colour","\"blue\""))
-c.commit(); c.close()', $to, @migrations[ 0 .. $n - 1 ]);
-    return;
-}
-# Version, tables and health, by another program than ours.
+# Stores as the first 1, 2, ... migrations made them, with something in them: $dir/1.db ...
+python('import sqlite3,sys
+for n in range(2,len(sys.argv)):
+    c=sqlite3.connect("%s/%d.db"%(sys.argv[1],n-1))
+    c.execute("CREATE TABLE schema_version (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, min_reader BIGINT NOT NULL)")
+    for i,f in enumerate(sys.argv[2:n+1]):
+        c.executescript(open(f).read()); c.execute("insert into schema_version values(?,?,1)",(i+1,f.split("/")[-1][:-4]))
+    c.execute("insert into kv values(?,?,?,1)",("11111111-2222-4333-8444-555555555555","colour","\"blue\""))
+    c.commit(); c.close()', "$dir", @migrations);
+sub old_store { my ($n) = @_; clear(); File::Copy::copy("$dir/$n.db", $db) or die "copy: $!"; return }
+# Version, tables, health and what was in it, by another program than ours.
 sub look { return python('import sqlite3,sys
 c=sqlite3.connect(sys.argv[1])
-print(c.execute("select max(version) from schema_version").fetchone()[0], c.execute("select count(*) from sqlite_master where type=\'table\' and name in (\'login\',\'kv\',\'turn\')").fetchone()[0], c.execute("pragma integrity_check").fetchone()[0])', $db) }
+print(c.execute("select max(version) from schema_version").fetchone()[0], c.execute("select count(*) from sqlite_master where type=\'table\' and name in (\'login\',\'kv\',\'turn\')").fetchone()[0], c.execute("pragma integrity_check").fetchone()[0], c.execute("select value from kv where key=\'colour\'").fetchone()[0])', $db) }
 my $newest = @migrations;
-my $fine = "$newest 3 ok\n";
+my $fine = "$newest 3 ok";
 
 for my $n (1 .. $newest) {
     subtest "from schema $n" => sub {
         good('stopped', 'stop');
-        clear();
-        old_store($n, $db);
+        old_store($n);
         $api->up;
         is $api->get("$KV/colour", 200)->{value}, 'blue', 'what was in it is there';
         $api->put("$KV/colour", { value => 'red' }, 200);
         good('stopped', 'stop');
-        is look(), $fine, 'and it is of the newest schema';
+        is look(), qq($fine "red"\n), 'and it is of the newest schema, with what was said since';
         $api->up;
         is $api->get("$KV/colour", 200)->{value}, 'red', 'after the next start too';
     };
@@ -99,11 +96,9 @@ print(n>30, *[r[0] for r in c.execute("pragma integrity_check")])', @migrations)
 subtest 'the power goes at any write' => sub {
     plan skip_all => 'strace is not installed' unless $strace;
     good('stopped', 'stop');
-    old_store(1, "$dir/old.db");
     my $cut = 0;
     for (my $n = 1; $n < 60; $n += 2) {
-        clear();
-        File::Copy::copy("$dir/old.db", $db) or die "copy: $!";
+        old_store(1);
         my $pid = fork // die "fork: $!";
         my $program = LF::builddir() . '/librefang';
         my $address = '127.0.0.1:' . LF::free_port();
@@ -133,8 +128,7 @@ subtest 'the power goes at any write' => sub {
         $rc == 0 or return fail("killed at write $n: the next start says $out");
         my ($stop) = $api->command('stop');
         my $is = look();
-        my $value = python('import sqlite3,sys; print(sqlite3.connect(sys.argv[1]).execute("select value from kv where key=\'colour\'").fetchone()[0])', $db);
-        $is eq $fine && $value eq "\"blue\"\n" or return fail("killed at write $n: $is$value");
+        $is eq qq($fine "blue"\n) or return fail("killed at write $n: $is");
         $cut++ if $dead;
         last if !$dead;
     }
