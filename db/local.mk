@@ -31,4 +31,5 @@ db/migrate.$(OBJEXT): db/migrations/0001_base.sql db/migrations/0002_login.sql \
 	db/migrations/0023_leftovers.sql \
 	db/migrations/0024_budget_event.sql \
 	db/migrations/0025_usage_use.sql \
-	db/migrations/0026_program_model.sql
+	db/migrations/0026_program_model.sql \
+	db/migrations/0027_usage_days.sql

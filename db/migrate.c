@@ -39,6 +39,7 @@ EMBED(migration_0023, "db/migrations/0023_leftovers.sql");
 EMBED(migration_0024, "db/migrations/0024_budget_event.sql");
 EMBED(migration_0025, "db/migrations/0025_usage_use.sql");
 EMBED(migration_0026, "db/migrations/0026_program_model.sql");
+EMBED(migration_0027, "db/migrations/0027_usage_days.sql");
 
 static const struct {
 	const char *name;
@@ -70,6 +71,7 @@ static const struct {
 	{ "0024_budget_event", migration_0024 },
 	{ "0025_usage_use", migration_0025 },
 	{ "0026_program_model", migration_0026 },
+	{ "0027_usage_days", migration_0027 },
 };
 
 int

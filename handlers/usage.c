@@ -6,50 +6,77 @@
 #include "lib/svc/budget_show.h"
 #include "lib/svc/usage.h"
 
-enum { USERS_DFLT = 25, USERS_MAX = 1000 };
+enum { USERS_DFLT = 25, USERS_MAX = 1000, DAYS_DFLT = 7, DAYS_MAX = 366 };
 
 static struct reply
-shown(struct ctx *c, enum err (*write)(struct ctx *, struct jw *))
+shown(struct ctx *c, const struct usage_query *q, enum err (*write)(struct ctx *, const struct usage_range *, struct jw *))
 {
+	struct usage_range r;
 	struct jw *w = reply_open(c);
 
 	if (w == NULL)
 		return reply_json(c, 200, w);
-	return write(c, w) == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
+	if (usage_range_of(c, q->start_date, q->end_date, &r) != ERR_OK || write(c, &r, w) != ERR_OK)
+		return reply_fail(c);
+	return reply_json(c, 200, w);
 }
 
 #define SHOWS(name, write) \
 	struct reply \
 	name(struct ctx *c, const struct request *rq) \
 	{ \
-		(void)rq; \
-		return shown(c, write); \
+		return shown(c, rq->query, write); \
 	}
 
 static enum err
-models(struct ctx *c, struct jw *w)
+models(struct ctx *c, const struct usage_range *r, struct jw *w)
 {
-	return usage_write_models(c, false, w);
+	return usage_write_models(c, r, false, w);
 }
 
 static enum err
-performance(struct ctx *c, struct jw *w)
+performance(struct ctx *c, const struct usage_range *r, struct jw *w)
 {
-	return usage_write_models(c, true, w);
-}
-
-static enum err
-status(struct ctx *c, struct jw *w)
-{
-	return budget_write_status(c, c->cfg, w);
+	return usage_write_models(c, r, true, w);
 }
 
 SHOWS(usage_agents, usage_write_agents)
 SHOWS(usage_summary, usage_write_summary)
 SHOWS(usage_models, models)
 SHOWS(usage_performance, performance)
-SHOWS(usage_days, usage_write_days)
-SHOWS(budget_show, status)
+
+struct reply
+usage_days(struct ctx *c, const struct request *rq)
+{
+	const struct days_query *q = rq->query;
+	struct usage_range r;
+	struct jw *w = reply_open(c);
+	enum err e;
+
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	e = usage_range_of(c, q->start_date, q->end_date, &r);
+	if (e == ERR_OK && q->has_days && (q->days < 1 || q->days > DAYS_MAX))
+		e = fail(c, ERR_BAD_REQUEST, "days: 1 to %d", DAYS_MAX);
+	else if (e == ERR_OK && q->has_days && !usage_is_all(&r))
+		e = fail(c, ERR_BAD_REQUEST, "days and dates exclude each other");
+	else if (e == ERR_OK && usage_is_all(&r))
+		r = usage_last_days(c->now_ms, q->has_days ? q->days : DAYS_DFLT);
+	if (e == ERR_OK)
+		e = usage_write_days(c, &r, w);
+	return e == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
+}
+
+struct reply
+budget_show(struct ctx *c, const struct request *rq)
+{
+	struct jw *w = reply_open(c);
+
+	(void)rq;
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	return budget_write_status(c, c->cfg, w) == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
+}
 
 struct reply
 budget_agents(struct ctx *c, const struct request *rq)

@@ -13,13 +13,12 @@
 
 struct reply usage_export(struct ctx *, const struct request *);
 
-enum { PIECE_MAX = 8 << 20, BEHIND_MAX = 256 * 1024, PATIENCE_MS = 60000 };
+enum { PIECE_MAX = 8 << 20, BEHIND_MAX = 256 * 1024, PATIENCE_MS = 60000, DAY_MS = 86400000 };
 
 static void
-send_all(struct ctx *c, struct live *l)
+send_all(struct ctx *c, struct live *l, struct usage_at at)
 {
 	SCOPED_BUF b = BUF_INIT(PIECE_MAX);
-	struct usage_at at = { .ts_ms = INT64_MIN };
 	bool more = true;
 
 	usage_csv_head(&b);
@@ -37,18 +36,30 @@ send_all(struct ctx *c, struct live *l)
 	}
 }
 
+static enum err
+days_asked(struct ctx *c, const struct export_query *q, struct usage_at *at)
+{
+	struct usage_range r;
+	enum err e = usage_range_of(c, q->start_date, q->end_date, &r);
+
+	if (e == ERR_OK && !usage_is_all(&r))
+		*at = (struct usage_at){ .ts_ms = r.from_ms, .until_ms = r.until_ms + DAY_MS };
+	return e;
+}
+
 struct reply
 usage_export(struct ctx *c, const struct request *rq)
 {
 	const struct export_query *q = rq->query;
-	enum err e = strcmp(q->format, "csv") == 0 ? ERR_OK : fail(c, ERR_BAD_REQUEST, "format: csv is expected");
+	struct usage_at at = { .ts_ms = INT64_MIN };
+	enum err e = strcmp(q->format, "csv") == 0 ? days_asked(c, q, &at) : fail(c, ERR_BAD_REQUEST, "format: csv is expected");
 
 	if (e == ERR_OK)
 		e = live_begin(rq->live, c, "text/csv; charset=utf-8");
 	if (e != ERR_OK)
 		return reply_fail(c);
 	if (!rq->head)
-		send_all(c, rq->live);
+		send_all(c, rq->live, at);
 	live_end(rq->live);
 	return reply_streamed(c);
 }

@@ -35,8 +35,10 @@ extern const struct schema page_query;
 struct events_query { int64_t limit; };                         /* 30 when absent */
 extern const struct schema events_query;
 
-struct export_query { const char *format; };
-extern const struct schema export_query;
+struct usage_query { const char *start_date, *end_date; };
+struct days_query { const char *start_date, *end_date; int64_t days; bool has_days; };
+struct export_query { const char *format, *start_date, *end_date; };
+extern const struct schema usage_query, days_query, export_query;
 
 struct all_query { bool all; };
 extern const struct schema all_query;

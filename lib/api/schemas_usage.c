@@ -8,8 +8,24 @@
 
 /* --- requests ------------------------------------------------------------------------------ */
 
+#define BETWEEN(s) \
+	F_STR(s, start_date, .doc = "from this UTC day on, YYYY-MM-DD; absent or empty: from the first"), \
+	F_STR(s, end_date, .doc = "up to this UTC day and with it")
+
+static const struct field usage_query_fields[] = { BETWEEN(struct usage_query), F_END };
+const struct schema usage_query = { .name = "UsageQuery", .fields = usage_query_fields, .bytes = sizeof(struct usage_query) };
+
+static const struct field days_query_fields[] = {
+	BETWEEN(struct days_query),
+	F_I64(struct days_query, days, .has_off = offsetof(struct days_query, has_days),
+	    .doc = "the last 1 to 366 days; 7 when nothing is said. Not beside dates"),
+	F_END
+};
+const struct schema days_query = { .name = "UsageDaysQuery", .fields = days_query_fields, .bytes = sizeof(struct days_query) };
+
 static const struct field export_query_fields[] = {
 	F_STR(struct export_query, format, .dflt_s = "", .doc = "csv"),
+	BETWEEN(struct export_query),
 	F_END
 };
 const struct schema export_query = { .name = "ExportQuery", .fields = export_query_fields, .bytes = sizeof(struct export_query) };

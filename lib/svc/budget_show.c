@@ -89,30 +89,32 @@ write_rows(struct ctx *c, struct stmt *st, const char *key, int64_t *n, struct j
 }
 
 static enum err
-write_spenders_of_today(struct ctx *c, const char *key, int64_t *n, struct jw *w)
+write_spenders_of_today(struct ctx *c, const void *arg, const char *key, int64_t *n, struct jw *w)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT a.id AS id, a.name AS name, a.manifest AS manifest, u.cost_nanousd AS cost_nanousd"
 	    " FROM usage_sum u JOIN agent a ON a.id = u.id WHERE u.span = 'day' AND u.start_ms = ? AND u.scope = 'agent'"
 	    " AND u.cost_nanousd > 0 AND lower(a.author) = lower(coalesce(?, a.author)) ORDER BY u.cost_nanousd DESC, a.name"));
 
+	(void)arg;
 	return write_rows(c, st, key, n, w);
 }
 
 static enum err
-write_all_agents(struct ctx *c, const char *key, int64_t *n, struct jw *w)
+write_all_agents(struct ctx *c, const void *arg, const char *key, int64_t *n, struct jw *w)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT a.id AS id, a.name AS name, a.manifest AS manifest,"
 	    " coalesce(u.cost_nanousd, 0) AS cost_nanousd FROM agent a LEFT JOIN usage_sum u"
 	    " ON u.span = 'day' AND u.start_ms = ? AND u.scope = 'agent' AND u.id = a.id"
 	    " WHERE lower(a.author) = lower(coalesce(?, a.author)) ORDER BY 4 DESC, a.name LIMIT 1000"));
 
+	(void)arg;
 	return write_rows(c, st, key, n, w);
 }
 
 enum err
 budget_write_agents(struct ctx *c, bool all, struct jw *w)
 {
-	return usage_write_page(c, all ? write_all_agents : write_spenders_of_today, w);
+	return usage_write_page(c, all ? write_all_agents : write_spenders_of_today, NULL, w);
 }
 
 enum err

@@ -1,7 +1,7 @@
 /*
  * The ledger, written.
  *
- * A call adds to some ten sums: of the minute, the day and the total, for everybody, the agent, the provider, the user
+ * A call adds to some dozen sums: of the minute, the day and the total, for everybody, the agent, the provider, the user
  * and the model, and for who used what. They are one statement, and their rows lie side by side in the store.
  */
 #include "lib/svc/usage.h"
@@ -59,7 +59,7 @@ add_to_sums(struct ctx *c, const struct usage *u, int64_t now)
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO usage_sum (span, start_ms, scope, id, input_tokens, output_tokens,"
 	    " cost_nanousd, tool_calls, calls, failed, latency_ms, latency_min_ms, latency_max_ms)"
 	    " SELECT column1, column2, column3, column4, ?7, ?8, ?9, ?10, 1, ?11, ?12, ?13, ?13 FROM (VALUES"
-	    " ('day', ?2, 'agent', ?3), ('day', ?2, 'all', ''), ('day', ?2, 'provider', ?4), ('day', ?2, 'user', ?5),"
+	    " ('day', ?2, 'agent', ?3), ('day', ?2, 'all', ''), ('day', ?2, 'model', ?6), ('day', ?2, 'provider', ?4), ('day', ?2, 'user', ?5),"
 	    " ('minute', ?1, 'agent', ?3), ('minute', ?1, 'all', ''), ('minute', ?1, 'provider', ?4),"
 	    " ('minute', ?1, 'use', ?3 || ' ' || ?4 || ' ' || ?6), ('minute', ?1, 'user', ?5),"
 	    " ('total', 0, 'agent', ?3), ('total', 0, 'model', ?6)) AS v WHERE column4 IS NOT NULL"
@@ -96,15 +96,16 @@ add_to_sums(struct ctx *c, const struct usage *u, int64_t now)
 }
 
 static enum err
-add_latency(struct ctx *c, const struct usage *u)
+add_latency(struct ctx *c, const struct usage *u, int64_t now)
 {
 	if (u->status != USAGE_OK)
 		return ERR_OK;
-	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO usage_latency (model, bucket, n) VALUES (?, ?, 1)"
-	    " ON CONFLICT (model, bucket) DO UPDATE SET n = usage_latency.n + 1"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO usage_speed (start_ms, model, bucket, n) VALUES (0, ?1, ?2, 1), (?3, ?1, ?2, 1)"
+	    " ON CONFLICT (start_ms, model, bucket) DO UPDATE SET n = usage_speed.n + 1"));
 
 	bind_text(st, u->model);
 	bind_i64(st, latency_bucket(u->latency_ms));
+	bind_i64(st, now - now % DAY_MS);
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
@@ -152,7 +153,7 @@ usage_insert(struct ctx *c, const struct usage *u)
 	bind_i64(st, u->estimated);
 	e = db_exec(st) == ERR_OK ? add_to_sums(c, u, now) : fail_db(c, st);
 	if (e == ERR_OK)
-		e = add_latency(c, u);
+		e = add_latency(c, u, now);
 	if (e == ERR_OK)
 		e = add_to_hour(c, u, now);
 	return e == ERR_OK ? add_to_session(c, u) : e;
@@ -162,7 +163,7 @@ static enum err
 add_tools_to_sums(struct ctx *c, const struct usage *u)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("UPDATE usage_sum SET tool_calls = tool_calls + ?7 WHERE (span, start_ms, scope, id) IN (VALUES"
-	    " ('day', ?2, 'agent', ?3), ('day', ?2, 'all', ''), ('day', ?2, 'provider', ?4), ('day', ?2, 'user', ?5),"
+	    " ('day', ?2, 'agent', ?3), ('day', ?2, 'all', ''), ('day', ?2, 'model', ?6), ('day', ?2, 'provider', ?4), ('day', ?2, 'user', ?5),"
 	    " ('minute', ?1, 'agent', ?3), ('minute', ?1, 'all', ''), ('minute', ?1, 'provider', ?4), ('minute', ?1, 'user', ?5),"
 	    " ('minute', ?1, 'use', ?3 || ' ' || ?4 || ' ' || ?6), ('total', 0, 'agent', ?3), ('total', 0, 'model', ?6))"));
 
@@ -314,15 +315,20 @@ usage_trim(struct ctx *c, int64_t now, bool *ret_more)
 	    " (SELECT span, start_ms, scope, id FROM usage_sum WHERE span = 'minute' AND start_ms < ? LIMIT ?)"));
 	SCOPED_STMT days = db_prepare(c->db, SQL("DELETE FROM usage_sum WHERE (span, start_ms, scope, id) IN"
 	    " (SELECT span, start_ms, scope, id FROM usage_sum WHERE span = 'day' AND start_ms < ? LIMIT ?)"));
+	SCOPED_STMT speeds = db_prepare(c->db, SQL("DELETE FROM usage_speed WHERE (start_ms, model, bucket) IN"
+	    " (SELECT start_ms, model, bucket FROM usage_speed WHERE start_ms > 0 AND start_ms < ? LIMIT ?)"));
 	SCOPED_STMT events = db_prepare(c->db, SQL("DELETE FROM budget_event WHERE id IN"
 	    " (SELECT id FROM budget_event WHERE ts_ms < ? LIMIT ?)"));
 	int64_t gone = 0, keep = usage_retention_days(c->cfg) * DAY_MS;
+	int64_t keep_days = keep > KEEP_DAYS * (int64_t)DAY_MS ? keep : KEEP_DAYS * (int64_t)DAY_MS;
 	enum err e = trim(c, rows, now - keep, &gone);
 
 	if (e == ERR_OK)
 		e = trim(c, minutes, now - 3 * HOUR_MINUTES * MINUTE_MS, &gone);
 	if (e == ERR_OK)
-		e = trim(c, days, now - (keep > KEEP_DAYS * (int64_t)DAY_MS ? keep : KEEP_DAYS * (int64_t)DAY_MS), &gone);
+		e = trim(c, days, now - keep_days, &gone);
+	if (e == ERR_OK)
+		e = trim(c, speeds, now - keep_days, &gone);
 	if (e == ERR_OK)
 		e = trim(c, events, now - keep, &gone);
 	*ret_more = gone >= TRIM_ROWS;

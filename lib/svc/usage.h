@@ -42,26 +42,38 @@ enum err usage_since(struct ctx *, const char *agent_id, int64_t from_ms, bool w
     int64_t *ret_tokens) MUST_CHECK;
 
 /* --- as the API shows it (usage_show.c) --- */
-/* A whole page of agents, its rows under both names that clients know: rows(c, name, how many there were, w). */
-enum err usage_write_page(struct ctx *, enum err (*rows)(struct ctx *, const char *, int64_t *, struct jw *), struct jw *) MUST_CHECK;
-enum err usage_write_agents(struct ctx *, struct jw *) MUST_CHECK;
-enum err usage_write_summary(struct ctx *, struct jw *) MUST_CHECK;
-enum err usage_write_models(struct ctx *, bool performance, struct jw *) MUST_CHECK;
-enum err usage_write_days(struct ctx *, struct jw *) MUST_CHECK;
+/*
+ * Which sums to show: those of the UTC days that begin from from_ms to until_ms, both among them (none, when the first is the
+ * later), or, as span says, those of all time. Days are kept for 400 days at least, totals for ever.
+ */
+struct usage_range { const char *span; int64_t from_ms, until_ms; };
+extern const struct usage_range usage_all_time;
+/* From and to such a day as YYYY-MM-DD; NULL or "": open on that side. Bounded to days that are there. BAD_REQUEST. */
+enum err usage_range_of(struct ctx *, const char *start_date, const char *end_date, struct usage_range *ret) MUST_CHECK;
+struct usage_range usage_last_days(int64_t now_ms, int64_t n);
+bool usage_is_all(const struct usage_range *);
+
+/* A whole page of agents, its rows under both names that clients know: rows(c, arg, name, how many there were, w). */
+enum err usage_write_page(struct ctx *, enum err (*rows)(struct ctx *, const void *, const char *, int64_t *, struct jw *),
+    const void *arg, struct jw *) MUST_CHECK;
+enum err usage_write_agents(struct ctx *, const struct usage_range *, struct jw *) MUST_CHECK;
+enum err usage_write_summary(struct ctx *, const struct usage_range *, struct jw *) MUST_CHECK;
+enum err usage_write_models(struct ctx *, const struct usage_range *, bool performance, struct jw *) MUST_CHECK;
+enum err usage_write_days(struct ctx *, const struct usage_range *, struct jw *) MUST_CHECK;
 /* [usage] retention_days, 90 when nothing is said. */
 int64_t usage_retention_days(const struct config *);
 /*
  * The ledger as CSV, oldest first, in pieces: *at is where the last one ended ("": the beginning), it is empty again
- * after the last piece. No statement stays open between two.
+ * after the last piece. No statement stays open between two. until_ms: what came then or later is left out; 0: nothing is.
  */
-struct usage_at { int64_t ts_ms; char id[37]; };
+struct usage_at { int64_t ts_ms, until_ms; char id[37]; };
 void usage_csv_head(struct buf *out);
 enum err usage_csv_piece(struct ctx *, struct usage_at *at, bool *ret_more, struct buf *out) MUST_CHECK;
 
 /* Drop rows older than the retention and sums that nobody asks for, at most so many. *ret_more: there are more. */
 enum err usage_trim(struct ctx *, int64_t now_ms, bool *ret_more) MUST_CHECK;
 
-/* Buckets of usage_latency: exact below 64 ms, then 32 to each power of two. */
+/* Buckets of usage_speed: exact below 64 ms, then 32 to each power of two. */
 int64_t latency_bucket(int64_t ms);
 int64_t latency_of_bucket(int64_t bucket);      /* the greatest that falls into it */
 #endif

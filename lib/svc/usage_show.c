@@ -2,6 +2,7 @@
  * The ledger, shown. Every figure but the export's comes from the sums.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "db/db.h"
@@ -9,7 +10,73 @@
 #include "lib/svc/caller.h"
 #include "lib/svc/usage.h"
 
-enum { DAY_MS = 86400000, DAYS = 7, PIECE_ROWS = 250 };
+enum { DAY_MS = 86400000, PIECE_ROWS = 250 };
+
+const struct usage_range usage_all_time = { .span = "total" };
+
+/*
+ * "moment" in what follows: the days whose sums a range has, or 0, where those of all time lie. Each is looked up by the beginning of
+ * its key: what else was summed up then is not read.
+ */
+static void
+bind_range(struct stmt *st, const struct usage_range *r)
+{
+	bind_i64(st, r->from_ms);
+	bind_i64(st, r->until_ms);
+	bind_text(st, r->span);
+}
+
+/* --- ranges ------------------------------------------------------------------------------- */
+
+/* false: it is there, and is no day. */
+static bool
+day_of(const char *date, int64_t *ret)
+{
+	char text[32];
+
+	if (date == NULL || date[0] == '\0')
+		return true;
+	if (strlen(date) != 10)
+		return false;
+	snprintf(text, sizeof(text), "%sT00:00:00Z", date);
+	return (*ret = time_parse(text)) >= 0;
+}
+
+enum err
+usage_range_of(struct ctx *c, const char *start, const char *end, struct usage_range *ret)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT (SELECT coalesce(min(start_ms), 1) FROM usage_sum WHERE span = 'day') AS first,"
+	    " (SELECT coalesce(max(start_ms), 0) FROM usage_sum WHERE span = 'day') AS last"));
+	int64_t from = -1, until = INT64_MAX;
+
+	*ret = usage_all_time;
+	if (!day_of(start, &from) || !day_of(end, &until))
+		return fail(c, ERR_BAD_REQUEST, "start_date and end_date: a day as YYYY-MM-DD is expected");
+	if (until < from)
+		return fail(c, ERR_BAD_REQUEST, "end_date lies before start_date");
+	if (from < 0 && until == INT64_MAX)
+		return ERR_OK;
+	if (!db_step(st))
+		return fail_db(c, st);
+	*ret = (struct usage_range){ "day", col_i64(st, "first"), col_i64(st, "last") };
+	ret->from_ms = from > ret->from_ms ? from : ret->from_ms;
+	ret->until_ms = until < ret->until_ms ? until : ret->until_ms;
+	return ERR_OK;
+}
+
+bool
+usage_is_all(const struct usage_range *r)
+{
+	return strcmp(r->span, usage_all_time.span) == 0;
+}
+
+struct usage_range
+usage_last_days(int64_t now, int64_t n)
+{
+	int64_t today = now - now % DAY_MS;
+
+	return (struct usage_range){ "day", today - (n - 1) * DAY_MS, today };
+}
 
 /* --- agents ------------------------------------------------------------------------------- */
 
@@ -34,13 +101,26 @@ write_agent(struct ctx *c, struct stmt *st, struct jw *w)
 
 /* The same rows under both names that clients know. */
 static enum err
-write_rows(struct ctx *c, const char *key, int64_t *n, struct jw *w)
+write_rows(struct ctx *c, const void *range, const char *key, int64_t *n, struct jw *w)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT a.id AS id, a.name AS name, a.is_hand AS is_hand, u.input_tokens AS input_tokens,"
+	bool some_days = !usage_is_all(range);
+	SCOPED_STMT st = db_prepare(c->db, some_days ?
+	    SQL("WITH RECURSIVE moment(ms) AS (SELECT CAST(?1 AS BIGINT) WHERE CAST(?1 AS BIGINT) <= CAST(?2 AS BIGINT)"
+	    " UNION ALL SELECT ms + 86400000 FROM moment WHERE ms + 86400000 <= ?2),"
+	    " used AS (SELECT s.id AS id, CAST(sum(s.input_tokens) AS BIGINT) AS input_tokens,"
+	    " CAST(sum(s.output_tokens) AS BIGINT) AS output_tokens, CAST(sum(s.cost_nanousd) AS BIGINT) AS cost_nanousd,"
+	    " CAST(sum(s.calls) AS BIGINT) AS calls, CAST(sum(s.tool_calls) AS BIGINT) AS tool_calls"
+	    " FROM moment CROSS JOIN usage_sum s WHERE s.span = ?3 AND s.start_ms = moment.ms AND s.scope = 'agent' GROUP BY s.id)"
+	    " SELECT a.id AS id, a.name AS name, a.is_hand AS is_hand, u.input_tokens AS input_tokens, u.output_tokens AS output_tokens,"
+	    " u.cost_nanousd AS cost_nanousd, u.calls AS calls, u.tool_calls AS tool_calls FROM agent a LEFT JOIN used u ON u.id = a.id"
+	    " WHERE lower(a.author) = lower(coalesce(?4, a.author)) ORDER BY a.created_ms, a.id") :
+	    SQL("SELECT a.id AS id, a.name AS name, a.is_hand AS is_hand, u.input_tokens AS input_tokens,"
 	    " u.output_tokens AS output_tokens, u.cost_nanousd AS cost_nanousd, u.calls AS calls, u.tool_calls AS tool_calls"
 	    " FROM agent a LEFT JOIN usage_sum u ON u.span = 'total' AND u.start_ms = 0 AND u.scope = 'agent' AND u.id = a.id"
 	    " WHERE lower(a.author) = lower(coalesce(?, a.author)) ORDER BY a.created_ms, a.id"));
 
+	if (some_days)
+		bind_range(st, range);
 	bind_text(st, caller_scope(c));
 	jw_array(w, key);
 	for (*n = 0; db_step(st); ++*n)
@@ -50,15 +130,16 @@ write_rows(struct ctx *c, const char *key, int64_t *n, struct jw *w)
 }
 
 enum err
-usage_write_page(struct ctx *c, enum err (*rows)(struct ctx *, const char *, int64_t *, struct jw *), struct jw *w)
+usage_write_page(struct ctx *c, enum err (*rows)(struct ctx *, const void *, const char *, int64_t *, struct jw *), const void *arg,
+    struct jw *w)
 {
 	int64_t n = 0;
 	enum err e;
 
 	jw_object(w, NULL);
-	e = rows(c, "items", &n, w);
+	e = rows(c, arg, "items", &n, w);
 	if (e == ERR_OK)
-		e = rows(c, "agents", &n, w);
+		e = rows(c, arg, "agents", &n, w);
 	jw_i64(w, "total", n);
 	jw_i64(w, "offset", 0);
 	jw_null(w, "limit");
@@ -67,22 +148,25 @@ usage_write_page(struct ctx *c, enum err (*rows)(struct ctx *, const char *, int
 }
 
 enum err
-usage_write_agents(struct ctx *c, struct jw *w)
+usage_write_agents(struct ctx *c, const struct usage_range *r, struct jw *w)
 {
-	return usage_write_page(c, write_rows, w);
+	return usage_write_page(c, write_rows, r, w);
 }
 
 /* --- sums ------------------------------------------------------------------------------------ */
 
 enum err
-usage_write_summary(struct ctx *c, struct jw *w)
+usage_write_summary(struct ctx *c, const struct usage_range *r, struct jw *w)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT CAST(coalesce(sum(input_tokens), 0) AS BIGINT) AS input_tokens,"
-	    " CAST(coalesce(sum(output_tokens), 0) AS BIGINT) AS output_tokens,"
-	    " CAST(coalesce(sum(cost_nanousd), 0) AS BIGINT) AS cost_nanousd, CAST(coalesce(sum(calls), 0) AS BIGINT) AS calls,"
-	    " CAST(coalesce(sum(failed), 0) AS BIGINT) AS failed, CAST(coalesce(sum(tool_calls), 0) AS BIGINT) AS tool_calls"
-	    " FROM usage_sum WHERE span = 'total' AND start_ms = 0 AND scope = 'model'"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("WITH RECURSIVE moment(ms) AS (SELECT CAST(?1 AS BIGINT)"
+	    " WHERE CAST(?1 AS BIGINT) <= CAST(?2 AS BIGINT) UNION ALL SELECT ms + 86400000 FROM moment WHERE ms + 86400000 <= ?2)"
+	    " SELECT CAST(coalesce(sum(s.input_tokens), 0) AS BIGINT) AS input_tokens,"
+	    " CAST(coalesce(sum(s.output_tokens), 0) AS BIGINT) AS output_tokens,"
+	    " CAST(coalesce(sum(s.cost_nanousd), 0) AS BIGINT) AS cost_nanousd, CAST(coalesce(sum(s.calls), 0) AS BIGINT) AS calls,"
+	    " CAST(coalesce(sum(s.failed), 0) AS BIGINT) AS failed, CAST(coalesce(sum(s.tool_calls), 0) AS BIGINT) AS tool_calls"
+	    " FROM moment CROSS JOIN usage_sum s WHERE s.span = ?3 AND s.start_ms = moment.ms AND s.scope = 'model'"));
 
+	bind_range(st, r);
 	if (!db_step(st))
 		return fail_db(c, st);
 	jw_object(w, NULL);
@@ -98,12 +182,17 @@ usage_write_summary(struct ctx *c, struct jw *w)
 
 /* Nearest rank, to the bucket's width of three hundredths. */
 static enum err
-rank_95(struct ctx *c, const char *model, int64_t n, int64_t max, int64_t *ret)
+rank_95(struct ctx *c, const struct usage_range *r, const char *model, int64_t n, int64_t max, int64_t *ret)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT bucket, n FROM usage_latency WHERE model = ? ORDER BY bucket"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("WITH RECURSIVE moment(ms) AS (SELECT CAST(?1 AS BIGINT)"
+	    " WHERE CAST(?1 AS BIGINT) <= CAST(?2 AS BIGINT) UNION ALL SELECT ms + 86400000 FROM moment WHERE ms + 86400000 <= ?2)"
+	    " SELECT s.bucket AS bucket, CAST(sum(s.n) AS BIGINT) AS n FROM moment CROSS JOIN usage_speed s"
+	    " WHERE s.start_ms = moment.ms AND s.model = ?3 GROUP BY s.bucket ORDER BY s.bucket"));
 	int64_t rank = (n * 95 + 99) / 100, seen = 0;
 
 	*ret = max;
+	bind_i64(st, r->from_ms);
+	bind_i64(st, r->until_ms);
 	bind_text(st, model);
 	while (db_step(st))
 		if ((seen += col_i64(st, "n")) >= rank) {
@@ -116,11 +205,11 @@ rank_95(struct ctx *c, const char *model, int64_t n, int64_t max, int64_t *ret)
 }
 
 static enum err
-write_times(struct ctx *c, struct stmt *st, const char *model, int64_t calls, struct jw *w)
+write_times(struct ctx *c, const struct usage_range *r, struct stmt *st, const char *model, int64_t calls, struct jw *w)
 {
 	int64_t good = calls - col_i64(st, "failed"), sum = col_i64(st, "latency_ms"), max = col_i64(st, "latency_max_ms"), p95 = 0;
 	double mean = good > 0 ? (double)sum / (double)good : 0;
-	enum err e = good > 0 ? rank_95(c, model, good, max, &p95) : ERR_OK;
+	enum err e = good > 0 ? rank_95(c, r, model, good, max, &p95) : ERR_OK;
 
 	jw_f64(w, "avg_latency_ms", mean);
 	jw_i64(w, "min_latency_ms", col_i64(st, "latency_min_ms"));
@@ -132,13 +221,19 @@ write_times(struct ctx *c, struct stmt *st, const char *model, int64_t calls, st
 }
 
 enum err
-usage_write_models(struct ctx *c, bool performance, struct jw *w)
+usage_write_models(struct ctx *c, const struct usage_range *r, bool performance, struct jw *w)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT id, input_tokens, output_tokens, cost_nanousd, calls, failed, latency_ms,"
-	    " latency_min_ms, latency_max_ms FROM usage_sum WHERE span = 'total' AND start_ms = 0 AND scope = 'model'"
-	    " ORDER BY cost_nanousd DESC, calls DESC, id LIMIT 10000"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("WITH RECURSIVE moment(ms) AS (SELECT CAST(?1 AS BIGINT)"
+	    " WHERE CAST(?1 AS BIGINT) <= CAST(?2 AS BIGINT) UNION ALL SELECT ms + 86400000 FROM moment WHERE ms + 86400000 <= ?2)"
+	    " SELECT s.id AS id, CAST(sum(s.input_tokens) AS BIGINT) AS input_tokens,"
+	    " CAST(sum(s.output_tokens) AS BIGINT) AS output_tokens, CAST(sum(s.cost_nanousd) AS BIGINT) AS cost_nanousd,"
+	    " CAST(sum(s.calls) AS BIGINT) AS calls, CAST(sum(s.failed) AS BIGINT) AS failed, CAST(sum(s.latency_ms) AS BIGINT) AS latency_ms,"
+	    " min(s.latency_min_ms) AS latency_min_ms, max(s.latency_max_ms) AS latency_max_ms FROM moment CROSS JOIN usage_sum s"
+	    " WHERE s.span = ?3 AND s.start_ms = moment.ms AND s.scope = 'model' GROUP BY s.id"
+	    " ORDER BY sum(s.cost_nanousd) DESC, sum(s.calls) DESC, s.id LIMIT 10000"));
 	enum err e = ERR_OK;
 
+	bind_range(st, r);
 	jw_object(w, NULL);
 	jw_array(w, "models");
 	while (e == ERR_OK && db_step(st)) {
@@ -152,7 +247,7 @@ usage_write_models(struct ctx *c, bool performance, struct jw *w)
 		jw_i64(w, "total_output_tokens", col_i64(st, "output_tokens"));
 		jw_i64(w, "call_count", calls);
 		if (performance)
-			e = write_times(c, st, model, calls, w);
+			e = write_times(c, r, st, model, calls, w);
 		jw_end(w);
 	}
 	jw_end(w);
@@ -173,30 +268,41 @@ first_event(struct ctx *c, int64_t *ret)
 	return ERR_OK;
 }
 
-enum err
-usage_write_days(struct ctx *c, struct jw *w)
+static enum err
+cost_of_today(struct ctx *c, int64_t *ret)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT start_ms, input_tokens + output_tokens AS tokens, cost_nanousd, calls"
-	    " FROM usage_sum WHERE span = 'day' AND start_ms IN (?1, ?2, ?3, ?4, ?5, ?6, ?7) AND scope = 'all' AND id = ''"
-	    " ORDER BY start_ms"));
-	int64_t today = c->now_ms - c->now_ms % DAY_MS, first = 0, cost = 0;
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT cost_nanousd FROM usage_sum WHERE span = 'day' AND start_ms = ? AND scope = 'all'"
+	    " AND id = ''"));
+
+	bind_i64(st, c->now_ms - c->now_ms % DAY_MS);
+	*ret = db_step(st) ? col_i64(st, "cost_nanousd") : 0;
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+enum err
+usage_write_days(struct ctx *c, const struct usage_range *r, struct jw *w)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("WITH RECURSIVE moment(ms) AS (SELECT CAST(?1 AS BIGINT)"
+	    " WHERE CAST(?1 AS BIGINT) <= CAST(?2 AS BIGINT) UNION ALL SELECT ms + 86400000 FROM moment WHERE ms + 86400000 <= ?2)"
+	    " SELECT s.start_ms AS start_ms, s.input_tokens + s.output_tokens AS tokens,"
+	    " s.cost_nanousd AS cost_nanousd, s.calls AS calls FROM moment CROSS JOIN usage_sum s"
+	    " WHERE s.span = ?3 AND s.start_ms = moment.ms AND s.scope = 'all' AND s.id = '' ORDER BY s.start_ms"));
+	int64_t first = 0, cost = 0;
 	enum err e = first_event(c, &first);
 	char text[25];
 
+	if (e == ERR_OK)
+		e = cost_of_today(c, &cost);
 	if (e != ERR_OK)
 		return e;
-	for (int64_t i = 0; i < DAYS; i++)
-		bind_i64(st, today - i * DAY_MS);
+	bind_range(st, r);
 	jw_object(w, NULL);
 	jw_array(w, "days");
 	while (db_step(st)) {
-		int64_t day = col_i64(st, "start_ms"), spent = col_i64(st, "cost_nanousd");
-
-		time_rfc3339(day, text);
-		cost = day == today ? spent : cost;
+		time_rfc3339(col_i64(st, "start_ms"), text);
 		jw_object(w, NULL);
 		jw_strn(w, "date", text, 10);
-		jw_usd(w, "cost_usd", spent);
+		jw_usd(w, "cost_usd", col_i64(st, "cost_nanousd"));
 		jw_i64(w, "tokens", col_i64(st, "tokens"));
 		jw_i64(w, "calls", col_i64(st, "calls"));
 		jw_end(w);
@@ -270,12 +376,13 @@ usage_csv_piece(struct ctx *c, struct usage_at *at, bool *ret_more, struct buf *
 	    " u.provider AS provider, u.model AS model, u.input_tokens AS input_tokens, u.output_tokens AS output_tokens,"
 	    " u.cost_nanousd AS cost_nanousd, u.tool_calls AS tool_calls, u.latency_ms AS latency_ms, u.user_id AS user_id,"
 	    " u.channel AS channel, u.session_id AS session_id, u.status AS status, u.estimated AS estimated"
-	    " FROM usage_event u LEFT JOIN agent a ON a.id = u.agent_id WHERE (u.ts_ms, u.id) > (?, ?)"
+	    " FROM usage_event u LEFT JOIN agent a ON a.id = u.agent_id WHERE (u.ts_ms, u.id) > (?, ?) AND u.ts_ms < ?"
 	    " ORDER BY u.ts_ms, u.id LIMIT ?"));
 	int64_t n = 0;
 
 	bind_i64(st, at->ts_ms);
 	bind_text(st, at->id);
+	bind_i64(st, at->until_ms != 0 ? at->until_ms : INT64_MAX);
 	bind_i64(st, PIECE_ROWS);
 	for (; db_step(st); n++) {
 		size_t len;

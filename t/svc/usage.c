@@ -215,12 +215,12 @@ shown(struct ctx *c)
 	struct jw w = JW_INIT(&b);
 	struct json_object *o;
 
-	is_int(usage_write_summary(c, &w), ERR_OK, "the summary is shown");
+	is_int(usage_write_summary(c, &usage_all_time, &w), ERR_OK, "the summary is shown");
 	o = json_stored(c, b.p);
 	is_int(js_i64(o, "call_count", 0), CALLS, "it counts every call");
 	buf_clear(&b);
 	w = (struct jw)JW_INIT(&b);
-	is_int(usage_write_models(c, true, &w), ERR_OK, "models are shown");
+	is_int(usage_write_models(c, &usage_all_time, true, &w), ERR_OK, "models are shown");
 	o = js_arr(json_stored(c, b.p), "models");
 	is_int(json_object_array_length(o), 2, "both");
 	o = json_object_array_get_idx(o, 0);
@@ -236,10 +236,11 @@ by_day(struct ctx *c)
 	SCOPED_BUF b = BUF_INIT(65536);
 	struct jw w = JW_INIT(&b);
 	int64_t today = c->now_ms - c->now_ms % DAY, at = 0, bad = 0;
+	struct usage_range week = usage_last_days(c->now_ms, 7);
 	struct json_object *o, *days;
 	char date[25];
 
-	is_int(usage_write_days(c, &w), ERR_OK, "days are shown");
+	is_int(usage_write_days(c, &week, &w), ERR_OK, "days are shown");
 	o = json_stored(c, b.p);
 	days = js_arr(o, "days");
 	for (int64_t day = today - 6 * DAY; day <= today; day += DAY) {
@@ -255,6 +256,97 @@ by_day(struct ctx *c)
 	ok(bad == 0 && at > 5 && (size_t)at == json_object_array_length(days), "each of %d with what its rows cost", (int)at);
 	is_int(llround(js_f64(o, "today_cost_usd", 0) * 1e9), by_rows(c, USAGE_ALL, "", today, today + DAY - 1), "and today's beside them");
 	ok(js_str(o, "first_event_date") != NULL && js_i64(o, "retention_days", 0) == 90, "since when, and how long it is kept");
+}
+
+static struct json_object *
+said_of(struct ctx *c, const struct usage_range *r, enum err (*write)(struct ctx *, const struct usage_range *, struct jw *))
+{
+	SCOPED_BUF b = BUF_INIT(1 << 20);
+	struct jw w = JW_INIT(&b);
+
+	return write(c, r, &w) == ERR_OK ? json_stored(c, b.p) : NULL;
+}
+
+static enum err
+by_speed(struct ctx *c, const struct usage_range *r, struct jw *w)
+{
+	return usage_write_models(c, r, true, w);
+}
+
+static int64_t
+nanousd(struct json_object *all, const char *list, const char *key)
+{
+	struct json_object *items = list != NULL ? js_arr(all, list) : NULL;
+	double sum = list == NULL ? js_f64(all, key, -1) : 0;
+
+	for (size_t i = 0; items != NULL && i < json_object_array_length(items); i++)
+		sum += js_f64(json_object_array_get_idx(items, i), key, 0);
+	return llround(sum * 1e9);
+}
+
+/* Of 100 calls of a model 95 took no longer, by the rows themselves. */
+static int64_t
+rank_95_by_rows(struct ctx *c, const char *model, int64_t from, int64_t to)
+{
+	SCOPED_STMT n = db_prepare(c->db, SQL("SELECT count(*) AS n FROM usage_event WHERE model = ? AND ts_ms >= ? AND ts_ms <= ? AND status = 'ok'"));
+	SCOPED_STMT nth = db_prepare(c->db, SQL("SELECT latency_ms AS n FROM usage_event WHERE model = ? AND ts_ms >= ? AND ts_ms <= ?"
+	    " AND status = 'ok' ORDER BY latency_ms LIMIT 1 OFFSET ?"));
+	struct stmt *both[] = { n, nth };
+	int64_t count;
+
+	for (size_t i = 0; i < ARRAY_LEN(both); i++) {
+		bind_text(both[i], model);
+		bind_i64(both[i], from);
+		bind_i64(both[i], to);
+	}
+	if ((count = one(c, n)) == 0)
+		return 0;
+	bind_i64(nth, (count * 95 + 99) / 100 - 1);
+	return one(c, nth);
+}
+
+static int64_t
+range_faults(struct ctx *c, const struct usage_range *r, int64_t from, int64_t to)
+{
+	struct json_object *models_used = said_of(c, r, by_speed), *days = said_of(c, r, usage_write_days);
+	int64_t cost = by_rows(c, USAGE_ALL, "", from, to), bad = 0;
+	struct json_object *all = js_arr(models_used, "models"), *ada = json_object_array_get_idx(js_arr(said_of(c, r, usage_write_agents), "items"), 0);
+
+	bad += nanousd(said_of(c, r, usage_write_summary), NULL, "total_cost_usd") != cost;
+	bad += nanousd(models_used, "models", "total_cost_usd") != cost || nanousd(days, "days", "cost_usd") != cost;
+	bad += llround(js_f64(ada, "cost", -1) * 1e9) != by_rows(c, USAGE_AGENT, ADA, from, to);
+	for (size_t i = 0; all != NULL && i < json_object_array_length(all); i++) {
+		struct json_object *m = json_object_array_get_idx(all, i);
+		int64_t is = js_i64(m, "p95_latency_ms", -1), want = rank_95_by_rows(c, js_str_or(m, "model", ""), from, to);
+
+		bad += is < want || (double)is > (double)want * 1.0325 + 1;
+	}
+	return bad;
+}
+
+/* Some days in a row, open on either side or closed: every view of them is what their rows say. */
+static void
+ranges(struct ctx *c, int64_t now)
+{
+	int64_t bad = 0, today = now - now % DAY;
+	char first[25], last[25];
+	struct usage_range r;
+
+	for (int k = 0; k < 60; k++) {
+		int64_t from = today - (int64_t)(dice() % 75) * DAY, until = from + (int64_t)(dice() % 30) * DAY;
+		bool open = k % 5 == 1, endless = k % 5 == 2;
+
+		time_rfc3339(from, first);
+		time_rfc3339(until, last);
+		first[10] = last[10] = '\0';
+		bad += usage_range_of(c, open ? NULL : first, endless ? "" : last, &r) != ERR_OK;
+		bad += range_faults(c, &r, open ? 0 : from, endless ? INT64_MAX : until + DAY - 1);
+	}
+	is_int(bad, 0, "sixty ranges of days are what their rows say, in every view");
+	ok(usage_range_of(c, NULL, "", &r) == ERR_OK && strcmp(r.span, "total") == 0, "no dates: all of it");
+	is_int(usage_range_of(c, "2026-02-30", NULL, &r), ERR_BAD_REQUEST, "what is no day is refused");
+	is_int(usage_range_of(c, "2026-03-01", "2026-02-28", &r), ERR_BAD_REQUEST, "so is an end before the beginning");
+	ok(usage_range_of(c, "2999-01-01", NULL, &r) == ERR_OK && range_faults(c, &r, INT64_MAX, INT64_MAX) == 0, "what is yet to come has cost nothing");
 }
 
 static void
@@ -323,6 +415,7 @@ main(void)
 	metrics_agree(&c, now);
 	shown(&c);
 	by_day(&c);
+	ranges(&c, now);
 	exported(&c);
 	trimmed(&c, now);
 	store_close(&c);
