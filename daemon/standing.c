@@ -114,7 +114,7 @@ standing_look(void)
 
 	while ((l = next_void(conf_of(k))) != NULL) {
 		if (l->ws)
-			live_ws_close(l, 1008, "the key that opened this holds no longer");
+			live_ws_close(l, 4401, "the key that opened this holds no longer");      /* LibreFang's dashboard does not come back after it */
 		else
 			live_break(l);
 		live_drop(l);

@@ -335,16 +335,20 @@ with_files(struct turn *t)
 	struct json_object *refs = t->ask->attachments, *blocks = json_keep(t->c, json_object_new_array());
 	size_t n = json_object_array_length(refs);
 	const char *text = question(t);
-	enum err e;
+	bool wordless = text != NULL && text[strspn(text, " \t\r\n")] == '\0';       /* a picture may speak for itself */
+	enum err e = ERR_OK;
 
 	if (n > FILES_MAX)
 		return fail(t->c, ERR_BAD_REQUEST, "attachments: at most %d are expected", FILES_MAX);
 	if (blocks == NULL || text == NULL)
 		return fail(t->c, ERR_NOMEM, "out of memory");
-	e = add_text(t, blocks, text, strlen(text));
+	if (!wordless)
+		e = add_text(t, blocks, text, strlen(text));
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
 		e = attach(t, blocks, js_str_or(json_object_array_get_idx(refs, i), "file_id", ""));
-	if (json_object_array_length(blocks) > 1)
+	if (e == ERR_OK && wordless && json_object_array_length(blocks) == 0)
+		return fail_code(t->c, ERR_BAD_REQUEST, "invalid_input", "message: words, or a file that is there, are expected");
+	if (wordless || json_object_array_length(blocks) > 1)
 		t->blocks = blocks;             /* else it is an ordinary question */
 	return e;
 }

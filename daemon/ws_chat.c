@@ -324,10 +324,10 @@ one_message(struct ws_session *s, struct ctx *c, const char *text)
 	struct json_object *frame;
 	const char *content = ws_frame_content(c, text, &frame);
 
-	if (content == NULL)
-		ws_error(s, NULL, "Missing or empty 'content' field", js_str(frame, "message_id"));
+	if (content == NULL && js_arr(frame, "attachments") == NULL)
+		ws_error(s, NULL, "Missing or empty 'content' field", ws_frame_id(frame));
 	else
-		ws_turn(s, c, frame, content);
+		ws_turn(s, c, frame, content != NULL ? content : "");
 }
 
 static struct ws_message *
@@ -396,12 +396,24 @@ line_up(struct ws_session *s, const char *text, size_t n)
 	}
 }
 
+/* text: what its sender calls the message (or nothing), a newline, the command. */
 static void
-do_command(struct ws_session *s, struct ctx *c, const char *line)
+do_command(struct ws_session *s, struct ctx *c, const char *text)
 {
+	size_t k = strcspn(text, "\n");
+	const char *line = text + k + 1;
 	size_t n = strcspn(line, " \n");
 
-	ws_command(s, c, ctx_strndup(c, line, n), line[n] != '\0' ? line + n + 1 : "");
+	ws_command(s, c, ctx_strndup(c, line, n), line[n] != '\0' ? line + n + 1 : "", k > 0 ? ctx_strndup(c, text, k) : NULL);
+}
+
+static bool
+begin_command(struct ws_session *s, struct ctx *c, const struct ws_frame *f)
+{
+	const char *id = f->message_id != NULL && strchr(f->message_id, '\n') == NULL ? f->message_id : "";
+	const char *text = f->line != NULL ? ctx_printf(c, "%s\n%s", id, f->line) : NULL;
+
+	return text != NULL && on_thread(s, do_command, text);
 }
 
 static bool
@@ -432,8 +444,8 @@ take_frame(struct ws_session *s, struct ctx *c, const char *text, size_t n)
 		line_up(s, text, n);
 	else if (f.kind == WS_UNKNOWN)
 		ws_error(s, NULL, ctx_printf(c, "Unknown message type: %s", f.line != NULL ? f.line : ""), NULL);
-	else if (f.line == NULL || !on_thread(s, do_command, f.line))
-		ws_error(s, NULL, "The server is busy. Try again in a moment.", NULL);
+	else if (!begin_command(s, c, &f))
+		ws_error(s, NULL, "The server is busy. Try again in a moment.", f.message_id);
 }
 
 void

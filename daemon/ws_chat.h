@@ -49,8 +49,8 @@ void ws_session_drop(struct ws_session *);
 void ws_error(struct ws_session *, const char *code, const char *content, const char *message_id);
 /* ws_turn.c: one message frame, a turn and its frames out. On a thread, c->db borrowed. */
 void ws_turn(struct ws_session *, struct ctx *, struct json_object *frame, const char *text);
-/* ws_command.c */
-void ws_command(struct ws_session *, struct ctx *, const char *command, const char *args);
+/* ws_command.c. message_id: of the message that this command came as, which ends as messages do; or NULL. */
+void ws_command(struct ws_session *, struct ctx *, const char *command, const char *args, const char *message_id);
 bool ws_is_command(const char *name, size_t n);
 /* The registry of agents has changed: everybody connected hears of it soon. */
 void ws_agents_changed(void);

@@ -23,20 +23,36 @@ struct said {
 	struct ws_session *s;
 	struct ctx *c;
 	const char *command, *args;
+	const char *text;               /* what is answered */
 	struct agent a;
 	struct buf b;
 	struct jw w;
 };
 
 static void
-result(struct said *k, const char *message)
+open_said(struct said *k, const char *type)
 {
 	buf_clear(&k->b);
 	k->w = (struct jw)JW_INIT(&k->b);
 	jw_object(&k->w, NULL);
-	jw_str(&k->w, "type", "command_result");
+	jw_str(&k->w, "type", type);
+}
+
+static void
+send_said(struct said *k)
+{
+	jw_end(&k->w);
+	if (!k->b.failed)
+		(void)live_ws_text(k->s->live, k->b.p, k->b.len);
+}
+
+static void
+result(struct said *k, const char *message)
+{
+	open_said(k, "command_result");
 	jw_str(&k->w, "command", k->command);
 	jw_str(&k->w, "message", message);
+	k->text = message;
 }
 
 static void
@@ -92,12 +108,10 @@ cmd_reboot(struct said *k)
 static void
 compaction(struct said *k, const char *stage, const char *key, const char *text)
 {
-	buf_clear(&k->b);
-	k->w = (struct jw)JW_INIT(&k->b);
-	jw_object(&k->w, NULL);
-	jw_str(&k->w, "type", stage);
+	open_said(k, stage);
 	jw_str(&k->w, "command", "compact");
 	jw_str(&k->w, key, text);
+	k->text = text;
 }
 
 /* It may take minutes: who waits hears at once that it began. */
@@ -110,9 +124,7 @@ cmd_compact(struct said *k)
 	if (cancel == NULL)
 		return fail(k->c, ERR_NOMEM, "out of memory");
 	compaction(k, "compaction:started", "message", "Compaction started.");
-	jw_end(&k->w);
-	if (!k->b.failed)
-		(void)live_ws_text(k->s->live, k->b.p, k->b.len);
+	send_said(k);
 	if (compact_session(k->c, &k->a, cancel, &done) == ERR_OK)
 		compaction(k, "compaction:complete", "message", ctx_printf(k->c, "Compacted %zu messages into summary (%zu chars), "
 		    "kept %lld recent messages.", done.gone, done.chars, (long long)done.kept));
@@ -357,8 +369,23 @@ ws_is_command(const char *name, size_t n)
 	return false;
 }
 
+/* Who sent a message and called it something hears of it as of every other. */
+static void
+end_message(struct said *k, const char *message_id)
+{
+	open_said(k, "response");
+	jw_str(&k->w, "content", k->text);
+	jw_i64(&k->w, "input_tokens", 0);
+	jw_i64(&k->w, "output_tokens", 0);
+	jw_i64(&k->w, "iterations", 0);
+	jw_usd(&k->w, "cost_usd", 0);
+	jw_str(&k->w, "context_pressure", "low");
+	jw_str(&k->w, "message_id", message_id);
+	send_said(k);
+}
+
 void
-ws_command(struct ws_session *s, struct ctx *c, const char *command, const char *args)
+ws_command(struct ws_session *s, struct ctx *c, const char *command, const char *args, const char *message_id)
 {
 	struct said k = { .s = s, .c = c, .command = command, .args = args, .b = BUF_INIT(65536) };
 	enum err e;
@@ -374,14 +401,14 @@ ws_command(struct ws_session *s, struct ctx *c, const char *command, const char 
 			e = commands[i].run(&k);
 		if (e != ERR_OK) {
 			ws_error(s, NULL, ctx_printf(c, "%s failed: %s", commands[i].what,
-			    err_status(e) >= 500 ? "Internal server error" : c->fault.msg), NULL);
+			    err_status(e) >= 500 ? "Internal server error" : c->fault.msg), message_id);
 		} else {
-			jw_end(&k.w);
-			if (!k.b.failed)
-				(void)live_ws_text(s->live, k.b.p, k.b.len);
+			send_said(&k);
+			if (message_id != NULL)
+				end_message(&k, message_id);
 		}
 		buf_done(&k.b);
 		return;
 	}
-	ws_error(s, NULL, ctx_printf(c, "Unknown command: %.*s", (int)utf8_cut(command, strlen(command), 64), command), NULL);
+	ws_error(s, NULL, ctx_printf(c, "Unknown command: %.*s", (int)utf8_cut(command, strlen(command), 64), command), message_id);
 }

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { ID_MAX = 128 };
+
 void
 ws_frame_sort(struct ctx *c, const char *text, size_t n, bool (*is_command)(const char *, size_t),
     struct ws_frame *ret)
@@ -24,7 +26,7 @@ ws_frame_sort(struct ctx *c, const char *text, size_t n, bool (*is_command)(cons
 	else if (strcmp(type, "message") != 0)
 		*ret = (struct ws_frame){ .kind = WS_UNKNOWN, .line = ctx_strndup(c, type, utf8_cut(type, strlen(type), 64)) };
 	else if (content[0] == '/' && is_command(content + 1, strcspn(content + 1, " \n")))
-		*ret = (struct ws_frame){ .kind = WS_COMMAND, .line = content + 1 };
+		*ret = (struct ws_frame){ .kind = WS_COMMAND, .line = content + 1, .message_id = ws_frame_id(f) };
 	else
 		*ret = (struct ws_frame){ .kind = WS_MESSAGE };
 }
@@ -44,6 +46,14 @@ ws_frame_content(struct ctx *c, const char *text, struct json_object **ret_frame
 	    js_str(inner, "content") != NULL)
 		content = js_str(inner, "content");
 	return content;
+}
+
+const char *
+ws_frame_id(struct json_object *frame)
+{
+	const char *id = js_str(frame, "message_id");
+
+	return id != NULL && id[0] != '\0' && strlen(id) <= ID_MAX ? id : NULL;
 }
 
 const char *

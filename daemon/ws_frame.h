@@ -10,6 +10,7 @@ enum ws_kind { WS_PING, WS_COMMAND, WS_MESSAGE, WS_UNKNOWN };
 struct ws_frame {
 	enum ws_kind kind;
 	const char *line;               /* COMMAND: "name arguments"; UNKNOWN: the type, cut at 64 bytes; or NULL: no memory */
+	const char *message_id;         /* of a message that is a COMMAND: who sent it waits for the end of a message; or NULL */
 };
 
 /*
@@ -23,6 +24,8 @@ void ws_frame_sort(struct ctx *, const char *text, size_t n, bool (*is_command)(
  * object, NULL when the frame is plain text. Everything lives in c's arena, or is text itself.
  */
 const char *ws_frame_content(struct ctx *, const char *text, struct json_object **ret_frame);
+/* What its sender calls a message: 1 to 128 bytes, else NULL. */
+const char *ws_frame_id(struct json_object *frame);
 /* Without control characters but newline and tab, and without blanks around. NULL: nothing is left. */
 const char *ws_frame_clean(struct ctx *, const char *content);
 #endif

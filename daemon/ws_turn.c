@@ -250,7 +250,8 @@ ws_turn(struct ws_session *s, struct ctx *c, struct json_object *frame, const ch
 		.debounce_ms = c->cfg->ws_debounce_ms, .debounce_chars = c->cfg->ws_debounce_chars,
 	};
 	struct cancel *k = ctx_alloc(c, sizeof(*k));
-	const char *text = ws_frame_clean(c, raw), *id = js_str(frame, "message_id");
+	struct json_object *files = js_arr(frame, "attachments");
+	const char *said = ws_frame_clean(c, raw), *text = said == NULL && files != NULL && json_object_array_length(files) > 0 ? "" : said;
 	struct turn_ask ask = {
 		.agent_id = s->agent_id, .session_id = s->pinned[0] != '\0' ? s->pinned : NULL, .text = text,
 		.origin = "ws", .channel = "webui", .cancel = k,
@@ -258,7 +259,7 @@ ws_turn(struct ws_session *s, struct ctx *c, struct json_object *frame, const ch
 	};
 	struct turn_answer a;
 
-	o.message_id = id != NULL && id[0] != '\0' && strlen(id) <= 128 ? id : NULL;
+	o.message_id = ws_frame_id(frame);
 	if (text == NULL || k == NULL) {
 		ws_error(s, NULL, "Message content is empty after sanitization", o.message_id);
 		return;
@@ -269,7 +270,7 @@ ws_turn(struct ws_session *s, struct ctx *c, struct json_object *frame, const ch
 	ask.show_thinking = js_bool(frame, "show_thinking", false);
 	set_cancel(s, k);
 	typing(&o, "start", NULL);
-	ask.attachments = js_arr(frame, "attachments");
+	ask.attachments = files;
 	if (turn_run(c, &ask, &a) == ERR_OK) {
 		if (ask.attachments != NULL && a.unseen_pictures)
 			warn_blind(&o, c, &a);

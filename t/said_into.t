@@ -95,7 +95,7 @@ subtest 'how full the window is' => sub {
     $api->post("/api/agents/$id/message", { message => 'word ' x 2000 }, 200);
     my $d = $api->get("/api/agents/$id/session/context", 200);
     cmp_ok $d->{used_tokens}, '>', $c->{used_tokens} + 2000, 'what was said too';
-    is_deeply [ @$d{qw(pct pressure max_context_tokens_source)} ], [ 100, 'critical', 'manifest' ], 'it is full';
+    is_deeply [ @$d{qw(pct pressure max_context_tokens_source)} ], [ 100, 'critical', 'agent_override' ], 'it is full';
     my $other = $api->post("/api/agents/$id/sessions", {}, 200)->{session_id};
     cmp_ok $api->get("/api/agents/$id/session/context?session_id=$other", 200)->{used_tokens}, '<', $d->{used_tokens}, 'another session is not';
     $api->get("/api/agents/$id/session/context?session_id=none", 400);

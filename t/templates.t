@@ -52,7 +52,7 @@ subtest 'one of the home' => sub {
     $t = $api->put('/api/templates/greeter', { description => 'changed' }, 200);
     is "$t->{spec}{description} $t->{spec}{system_prompt}", 'changed Be short.', 'it is changed, and the rest stays';
     my $h = $api->get('/api/templates/greeter/history', 200)->{versions};
-    is_deeply [ map { $_->{change_source} } @$h ], [ 'update', 'create' ], 'what it was is remembered';
+    is_deeply [ map { $_->{change_source} } @$h ], [ 'dashboard', 'create' ], 'what it was is remembered';
     $t = $api->post("/api/templates/greeter/history/$h->[1]{id}/restore", undef, 200);
     is $t->{spec}{description}, 'Greets', 'and put back';
     $api->post('/api/templates/greeter/history/x/restore', undef, 400);

@@ -143,7 +143,7 @@ subtest 'what is open ends with its key' => sub {
     is $api->post('/api/users/wim/rotate-key', undef, 200)->{sessions_invalidated}, 2, 'both are counted';
     $ws->until("never");
     my $code = $ws->code;
-    is $code, 1008, "the socket is closed";
+    is $code, 4401, "the socket is closed, with the word for it";
     $sse->rest;
     ok !$sse->timed_out, "the stream ends";
     my @m = $owner->turn({ type => 'message', content => 'hello' });

@@ -39,12 +39,15 @@ static enum err
 check_text(struct ctx *c, const struct message_request *in)
 {
 	const char *m = in->message;
+	bool files = in->attachments != NULL && json_object_array_length(in->attachments) > 0 && !in->ephemeral;
 
 	if (strlen(m) > MESSAGE_BYTES || chars_of(m) > MESSAGE_CHARS)
 		return fail_code(c, ERR_TOO_LARGE, "message_too_large", "Message too large (max %d bytes)", MESSAGE_BYTES);
-	if (strncmp(m, btw, strlen(btw)) == 0)
+	if (strncmp(m, btw, strlen(btw)) == 0) {
 		m += strlen(btw);
-	if (m[strspn(m, " \t\r\n")] == '\0')
+		files = false;
+	}
+	if (!files && m[strspn(m, " \t\r\n")] == '\0')
 		return fail_code(c, ERR_BAD_REQUEST, "invalid_input", "message: at least one character is expected");
 	return ERR_OK;
 }

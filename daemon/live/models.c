@@ -199,6 +199,10 @@ settings_of(struct ctx *c, const struct settings_request *in)
 		{ price_names[PRICE_AUDIO_IN], in->has_audio_input_cost_per_m, in->audio_input_cost_per_m },
 		{ price_names[PRICE_AUDIO_OUT], in->has_audio_output_cost_per_m, in->audio_output_cost_per_m },
 	};
+	const struct { const char *key; bool has; int64_t v; } counts[] = {
+		{ "max_tokens", in->has_max_tokens, in->max_tokens }, { "context_window", in->has_context_window, in->context_window },
+		{ "max_output_tokens", in->has_max_output_tokens, in->max_output_tokens },
+	};
 	const struct { const char *key; bool has, v; } bools[] = {
 		{ "use_max_completion_tokens", in->has_use_max_completion_tokens, in->use_max_completion_tokens },
 		{ "no_system_role", in->has_no_system_role, in->no_system_role },
@@ -215,8 +219,9 @@ settings_of(struct ctx *c, const struct settings_request *in)
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		if (numbers[i].has)
 			jw_f64(&w, numbers[i].key, numbers[i].v);
-	if (in->has_max_tokens)
-		jw_i64(&w, "max_tokens", in->max_tokens);
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+		if (counts[i].has)
+			jw_i64(&w, counts[i].key, counts[i].v);
 	if (in->reasoning_effort != NULL)
 		jw_str(&w, "reasoning_effort", in->reasoning_effort);
 	for (size_t i = 0; i < ARRAY_LEN(bools); i++)

@@ -353,7 +353,7 @@ templates_change(struct ctx *c, const struct request *rq)
 		e = copy_of(c, t.manifest, &m);
 	if (e == ERR_OK) {
 		apply(m, in);
-		e = save(c, t.name, m, "update", &t);
+		e = save(c, t.name, m, "dashboard", &t);
 	}
 	return e == ERR_OK ? detail(c, 200, &t) : reply_fail(c);
 }

@@ -12,7 +12,7 @@ enum { FIT_RESULT_MIN = 2000, FIT_SENT_MIN = 8000 /* what another agent said is 
 
 /*
  * A model's window in tokens: the manifest's word (of [model]; NULL: it does not count), else the catalog's, else 8192.
- * *source: manifest catalog fallback.
+ * *source: agent_override model_override catalog fallback.
  */
 int64_t fit_window(struct json_object *manifest_model, const char *provider, const char *model, const char **source);
 

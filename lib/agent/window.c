@@ -18,11 +18,11 @@ fit_window(struct json_object *mm, const char *provider, const char *model, cons
 {
 	const struct model *known;
 
-	*source = "manifest";
+	*source = "agent_override";
 	if (js_i64(mm, "context_window", 0) > 0)
 		return bounded(js_i64(mm, "context_window", 0));
 	known = catalog_model(provider, model);
-	*source = "catalog";
+	*source = known != NULL && known->context_window != known->raw_window ? "model_override" : "catalog";
 	if (known != NULL && known->context_window > 0)
 		return bounded(known->context_window);
 	*source = "fallback";

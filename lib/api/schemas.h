@@ -77,10 +77,10 @@ struct settings_request {
 	double temperature, top_p, frequency_penalty, presence_penalty;
 	double input_cost_per_m, output_cost_per_m, cache_read_cost_per_m, cache_write_cost_per_m, cache_hour_cost_per_m,
 	    audio_input_cost_per_m, audio_output_cost_per_m;
-	int64_t max_tokens;
+	int64_t max_tokens, context_window, max_output_tokens;
 	bool use_max_completion_tokens, no_system_role, force_max_tokens, supports_tools, supports_vision, supports_streaming,
 	    supports_thinking;
-	bool has_temperature, has_top_p, has_frequency_penalty, has_presence_penalty, has_max_tokens,
+	bool has_temperature, has_top_p, has_frequency_penalty, has_presence_penalty, has_max_tokens, has_context_window, has_max_output_tokens,
 	    has_use_max_completion_tokens, has_no_system_role, has_force_max_tokens, has_supports_tools, has_supports_vision,
 	    has_supports_streaming, has_supports_thinking, has_input_cost_per_m, has_output_cost_per_m, has_cache_read_cost_per_m,
 	    has_cache_write_cost_per_m, has_cache_hour_cost_per_m, has_audio_input_cost_per_m, has_audio_output_cost_per_m;

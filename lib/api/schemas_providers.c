@@ -72,6 +72,8 @@ static const struct field settings_request_fields[] = {
 	SETS(FT_NUMBER, temperature, .max = 2),
 	SETS(FT_NUMBER, top_p, .max = 1),
 	SETS(FT_INT, max_tokens, .min = 1, .max = INT32_MAX),
+	SETS(FT_INT, context_window, .min = 1, .max = INT32_MAX, .doc = "in the place of what the catalog says"),
+	SETS(FT_INT, max_output_tokens, .min = 1, .max = INT32_MAX, .doc = "so is this"),
 	SETS(FT_NUMBER, frequency_penalty, .min = -2, .max = 2),
 	SETS(FT_NUMBER, presence_penalty, .min = -2, .max = 2),
 	F_STR(struct settings_request, reasoning_effort, .flags = FF_NULLABLE, .max = 32),
@@ -97,6 +99,7 @@ const struct schema settings_request = {
 
 static const struct field model_settings_fields[] = {
 	R_OPT(STRING, "model_type"), R_OPT(NUMBER, "temperature"), R_OPT(NUMBER, "top_p"), R_OPT(INT, "max_tokens"),
+	R_OPT(INT, "context_window"), R_OPT(INT, "max_output_tokens"),
 	R_OPT(NUMBER, "frequency_penalty"), R_OPT(NUMBER, "presence_penalty"), R_OPT(STRING, "reasoning_effort"),
 	R_OPT(BOOL, "use_max_completion_tokens"), R_OPT(BOOL, "no_system_role"), R_OPT(BOOL, "force_max_tokens"),
 	R_OPT(BOOL, "supports_tools"), R_OPT(BOOL, "supports_vision"), R_OPT(BOOL, "supports_streaming"),

@@ -261,7 +261,7 @@ const struct schema inject_request = {
 static const struct field injected_fields[] = { R_(BOOL, "injected", .doc = "false: nothing runs"), F_END };
 const struct schema injected = { .name = "Injected", .fields = injected_fields };
 
-static const char *const words_source[] = { "manifest", "catalog", "fallback", NULL };
+static const char *const words_source[] = { "agent_override", "model_override", "catalog", "fallback", NULL };
 static const char *const words_pressure[] = { "low", "medium", "high", "critical", NULL };
 
 static const struct field context_fields[] = {

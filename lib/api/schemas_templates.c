@@ -101,7 +101,7 @@ static const struct field template_version_fields[] = {
 	R_(STRING, "template_name"),
 	R_(TIME, "timestamp"),
 	R_(STRING, "manifest_toml"),
-	R_(STRING, "change_source", .doc = "create, update or restore"),
+	R_(STRING, "change_source", .doc = "create, dashboard (it was changed) or restore"),
 	F_END
 };
 static const struct schema template_version = { .name = "TemplateVersion", .fields = template_version_fields };

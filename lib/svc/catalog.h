@@ -30,6 +30,7 @@ struct model {
 	double per_call_cost;                               /* USD, of one picture, song …; 0: by tokens */
 	bool pricing_known, supports_tools, supports_vision, supports_streaming, supports_thinking;
 	bool raw_tools, raw_vision, raw_streaming, raw_thinking;        /* before what a setting of the model says */
+	int64_t raw_window, raw_output;                     /* so are these */
 	bool custom;                                        /* added by somebody */
 	bool found;                                         /* by asking its provider */
 	bool of_program;                                    /* in the configuration of a command-line program */

@@ -147,6 +147,10 @@ settle(struct build *b, struct model *m)
 	m->supports_streaming = js_bool(o, "supports_streaming", m->raw_streaming);
 	m->supports_thinking = js_bool(o, "supports_thinking", m->raw_thinking);
 	m->vision_unknown = m->vision_unknown && js_get(o, "supports_vision") == NULL;
+	m->raw_window = m->context_window;
+	m->raw_output = m->max_output_tokens;
+	m->context_window = js_i64(o, "context_window", m->raw_window);
+	m->max_output_tokens = js_i64(o, "max_output_tokens", m->raw_output);
 	m->pricing_known |= js_get(o, "input_cost_per_m") != NULL || js_get(o, "output_cost_per_m") != NULL;
 	m->input_cost_per_m = js_f64(o, "input_cost_per_m", m->input_cost_per_m);
 	m->output_cost_per_m = js_f64(o, "output_cost_per_m", m->output_cost_per_m);

@@ -230,8 +230,8 @@ write_common(struct jw *w, const struct model *m)
 	jw_bool(w, "supports_thinking", m->raw_thinking);
 	jw_end(w);
 	jw_object(w, "limits_catalog");
-	jw_i64(w, "context_window", m->context_window);
-	jw_i64(w, "max_output_tokens", m->max_output_tokens);
+	jw_i64(w, "context_window", m->raw_window);
+	jw_i64(w, "max_output_tokens", m->raw_output);
 	jw_end(w);
 }
 

@@ -289,7 +289,8 @@ sub _catalog { return (
 ) }
 
 sub _money { return (
-    'usage' => [ 0.25, sub { return one_of('/api/usage', '/api/usage/summary', '/api/usage/by-model', '/api/usage/by-model/performance', '/api/usage/daily') } ],
+    'usage' => [ 0.25, sub { return one_of('/api/usage', '/api/usage/summary', '/api/usage/by-model', '/api/usage/by-model/performance', '/api/usage/daily',
+        map { "/api/usage$_?start_date=2026-01-01&end_date=2099-12-31" } '', qw(/summary /by-model /by-model/performance /daily)) } ],
     'usage exported' => [ 0.002, sub { return expect(200, GET => '/api/usage/export?format=csv') } ],
     'budgets' => [ 0.25, sub { return one_of('/api/budget', '/api/budget/agents', "/api/budget/agents/$agents[$_[0]]", '/api/budget/providers', '/api/budget/users', '/api/budget/users/ada') } ],
     'budgets set' => [ 0.005, sub {
