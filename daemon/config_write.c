@@ -21,20 +21,15 @@
 
 enum { TAKEN_US = 5000000, VALUE_MAX = 4 << 20 };
 
-static bool
-is_managed(void)
+enum err
+config_open(struct ctx *c)
 {
 	const char *mode = getenv("LIBREFANG_CONFIG_MODE");
-
-	return mode != NULL && strcmp(mode, "managed") == 0;
-}
-
-static enum err
-managed(struct ctx *c)
-{
 	SCOPED_BUF b = BUF_INIT(16384);
 	struct jw w = JW_INIT(&b);
 
+	if (mode == NULL || strcmp(mode, "managed") != 0)
+		return ERR_OK;
 	ignore_err(fail(c, ERR_LOCKED, "configuration is managed by the deployment"));
 	jw_str(&w, NULL, c->cfg->config_path);
 	if (!b.failed)
@@ -150,8 +145,8 @@ config_write(struct ctx *c, const struct config_change *ch, size_t n, struct con
 	uint32_t before;
 	enum err e;
 
-	if (is_managed())
-		return managed(c);
+	if (config_open(c) != ERR_OK)
+		return c->fault.err;
 	if (memory_short)               /* what is to be written may not be what was asked */
 		return fail(c, ERR_NOMEM, "out of memory");
 	if (n == 0) {

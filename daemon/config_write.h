@@ -7,6 +7,8 @@
 #include "lib/svc/audit.h"
 #include "lib/svc/config_file.h"
 
+/* May it be written at all? LOCKED config_managed: LIBREFANG_CONFIG_MODE=managed. */
+enum err config_open(struct ctx *) MUST_CHECK;
 /*
  * Make the changes (config_file_change(): comments stay, the file before is backups/config.toml.prev), have the supervisor
  * load them, and wait until this process has. *ret: a hold on the configuration then; conf_drop(). Errors: LOCKED

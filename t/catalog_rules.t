@@ -173,6 +173,15 @@ subtest 'names of providers' => sub {
 };
 $api->finish;
 
+subtest 'another model of the default provider' => sub {
+    my $same = LF->start(model => $up);
+    my $id = $same->get('/api/agents', 200)->{items}[0]{id};
+    is $same->post('/api/providers/openai/default', { model => 'GPT-5' }, 200)->{model}, 'gpt-5', 'is named as the catalog writes it';
+    is $same->post("/api/agents/$id/message", { message => 'hello' }, 200)->{response}, 'here', 'and asked where the one before was';
+    is $up->chats->[-1]{json}{model}, 'gpt-5', '  by that name';
+    $same->finish;
+};
+
 subtest 'the first key of OpenRouter' => sub {
     my $router = LF->start(model => { provider => 'auto' }, config => qq([provider_urls]\nopenrouter = "http://127.0.0.1:9/v1"\nollama = "http://127.0.0.1:9"\n));
     my $r = $router->post('/api/providers/openrouter/key', { key => 'sk-or' }, 200);

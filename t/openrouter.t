@@ -35,6 +35,9 @@ subtest 'with one' => sub {
     my $r = $api->post("/api/agents/$id/message", { message => 'hello' }, 200);
     is $up->chats->[-1]{json}{model}, 'acme/new-one', 'it can be asked';
     cmp_ok abs($r->{cost_usd} - (12 * 2 + 7 * 8) / 1e6), '<', 1e-12, 'for what it costs';
+    $api->post('/api/providers/openrouter/default', { model => 'acme/never-offered' }, 400);
+    is $api->post('/api/providers/openrouter/default', { model => 'acme/new-one' }, 200)->{model}, 'acme/new-one', 'what it offers can be the default';
+    $api->post('/api/providers/offline/default', undef, 200);
     my $asked = grep { $_->{path} =~ m{/models$} } @{ $up->requests };
     is $api->post('/api/providers/openrouter/test', {}, 200)->{provider}, 'openrouter', 'a test';
     is scalar(grep { $_->{path} =~ m{/models$} } @{ $up->requests }), $asked, '  asks about the key, not for the list';

@@ -236,5 +236,7 @@ subtest 'a configuration that others manage' => sub {
     my $api = LF->start(env => { LIBREFANG_CONFIG_MODE => 'managed' });
     is $api->put('/api/providers/own/url', { base_url => $up->url }, 423)->{code}, 'config_managed', 'is not written';
     is $api->post('/api/providers/openai/default', undef, 423)->{code}, 'config_managed', 'by nobody';
+    is $api->post('/api/providers/openai/key', { key => $CANARY }, 423)->{code}, 'config_managed', 'nor is a key taken';
+    is $api->get('/api/providers/openai', 200)->{key_present}, JSON::PP::false, '  which is not there';
 };
 done_testing;

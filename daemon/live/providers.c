@@ -168,6 +168,8 @@ providers_key_set(struct ctx *c, const struct request *rq)
 	char env[128];
 	enum err e = provider_named(c, rq, &id);
 
+	if (e == ERR_OK)
+		e = config_open(c);             /* who may not choose the default may not give it a key either */
 	if (e == ERR_OK && !name_fits(c, id, env))
 		e = fail(c, ERR_BAD_REQUEST, "No name of a key can be made of '%s'", id);
 	if (e == ERR_OK && (key = key_checked(c, in)) == NULL)

@@ -230,6 +230,8 @@ default_model(struct ctx *c, const char *id, const char *asked, const char **ret
 		return ERR_OK;
 	}
 	*ret = asked;
+	if (p != NULL && strcmp(id, "openrouter") == 0 && catalog_state(id)->live != NULL)
+		return fail(c, ERR_BAD_REQUEST, "OpenRouter does not offer '%.128s'", asked);
 	if (p == NULL || p->local || catalog_discovers(p) || p->model_count == 0)
 		return ERR_OK;                          /* what it has, only it knows */
 	return fail(c, ERR_BAD_REQUEST, "Provider '%s' has no model '%.128s'", id, asked);
