@@ -31,22 +31,24 @@ my @no_json = ('1e400', '-1e400', 'NaN', 'Infinity', '01', '1.', '+1');
 
 sub judge {
     my ($what, $places, $good, $bad) = @_;
+    my %whole;
     subtest $what => sub {
         for my $p (@$places) {
             my ($path, $key, $around, $seen) = @$p;
-            for my $g (@$good) {
+            my $first = !$whole{$path}++;       # of a row one member is asked everything, the others the most of it
+            for my $g ($first ? @$good : $good->[0]) {
                 my ($v, $want) = ref $g ? @$g : ($g, $g);
                 my $r = put($path, $around->($key, $v));
                 ok $r->{status} == 200 && abs($r->{json}{$seen} - $want) <= 1e-9, "$path: $key may be $v" or diag "$r->{status} $r->{content}";
             }
             my $before = LF::slurp($file) . ($path =~ /agents/ ? $LF::JSON->encode($api->get($path, 200)) : '');
-            for my $v (@$bad, @no_number, @no_json) {
+            for my $v (@$bad, @no_number, $first ? @no_json : ()) {
                 my $r = put($path, $around->($key, $v));
                 my $named = (grep { $v eq $_ } @no_json) ? qr/^Malformed JSON/ : qr/^\Q$key\E: /;
                 ok $r->{status} == 400 && ($r->{json}{error} // '') =~ $named, "$path: $key must not be $v" or diag "$r->{status} $r->{content}";
             }
             is LF::slurp($file) . ($path =~ /agents/ ? $LF::JSON->encode($api->get($path, 200)) : ''), $before, "$path: nothing has changed";
-            put($path, $around->($key, $key eq 'alert_threshold' ? 0.8 : 0));
+            put($path, $around->($key, 0)) if !$first;
         }
     };
     return;
