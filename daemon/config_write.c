@@ -19,7 +19,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/audit.h"
 
-enum { TAKEN_US = 5000000, VALUE_MAX = 4 << 20 };
+enum { TAKEN_US = 5000000, QUEUE_US = 10000000, VALUE_MAX = 4 << 20 };
 
 enum err
 config_open(struct ctx *c)
@@ -142,6 +142,7 @@ enum err
 config_write(struct ctx *c, const struct config_change *ch, size_t n, struct conf **ret)
 {
 	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	const struct timespec until = timespec_of_us(clock_mono_us() + QUEUE_US);
 	uint32_t before;
 	enum err e;
 
@@ -153,7 +154,8 @@ config_write(struct ctx *c, const struct config_change *ch, size_t n, struct con
 		*ret = conf_hold();
 		return ERR_OK;
 	}
-	pthread_mutex_lock(&one_at_a_time);
+	if (pthread_mutex_clocklock(&one_at_a_time, CLOCK_MONOTONIC, &until) != 0)
+		return fail(c, ERR_BUSY, "others are changing config.toml");
 	before = shm != NULL ? atomic_load(&shm->generation) : 0;
 	e = write_file(c, ch, n);
 	if (e == ERR_OK) {

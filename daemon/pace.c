@@ -84,6 +84,38 @@ wait_for(const struct pace *p, int64_t limit, int64_t now)
 	return 0;
 }
 
+/* With the lock. */
+static void
+count(struct pace *p, int64_t second, int64_t n)
+{
+	unsigned at = (unsigned)(second % SECONDS);
+
+	if (p->second[at] != second) {
+		p->second[at] = second;
+		p->n[at] = 0;
+	}
+	p->n[at] += n > 1000000 ? 1000000 : (uint32_t)n;
+	if (second > p->newest)
+		p->newest = second;
+}
+
+void
+pace_before(const char *agent_id, int64_t n, int64_t age_s, int64_t now_s)
+{
+	int64_t now = now_s + SECONDS;
+	struct pace **b = bucket_of(agent_id), *p;
+
+	if (n <= 0 || age_s < 0 || age_s >= SECONDS)
+		return;
+	pthread_mutex_lock(&self.mu);
+	p = find(b, agent_id, now);
+	if (p == NULL)
+		p = add(b, agent_id);
+	if (p != NULL)
+		count(p, now - age_s, n);
+	pthread_mutex_unlock(&self.mu);
+}
+
 unsigned
 pace_take(const char *agent_id, int64_t limit, int64_t now_s)
 {
@@ -99,16 +131,8 @@ pace_take(const char *agent_id, int64_t limit, int64_t now_s)
 		p = add(b, agent_id);
 	if (p != NULL)
 		wait = wait_for(p, limit, now);
-	if (p != NULL && wait == 0) {
-		unsigned at = (unsigned)(now % SECONDS);
-
-		if (p->second[at] != now) {
-			p->second[at] = now;
-			p->n[at] = 0;
-		}
-		p->n[at]++;
-		p->newest = now;
-	}
+	if (p != NULL && wait == 0)
+		count(p, now, 1);
 	pthread_mutex_unlock(&self.mu);
 	return wait;
 }

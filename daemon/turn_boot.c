@@ -11,6 +11,7 @@
 #include "daemon/dbpool.h"
 #include "daemon/delegate.h"
 #include "daemon/hub.h"
+#include "daemon/pace.h"
 #include "daemon/spawn.h"
 #include "daemon/threads.h"
 #include "daemon/turn_state.h"
@@ -21,7 +22,7 @@
 #include "lib/svc/delegation.h"
 #include "lib/svc/config.h"
 
-enum { KEEP_TURNS_MS = 7 * 86400000 };
+enum { KEEP_TURNS_MS = 7 * 86400000, MINUTE_MS = 61000 };
 
 struct left {
 	struct conf *conf;
@@ -142,6 +143,17 @@ start_left(struct ctx *c, const char *id)
 	}
 }
 
+/* Seconds of before a clock that was set back are those of now. */
+static void
+was_called(void *arg, const char *agent_id, int64_t second, int64_t n)
+{
+	const struct ctx *c = arg;
+	int64_t age_s = c->now_ms / 1000 - second;
+
+	if (agent_id != NULL)
+		pace_before(agent_id, n, age_s > 0 ? age_s : 0, clock_mono_us() / 1000000);
+}
+
 static int64_t
 artifact_days(struct ctx *c)
 {
@@ -169,6 +181,8 @@ turns_boot(struct ctx *c)
 		e = turns_take_over(c, epoch, &ids);
 	if (e == ERR_OK)
 		e = delegations_boot(c);
+	if (e == ERR_OK)
+		e = steps_lately(c, c->now_ms - MINUTE_MS, was_called, c);
 	for (size_t i = 0; e == ERR_OK && i < json_object_array_length(ids); i++)
 		start_left(c, json_object_get_string(json_object_array_get_idx(ids, i)));
 	return e;

@@ -130,7 +130,7 @@ why_not(struct turn *t, struct call *k, const char **advice, bool *end_turn)
 	v = loop_guard_check(t->guard, k->name, k->input, advice);
 	*end_turn = v == GUARD_BREAK;
 	k->blocked = v == GUARD_BLOCK || v == GUARD_BREAK;
-	return k->blocked ? *advice : too_fast(t, k);
+	return k->blocked ? *advice : k->counted ? NULL : too_fast(t, k);
 }
 
 /* how: none blocked timeout hard_error circuit_break. */

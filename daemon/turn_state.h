@@ -28,6 +28,7 @@ struct call {
 	bool ended;                     /* its row says so */
 	bool is_error;
 	bool blocked;                   /* by the guard, or for its pace */
+	bool counted;                   /* for its pace, before a restart */
 	enum call_advice advice;
 	const char *status;             /* completed error skipped */
 	const char *result; size_t result_n;

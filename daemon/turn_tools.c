@@ -59,6 +59,7 @@ from_row(struct turn *t, struct call *k, const struct step_row *row)
 	    "Check before doing it again.";
 
 	k->step = row->n;
+	k->counted = true;
 	if (strcmp(row->state, "done") == 0 && r != NULL) {
 		const char *text = js_str_or(r, "content", "");
 

@@ -50,6 +50,8 @@ my $up = LF->mock(when => [
         [ 'NO-SUCH' => tools({ id => 'call_soft', name => 'memory_recall', arguments => {} }) ],
         [ qr/^(?!.*"tools":).*ROUND-AND-ROUND/s => { text => 'I stop' } ],
         [ 'ROUND-AND-ROUND' => $again ],
+        [ qr/"tool_call_id":"call_t7"/ => { text => 'as many as I may' } ],
+        [ qr/AFTER-A-RESTART/ => tools({ id => 'call_t7', name => 'memory_recall', arguments => { key => 'k7' } }) ],
         [ qr/"tool_call_id":"call_t6"/ => { text => 'as many as I may' } ],
         [ qr/THEN-ONE-MORE/ => tools({ id => 'call_t6', name => 'memory_recall', arguments => { key => 'k6' } }) ],
         [ 'TOO-FAST' => tools(map { { id => "call_t$_", name => 'memory_store', arguments => { key => "fast$_", value => "v$_" } } } 1 .. 6) ],
@@ -141,6 +143,18 @@ subtest 'far too many' => sub {
     is_deeply [ sort keys %seen ], [ (map {"outcome=\"failure\",failure_type=\"$_\""} qw(blocked circuit_break hard_error)), 'outcome="success",failure_type="none"' ], 'metrics tell how calls ended';
     %seen = map { $_ => 1 } $api->raw('GET', '/api/metrics')->{content} =~ /^librefang_agent_loop_exits_total\{.*?reason="(\w+)"\} [1-9]/mg;
     is_deeply [ sort keys %seen ], [qw(circuit_break completed max_iterations repeated_tool_failures)], 'and turns';
+};
+
+subtest 'a restart is no way around the pace' => sub {
+    my ($id) = spawn("[resources]\nmax_tool_calls_per_minute = 4\n");
+    my $since = time;
+    is say_to($id, 'TOO-FAST')->{response}, 'as many as I may', 'four calls';
+    $api->restart;
+    is say_to($id, 'AFTER-A-RESTART')->{response}, 'as many as I may', 'then the server is another one';
+    SKIP: {
+        skip 'the minute is over', 1 if time - $since > 58;
+        like((results((chats())[-1]))[-1], qr/tool_rate_limited/, 'and knows of them');
+    }
 };
 $api->finish;
 

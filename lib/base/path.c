@@ -5,10 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/util.h"
+
+enum { LOOK_AGAIN_NS = 10000000 };
 
 bool
 path_find(const char *program, char *out, size_t cap)
@@ -43,6 +47,21 @@ path_tidy(char *path)
 	if (path != NULL)
 		*to = '\0';
 	return path;
+}
+
+/* No system has a lock that is waited for until a time: one looks again. */
+int
+lock_within(int fd, unsigned ms)
+{
+	int64_t until = clock_mono_us() + (int64_t)ms * 1000;
+	int rc;
+
+	while ((rc = flock(fd, LOCK_EX | LOCK_NB)) != 0 && (errno == EWOULDBLOCK || errno == EINTR)) {
+		if (clock_mono_us() >= until)
+			return EWOULDBLOCK;
+		nanosleep(&(struct timespec){ .tv_nsec = LOOK_AGAIN_NS }, NULL);
+	}
+	return rc == 0 ? 0 : errno;
 }
 
 bool

@@ -65,6 +65,8 @@ bool asked_only(int argc, char **argv, const char *version, const char *help);
 bool dir_make(const char *path, mode_t mode);
 /* An absolute path, in place, without "." and empty parts, so that one directory has one name; NULL stays NULL. */
 char *path_tidy(char *);
+/* flock() for writing, waited for so long at most. 0, or an errno: EWOULDBLOCK when somebody else still has it. */
+int lock_within(int fd, unsigned ms);
 /* Absolute path of a program in PATH, into out; false: it is not there, or its path is longer. */
 bool path_find(const char *program, char *out, size_t cap);
 /* Percent-decode in place a path segment ('+' stays); false: bad escape. *n is updated; may hold NUL. */

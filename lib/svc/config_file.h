@@ -27,7 +27,7 @@ enum err config_file_snapshot(const struct run_paths *p, const struct config_ove
  * TOML, or belongs to a key that takes text, is quoted. The new file is checked as
  * config_file_snapshot() would before it replaces the old one, which stays as
  * <home>/backups/config.toml.prev. get shows secrets. Errors: NOT_FOUND, INVALID, CONFLICT when
- * the file there is broken, IO.
+ * the file there is broken, IO, BUSY when somebody else changes it for longer than five seconds.
  */
 enum err config_file_get(const struct run_paths *, const char *key, struct buf *json, char *msg, size_t cap) MUST_CHECK;
 enum err config_file_set(const struct run_paths *, const char *key, const char *toml_value, char *msg, size_t cap) MUST_CHECK;

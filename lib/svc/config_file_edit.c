@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +60,8 @@ read_old(struct edit *x)
 enum err
 edit_begin(struct edit *x, const struct run_paths *p, char *msg, size_t cap)
 {
+	int rc;
+
 	*x = (struct edit){
 		.p = p, .lock = -1, .msg = msg, .cap = cap,
 		.old = BUF_INIT(CONFIG_BYTES_MAX), .new = BUF_INIT(CONFIG_BYTES_MAX),
@@ -70,9 +71,11 @@ edit_begin(struct edit *x, const struct run_paths *p, char *msg, size_t cap)
 	x->lock = open(p->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (x->lock < 0)
 		return edit_say(x, ERR_IO, "the home %s cannot be opened: %s", p->home, strerror(errno));
-	while (flock(x->lock, LOCK_EX) != 0)
-		if (errno != EINTR)
-			return edit_say(x, ERR_IO, "the home %s cannot be locked: %s", p->home, strerror(errno));
+	rc = lock_within(x->lock, EDIT_PATIENCE_MS);
+	if (rc == EWOULDBLOCK)
+		return edit_say(x, ERR_BUSY, "%s is being changed by somebody else who does not come to an end; try again", edit_name(x));
+	if (rc != 0)
+		return edit_say(x, ERR_IO, "the home %s cannot be locked: %s", p->home, strerror(rc));
 	return read_old(x);
 }
 

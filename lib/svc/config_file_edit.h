@@ -6,7 +6,7 @@
 #include "lib/svc/config_file_parts.h"
 #include "lib/toml/toml.h"
 
-enum { SNAPSHOT_BYTES_MAX = 8 << 20 };
+enum { SNAPSHOT_BYTES_MAX = 8 << 20, EDIT_PATIENCE_MS = 5000 };
 
 struct edit {
 	const struct run_paths *p;
@@ -18,7 +18,7 @@ struct edit {
 	size_t cap;
 };
 
-/* Lock the home, and read what is there. edit_end() in any case. IO. */
+/* Lock the home, and read what is there. edit_end() in any case. IO; BUSY: somebody else has the lock for five seconds. */
 enum err edit_begin(struct edit *, const struct run_paths *, char *msg, size_t cap) MUST_CHECK;
 void edit_end(struct edit *);
 /* The new text, if it is a good configuration, in the place of the old one, which is kept. */

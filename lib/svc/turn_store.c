@@ -11,6 +11,8 @@
 #include "db/db.h"
 #include "lib/base/util.h"
 
+enum { DAY_MS = 86400000 };
+
 static enum err
 ours(struct ctx *c, struct stmt *st)
 {
@@ -189,6 +191,33 @@ steps_load(struct ctx *c, const char *turn_id, int64_t from, struct step_row **r
 	*ret = rows;
 	*ret_n = n;
 	return ERR_OK;
+}
+
+/* The least id of a turn of that time (RFC 9562): the first digits are its milliseconds. */
+static void
+id_of_time(int64_t ms, char out[static 14])
+{
+	unsigned long long t = ms > 0 ? (unsigned long long)ms & 0xffffffffffffULL : 0;
+
+	snprintf(out, 14, "%08llx-%04llx", t >> 16, t & 0xffff);
+}
+
+enum err
+steps_lately(struct ctx *c, int64_t since_ms, void (*each)(void *arg, const char *agent_id, int64_t second, int64_t n), void *arg)
+{
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT t.agent_id AS agent_id, s.started_ms / 1000 AS second, count(*) AS n"
+	    " FROM turn t JOIN turn_step s ON s.turn_id = t.id WHERE t.id >= ? AND (t.ended_ms IS NULL OR t.ended_ms >= ?)"
+	    " AND s.kind = 'tool' AND s.started_ms >= ? AND (s.result IS NULL OR s.result NOT LIKE '{\"status\":\"skipped\"%')"
+	    " GROUP BY t.agent_id, s.started_ms / 1000"));
+	char id[14];
+
+	id_of_time(since_ms - DAY_MS, id);
+	bind_text(st, id);
+	bind_i64(st, since_ms);
+	bind_i64(st, since_ms);
+	while (db_step(st))
+		each(arg, col_text(c, st, "agent_id"), col_i64(st, "second"), col_i64(st, "n"));
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
 enum err

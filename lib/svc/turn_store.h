@@ -36,6 +36,11 @@ enum err step_end(struct ctx *, const char *turn_id, int64_t epoch, int64_t n, c
     const char *result, size_t result_n) MUST_CHECK;
 /* Steps from number `from` on, ordered. *ret in c's arena. */
 enum err steps_load(struct ctx *, const char *turn_id, int64_t from, struct step_row **ret, size_t *ret_n) MUST_CHECK;
+/*
+ * Tool calls that began since then, of turns that are not older than a day: how many of which agent in which second of Unix time. Calls that
+ * were not let through are none.
+ */
+enum err steps_lately(struct ctx *, int64_t since_ms, void (*each)(void *arg, const char *agent_id, int64_t second, int64_t n), void *arg) MUST_CHECK;
 /* The waiting turn that asked for this call, and the step; NOT_FOUND. */
 enum err turn_of_call(struct ctx *, const char *agent_id, const char *call_id, const char **ret_turn) MUST_CHECK;
 

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +26,7 @@
 enum {
 	MAGIC = 8, SALT = 16, FITS = 16,
 	HEAD = MAGIC + 4 + 4 + SALT + FITS + SEAL_NONCE,
+	PATIENCE_MS = 5000,
 	AT_SALT = MAGIC + 8, AT_FITS = AT_SALT + SALT, AT_NONCE = AT_FITS + FITS,
 	MEMORY_KIB = 19456, PASSES = 2, MEMORY_MAX_KIB = 1 << 20, PASSES_MAX = 64,
 	TEXT_MAX = 4 << 20,
@@ -304,19 +304,20 @@ unlock(int *fd)
 	pthread_mutex_unlock(&v.mu);
 }
 
-/* The mutex, and for writing the home against other processes. -1: the mutex alone. */
-static int
-lock_home(bool write)
+/* The mutex in any case, and for writing the home against other processes. */
+static enum err
+lock_home(struct ctx *c, bool write, int *fd)
 {
-	int fd = -1;
+	int rc = 0;
 
+	if (write) {
+		*fd = open(vault_home(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		rc = *fd < 0 ? errno : lock_within(*fd, PATIENCE_MS);
+	}
 	pthread_mutex_lock(&v.mu);
-	if (write)
-		fd = open(vault_home(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	while (fd >= 0 && flock(fd, LOCK_EX) != 0)
-		if (errno != EINTR)
-			break;
-	return fd;
+	if (rc == EWOULDBLOCK)
+		return fail(c, ERR_BUSY, "somebody else has the lock of the home");
+	return rc == 0 ? ERR_OK : vault_no_io(c, "the home cannot be locked");
 }
 #define LOCKED __attribute__((cleanup(unlock), unused)) int
 
@@ -355,9 +356,11 @@ make(struct ctx *c)
 enum err
 vault_init(struct ctx *c)
 {
-	LOCKED fd = lock_home(true);
-	enum err e = look(c);
+	LOCKED fd = -1;
+	enum err e = lock_home(c, true, &fd);
 
+	if (e == ERR_OK)
+		e = look(c);
 	if (e != ERR_OK)
 		return e;
 	return v.o != NULL ? fail_code(c, ERR_CONFLICT, "vault_exists", "There is a vault already") : make(c);
@@ -390,11 +393,13 @@ unknown(struct ctx *c, const char *name)
 enum err
 vault_get(struct ctx *c, const char *name, char **ret)
 {
-	LOCKED fd = lock_home(false);
+	LOCKED fd = -1;
 	size_t k = strlen(name) + 1, n;
 	const char *line;
-	enum err e = look(c);
+	enum err e = lock_home(c, false, &fd);
 
+	if (e == ERR_OK)
+		e = look(c);
 	if (e != ERR_OK)
 		return e;
 	if (v.o == NULL || (line = line_of(name, &n)) == NULL)
@@ -441,9 +446,11 @@ change(struct ctx *c, const char *name, const char *value)
 enum err
 vault_set(struct ctx *c, const char *name, const char *value)
 {
-	LOCKED fd = lock_home(true);
-	enum err e;
+	LOCKED fd = -1;
+	enum err e = lock_home(c, true, &fd);
 
+	if (e != ERR_OK)
+		return e;
 	if (!vault_name_ok(name))
 		return fail(c, ERR_BAD_REQUEST, "A name of letters, digits, _, . and - is expected, at most %d", VAULT_NAME_MAX);
 	if (*value == '\0' || strlen(value) > VAULT_VALUE_MAX || strpbrk(value, "\r\n") != NULL)
@@ -457,9 +464,11 @@ vault_set(struct ctx *c, const char *name, const char *value)
 enum err
 vault_remove(struct ctx *c, const char *name)
 {
-	LOCKED fd = lock_home(true);
-	enum err e = look(c);
+	LOCKED fd = -1;
+	enum err e = lock_home(c, true, &fd);
 
+	if (e == ERR_OK)
+		e = look(c);
 	if (e != ERR_OK)
 		return e;
 	return v.o != NULL ? change(c, name, NULL) : unknown(c, name);
@@ -509,10 +518,12 @@ rotate(struct ctx *c)
 enum err
 vault_rotate(struct ctx *c)
 {
-	LOCKED fd = lock_home(true);
+	LOCKED fd = -1;
 	const char *from = vault_key_from();
-	enum err e = look(c);
+	enum err e = lock_home(c, true, &fd);
 
+	if (e == ERR_OK)
+		e = look(c);
 	if (e != ERR_OK)
 		return e;
 	if (v.o == NULL)
@@ -532,10 +543,12 @@ by_name(const void *a, const void *b)
 enum err
 vault_list(struct ctx *c, struct vault_names *ret)
 {
-	LOCKED fd = lock_home(false);
+	LOCKED fd = -1;
 	size_t lines = 0;
-	enum err e = look(c);
+	enum err e = lock_home(c, false, &fd);
 
+	if (e == ERR_OK)
+		e = look(c);
 	*ret = (struct vault_names){ .exists = v.o != NULL, .key_from = vault_key_from() };
 	if (e != ERR_OK || v.o == NULL)
 		return e;

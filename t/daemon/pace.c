@@ -33,6 +33,13 @@ main(void)
 	is_int(pace_take(bob, 4, 161), 0, "and so does a higher one");
 	is_int(takes(ada, 0, 1000, 161) + takes(ada, -1, 1000, 161), 2000, "0 is no limit");
 
+	pace_before("22222222-0000-4000-8000-000000000000", 2, 60, 1000);
+	pace_before("22222222-0000-4000-8000-000000000000", 1, 10, 1000);
+	pace_before("22222222-0000-4000-8000-000000000000", 9, 61, 1000);
+	is_int(pace_take("22222222-0000-4000-8000-000000000000", 3, 1000), 1, "calls of before count in their second");
+	is_int(takes("22222222-0000-4000-8000-000000000000", 3, 5, 1001), 2, "and no longer than a minute");
+	is_int(pace_take("22222222-0000-4000-8000-000000000000", 3, 1001), 50, "each by itself");
+
 	for (unsigned i = 0; i < 2000; i++) {
 		snprintf(id, sizeof(id), "%08x-0000-4000-8000-000000000000", i);
 		(void)pace_take(id, 60, 1000 + i);
