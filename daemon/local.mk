@@ -15,6 +15,7 @@ libdaemon_a_SOURCES = \
 	daemon/feed.c \
 	daemon/embedding.c \
 	daemon/events.c \
+	daemon/health.c \
 	daemon/heartbeat.c \
 	daemon/hub.c \
 	daemon/job.c \

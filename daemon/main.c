@@ -27,6 +27,7 @@
 #include "daemon/delegate.h"
 #include "daemon/embedding.h"
 #include "daemon/events.h"
+#include "daemon/health.h"
 #include "daemon/heartbeat.h"
 #include "daemon/keep.h"
 #include "daemon/keys.h"
@@ -204,8 +205,10 @@ tell(bool again)
 		keys_publish(&c);
 		job_db_acquire(&c);
 		aliases_take(&c);
-		if (!again)
+		if (!again) {
 			rests_load(&c);
+			ignore_err(health_load(&c));    /* what cannot be read is learnt again */
+		}
 		good = (again ? catalog_changed(&c) : catalog_load(&c)) == ERR_OK;
 		if (good)
 			programs_take(&c);

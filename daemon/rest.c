@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/health.h"
 #include "daemon/keys.h"
 #include "daemon/turn.h"
 #include "db/db.h"
@@ -129,6 +130,7 @@ rests_load(struct ctx *c)
 		x->failures = (unsigned)col_i64(st, "failures");
 		x->failed_ms = x->probed_ms = col_i64(st, "failed_ms");
 		x->requests = col_i64(st, "requests");
+		health_before(x->provider, x->failures, x->failed_ms);
 		r.any = true;
 	}
 	pthread_mutex_unlock(&r.mu);
@@ -311,6 +313,10 @@ rest_note(struct ctx *c, const char *provider, const char *key, bool pooled, enu
 
 	if (e != ERR_OK && !counts(a->error))
 		return;
+	if (e == ERR_OK)
+		health_answered(provider, a->took_us / 1000);
+	else
+		health_failed(provider, clock_ms());
 	if (e == ERR_OK && !r.any && !pooled)
 		return;
 	hash_of(key, hash);

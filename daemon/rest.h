@@ -19,7 +19,7 @@ void rests_load(struct ctx *);
  * false: a->error, why and retry_after_s say what is the matter.
  */
 bool rest_asks(const char *provider, const char *key, bool alone, struct llm_answer *a);
-/* What came of a call, after all its retries. pooled: the key is one of several. */
+/* What came of a call, after all its retries, for health.h too. pooled: the key is one of several. */
 void rest_note(struct ctx *, const char *provider, const char *key, bool pooled, enum err, const struct llm_answer *);
 
 /* A pool of keys as the configuration has it ([[credential_pools]]), and how its keys are. */

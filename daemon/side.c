@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/health.h"
 #include "daemon/meter.h"
 #include "daemon/rest.h"
 #include "lib/base/util.h"
@@ -85,6 +86,7 @@ side_ways(struct side *k, const struct model_route *own, size_t n)
 	struct json_object *fallback = js_arr(k->a->manifest, "fallback_models");
 	struct json_object *list = fallback != NULL ? fallback : k->c->cfg->fallback_providers;
 	struct fault f = k->c->fault;
+	size_t first;
 	enum err e;
 
 	if (own == NULL)
@@ -94,8 +96,11 @@ side_ways(struct side *k, const struct model_route *own, size_t n)
 	if (k->ways == NULL)
 		return fail(k->c, ERR_NOMEM, "out of memory");
 	e = named(k, names_of(k));
+	first = k->n;
 	if (e == ERR_OK && own == NULL)
 		e = own_ways(k, list);
+	if (e == ERR_OK && own == NULL && k->c->cfg->fallback_healthiest)
+		health_order(k->ways + first, k->n - first, clock_ms());
 	for (size_t i = 0; e == ERR_OK && own != NULL && i < n; i++)
 		k->ways[k->n++] = own[i];
 	if (e != ERR_OK)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/health.h"
 #include "daemon/hub.h"
 #include "daemon/rest.h"
 #include "daemon/turn_state.h"
@@ -82,6 +83,16 @@ add_first(struct turn *t)
 	return e == ERR_PRECONDITION && t->n_routes > 0 ? ERR_OK : e;
 }
 
+/* Who does best goes first, save before a model that was chosen for this session, or for a question of this weight. */
+static void
+arrange(struct turn *t)
+{
+	size_t chosen = t->own_model != NULL || t->out->routing != NULL ? 1 : 0;
+
+	if (t->c->cfg->fallback_healthiest && !is_stable(t))
+		health_order(t->routes + chosen, t->n_routes - chosen, clock_ms());
+}
+
 /* One that lacks its key or address is left out; that the first one does is only told when there is no other. */
 enum err
 turn_routes(struct turn *t)
@@ -109,6 +120,7 @@ turn_routes(struct turn *t)
 	t->c->fault = f;
 	if (t->n_routes == 0)
 		return e;
+	arrange(t);
 	t->route = t->routes[0];
 	return ERR_OK;
 }

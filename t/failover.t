@@ -84,6 +84,28 @@ subtest 'nobody else is there' => sub {
     $api->finish;
 };
 
+subtest 'who does best goes first, if that is wished' => sub {
+    for my $order (qw(listed healthiest)) {
+        $api = LF->start(model => $first, timeout => 60, env => \%env, top => qq(fallback_order = "$order"), config => "$limits$fallback");
+        my ($r, $one, $two) = counted(sub { say_to('hello') });
+        is $r->{json}{response}, 'first', "$order: as they are listed, while all are well";
+        ($r) = counted(sub { say_to('FAULT-503-END') });
+        is $r->{json}{response}, 'second', '... one that fails is followed by the next';
+        ($r, $one, $two) = counted(sub { say_to('hello') });
+        is "$one $two", $order eq 'listed' ? '1 0' : '0 1', $order eq 'listed' ? '... and is asked again (nobody rests here)' : '... which goes first from then on';
+        if ($order eq 'healthiest') {
+            (undef, $one) = counted(sub { say_to('FAULT-503-END') });
+            is $one, 0, '... and the other is not asked';
+            is((counted(sub { $api->post('/v1/chat/completions', { model => 'openai/mock-model', messages => [ { role => 'user', content => 'hello' } ] }, 200) }))[1], 1, '... not before one that was asked for by name');
+            counted(sub { $api->post('/v1/chat/completions', { model => 'openai/mock-model', messages => [ { role => 'user', content => 'FAULT-503-END' } ] }, 200) });
+            $api->restart;
+            ($r, $one, $two) = counted(sub { say_to('hello') });
+            is "$one $two", '0 1', '... a start remembers it';
+        }
+        $api->finish;
+    }
+};
+
 subtest 'somebody else is there' => sub {
     $api = LF->start(model => $first, timeout => 60, env => \%env, config => "$limits$fallback");
     $round++;

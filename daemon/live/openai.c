@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/dbpool.h"
+#include "daemon/health.h"
 #include "daemon/live.h"
 #include "daemon/live/openai.h"
 #include "daemon/meter.h"
@@ -257,6 +258,8 @@ ways(struct ctx *c, const struct model_route *first, struct model_route **ret)
 			have++;
 		c->fault = before;
 	}
+	if (c->cfg->fallback_healthiest)
+		health_order(all + 1, have - 1, clock_ms());
 	return have;
 }
 

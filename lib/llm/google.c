@@ -1,6 +1,7 @@
 /*
  * Who asks at Google Cloud: a service account, which fetches tokens with statements that it has signed (RFC 7523, RS256); a
- * user's login, which has a token to fetch tokens with; or the program gcloud, which has a login of its own.
+ * user's login, which has a token to fetch tokens with; an identity of elsewhere (google_external.c); or the program gcloud, which
+ * has a login of its own.
  */
 #include "lib/llm/google.h"
 
@@ -36,6 +37,8 @@ is_account(struct json_object *o)
 {
 	const char *type = js_str_or(o, "type", "");
 
+	if (strcmp(type, "external_account") == 0)
+		return external_ok(o);
 	if (strcmp(type, "service_account") == 0)
 		return js_str(o, "private_key") != NULL && js_str(o, "client_email") != NULL;
 	return strcmp(type, "authorized_user") == 0 && js_str(o, "client_id") != NULL && js_str(o, "client_secret") != NULL &&
@@ -82,6 +85,9 @@ google_who(const struct llm_request *rq, struct google_who *ret)
 	if (ret->account != NULL) {
 		const char *secret = js_str(ret->account, "private_key");
 
+		ret->external = strcmp(js_str_or(ret->account, "type", ""), "external_account") == 0;
+		if (ret->external)      /* what shows who it is changes all the time: the whole configuration stands for it */
+			secret = json_object_to_json_string_ext(ret->account, JSON_C_TO_STRING_PLAIN);
 		ret->key = token_key(js_str_or(ret->account, "client_email", js_str_or(ret->account, "client_id", "vertex")),
 		    secret != NULL ? secret : js_str_or(ret->account, "refresh_token", ""));
 		return true;
@@ -167,8 +173,8 @@ add_statement(struct buf *b, struct json_object *account)
 
 /* --- the token ----------------------------------------------------------- */
 
-static void
-add_form(struct buf *b, const char *name, const char *value)
+void
+form_add(struct buf *b, const char *name, const char *value)
 {
 	buf_printf(b, "&%s=", name);
 	for (const unsigned char *s = (const unsigned char *)value; *s != '\0'; s++)
@@ -187,9 +193,9 @@ add_claim(struct buf *b, struct json_object *account)
 		return add_statement(b, account);
 	}
 	buf_str(b, "grant_type=refresh_token");
-	add_form(b, "client_id", js_str(account, "client_id"));
-	add_form(b, "client_secret", js_str(account, "client_secret"));
-	add_form(b, "refresh_token", js_str(account, "refresh_token"));
+	form_add(b, "client_id", js_str(account, "client_id"));
+	form_add(b, "client_secret", js_str(account, "client_secret"));
+	form_add(b, "refresh_token", js_str(account, "refresh_token"));
 	return !b->failed;
 }
 
@@ -265,6 +271,8 @@ google_token(struct outgoing *o, const struct google_who *who, struct llm_answer
 {
 	if (token_get(&who->key, token))
 		return ERR_OK;
+	if (who->external)
+		return external_token(o, who, a, token);
 	return who->gcloud ? from_gcloud(o, who, a, token) : from_server(o, who, a, token);
 }
 

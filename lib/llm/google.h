@@ -7,7 +7,8 @@
 #include "lib/llm/token.h"
 
 struct google_who {
-	struct json_object *account;    /* a service account's key or a user's login; NULL: gcloud's */
+	struct json_object *account;    /* a service account's key, a user's login or an identity of elsewhere; NULL: gcloud's */
+	bool external;                  /* the last */
 	bool gcloud;
 	struct token_key key;           /* where its token is kept */
 };
@@ -23,4 +24,10 @@ void google_done(struct google_who *);
 enum err google_token(struct outgoing *, const struct google_who *, struct llm_answer *, struct buf *token) MUST_CHECK;
 /* Is there a token to be had now? It is fetched anew. Errors as above, all of them blamed. */
 enum err google_try(const struct llm_request *, struct llm_answer *) MUST_CHECK;
+
+/* An identity of elsewhere: is that the configuration of one? A token for it; errors as google_token(). */
+bool external_ok(struct json_object *);
+enum err external_token(struct outgoing *, const struct google_who *, struct llm_answer *, struct buf *token) MUST_CHECK;
+/* "&name=value", escaped, of a form. */
+void form_add(struct buf *, const char *name, const char *value);
 #endif

@@ -212,8 +212,10 @@ llm_call(const struct llm_request *rq, const struct llm_sink *sink, unsigned ret
 		e = attempt(rq, sink, ret);
 
 		wait = e == ERR_UPSTREAM && n < retries ? llm_pause_ms(rq, ret, n, (clock_mono_us() - from) / 1000) : -1;
-		if (wait < 0)
+		if (wait < 0) {
+			ret->took_us = clock_mono_us() - from;
 			return e;
+		}
 		if (!cancel_wait(rq->cancel, wait)) {
 			llm_answer_done(ret);
 			llm_blame(ret, rq, LLM_CANCELLED, 0, NULL);

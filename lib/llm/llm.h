@@ -89,6 +89,7 @@ struct llm_answer {
 	char why[320];                          /* sanitised sentence, "provider openai refused the key" */
 	int http_status;
 	int64_t retry_after_s;                  /* -1 */
+	int64_t took_us;                        /* of llm_call(): the last try */
 	unsigned pause_units;                   /* what its kind usually needs when nobody says: units of the first back-off; 0: nothing known */
 	bool passing;                           /* the provider's kind is known to have such failures now and then */
 	bool final;                             /* to ask again now is of no use */

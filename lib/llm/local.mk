@@ -19,6 +19,7 @@ libllm_a_SOURCES = \
 	lib/llm/gemini.c \
 	lib/llm/gemini_decode.c \
 	lib/llm/google.c \
+	lib/llm/google_external.c \
 	lib/llm/intake.c \
 	lib/llm/intake_parts.c \
 	lib/llm/limits.c \

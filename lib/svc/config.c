@@ -137,6 +137,7 @@ load_models(const struct json_object *root, const struct json_object *raw, struc
 	cfg->provider_timeouts = js_obj(raw, "provider_request_timeout_secs");
 	cfg->extra_params = js_obj(m, "extra_params");
 	cfg->fallback_providers = js_arr(raw, "fallback_providers");
+	cfg->fallback_healthiest = strcmp(js_str_or(raw, "fallback_order", "listed"), "healthiest") == 0;
 	cfg->providers = js_obj(root, "providers");
 }
 

@@ -68,6 +68,7 @@ struct config {
 	struct json_object *provider_key_env;   /* id → env name, or NULL */
 	struct json_object *provider_retries, *provider_timeouts;       /* id → number, seconds; or NULL */
 	struct json_object *extra_params;       /* of [default_model], or NULL */
+	bool fallback_healthiest;               /* who does best is asked first, not who stands first */
 	struct json_object *fallback_providers; /* array of {provider, model, api_key_env, base_url}, or NULL */
 	struct json_object *providers;          /* id → {"key_present":bool,"alt":bool}: what the environment holds */
 	struct config_budget budget;

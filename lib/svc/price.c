@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/svc/catalog.h"
 
@@ -64,11 +65,28 @@ own_price(const struct model *m, enum price which, __int128 otherwise)
 	return m != NULL && m->price[which] >= 0 ? (__int128)nano(m->price[which]) * TWENTIETHS : otherwise;
 }
 
+/* Dollars for a million tokens of a model that makes vectors; below 0: not known. */
+static double
+embedding_price(const char *provider, const char *model)
+{
+	static const struct { const char *provider, *model; double usd; } all[] = {
+#define EMBEDDING(provider, model, usd) { provider, model, usd },
+#include "lib/svc/embeddings.def"
+#undef EMBEDDING
+	};
+
+	for (size_t i = 0; provider != NULL && model != NULL && i < ARRAY_LEN(all); i++)
+		if (strcmp(all[i].provider, provider) == 0 && strcasecmp(all[i].model, model) == 0)
+			return all[i].usd;
+	return -1;
+}
+
 static struct prices
-prices_of(const struct config *cfg, const char *provider, const struct model *m)
+prices_of(const struct config *cfg, const char *provider, const char *name, const struct model *m)
 {
 	struct prices p = { .in = INT64_C(1000000000) * TWENTIETHS, .out = INT64_C(3000000000) * TWENTIETHS };
 	bool always, free = is_free(provider, &always);
+	double of_vectors = m == NULL ? embedding_price(provider, name) : -1;
 
 	if (always)
 		return (struct prices){ 0 };
@@ -77,6 +95,9 @@ prices_of(const struct config *cfg, const char *provider, const struct model *m)
 		p.out = (__int128)nano(m->output_cost_per_m) * TWENTIETHS;
 	} else if (m == NULL && free) {
 		p.in = p.out = 0;
+	} else if (of_vectors >= 0) {
+		p.in = (__int128)nano(of_vectors) * TWENTIETHS;
+		p.out = 0;
 	} else if (cfg != NULL) {
 		p.in = (__int128)cfg->budget.unpriced_input_nanousd * TWENTIETHS;
 		p.out = (__int128)cfg->budget.unpriced_output_nanousd * TWENTIETHS;
@@ -118,7 +139,7 @@ taken(int64_t *left, int64_t n)
 int64_t
 price_of(const struct config *cfg, const char *provider, const char *model, const struct call_tokens *t)
 {
-	struct prices p = prices_of(cfg, provider, model_of(provider, model));
+	struct prices p = prices_of(cfg, provider, model, model_of(provider, model));
 	int64_t read = at_least_0(t->cache_read), write = at_least_0(t->cache_write), hour = at_least_0(t->cache_hour);
 	int64_t regular = above_0(at_least_0(t->input), read, write), words = at_least_0(t->output);
 	int64_t image_in = taken(&regular, t->image_input), audio_in = taken(&regular, t->audio_input);
@@ -142,7 +163,7 @@ dearer(__int128 a, __int128 b)
 int64_t
 price_bound(const struct config *cfg, const char *provider, const char *model, int64_t input, int64_t output, bool hour)
 {
-	struct prices p = prices_of(cfg, provider, model_of(provider, model));
+	struct prices p = prices_of(cfg, provider, model, model_of(provider, model));
 	__int128 in = dearer(dearer(p.in, p.image_in), dearer(p.audio_in, dearer(p.read, p.write)));
 	__int128 out = dearer(p.out, dearer(p.image_out, p.audio_out));
 

@@ -17,7 +17,8 @@ struct call_tokens {
 
 /*
  * Nano-dollars, rounded up. A model without a known price costs what [budget] unpriced_* say (1 and 3
- * dollars a million tokens), one on this machine, or of a command-line program, nothing, whatever others ask for one of that name. Where the catalog tells no price of its own,
+ * dollars a million tokens), one that makes vectors what lib/svc/embeddings.def says, one on this machine, or of a command-line program, nothing, whatever
+ * others ask for one of that name. Where the catalog tells no price of its own,
  * what is read from a cache costs a tenth of the input, what is written to one five quarters, twice for an hour, and sound
  * what words do. cfg may be NULL.
  */

@@ -20,6 +20,7 @@
 
 static struct httpd srv;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char told[16384];                /* to whoever hands out a subject's token */
 static char head[16384], path[1024], said[65536];       /* of the last request for an answer; of the last for a token */
 static _Atomic unsigned tokens, answers_;
 static _Atomic int live_s = 3600;
@@ -39,8 +40,8 @@ give_token(int fd, const struct seen *rq)
 	pthread_mutex_unlock(&lock);
 	if (strstr(rq->path, "refused") != NULL)
 		return httpd_answer(fd, 401, "", "{\"error\":\"invalid_grant\",\"error_description\":\"ghp_canary_canary is wrong\"}");
-	snprintf(body, sizeof(body), "{\"token\":\"tok-%u\",\"access_token\":\"tok-%u\",\"expires_in\":%d,\"expires_at\":%lld}", n, n, atomic_load(&live_s),
-	    (long long)(clock_ms() / 1000 + atomic_load(&live_s)));
+	snprintf(body, sizeof(body), "{\"token\":\"tok-%u\",\"access_token\":\"tok-%u\",\"expires_in\":%d,\"expires_at\":%lld,\"accessToken\":\"as-%u\",\"expireTime\":\"2099-01-01T00:00:00Z\"}", n, n, atomic_load(&live_s),
+	    (long long)(clock_ms() / 1000 + atomic_load(&live_s)), n);
 	return httpd_answer(fd, 200, "Content-Type: application/json\r\n", body);
 }
 
@@ -51,6 +52,10 @@ serve(int fd, const struct seen *rq, void *arg)
 	(void)arg;
 	if (strstr(rq->path, "/token") != NULL)
 		return give_token(fd, rq);
+	if (strcmp(rq->path, "/subject") == 0) {
+		snprintf(told, sizeof(told), "%s", rq->head);
+		return httpd_answer(fd, 200, "", "{\"the_token\":\"subject-2\",\"access_token\":\"x\"}");
+	}
 	atomic_fetch_add(&answers_, 1);
 	pthread_mutex_lock(&lock);
 	snprintf(head, sizeof(head), "%s", rq->head);
@@ -326,6 +331,69 @@ vertex_users(void)
 	rmdir(place);
 }
 
+/* An identity of elsewhere, exchanged. */
+static void
+vertex_external(void)
+{
+	static char dir[] = "/tmp/lf-external-XXXXXX";
+	char account[2048], file[256];
+	const char *common = "{\"type\":\"external_account\",\"audience\":\"//iam/pool/x y\",\"subject_token_type\":\"urn:ietf:params:oauth:token-type:jwt\","
+	    "\"token_url\":\"http://127.0.0.1:%u/exchange/token\",\"quota_project_id\":\"quota-2\",";
+
+	if (mkdtemp(dir) == NULL)
+		exit(1);
+	snprintf(file, sizeof(file), "%s/subject", dir);
+	{
+		FILE *f = fopen(file, "w");
+
+		fputs("subject-token-1\n", f);
+		fclose(f);
+	}
+	snprintf(account, sizeof(account), common, srv.port);
+	snprintf(account + strlen(account), sizeof(account) - strlen(account), "\"credential_source\":{\"file\":\"%s\"}}", file);
+	atomic_store(&tokens, 0);
+	is_int(call("vertex_ai", account, "", "{}"), ERR_OK, "a federated identity is taken");
+	is_str(said, "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&audience=%2F%2Fiam%2Fpool%2Fx%20y"
+	    "&scope=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fcloud-platform&requested_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token"
+	    "&subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt&subject_token=subject-token-1", "its token of a file is exchanged as RFC 8693 says");
+	ok(strstr(head, "Authorization: Bearer tok-1\r\n") && strstr(head, "x-goog-user-project: quota-2\r\n"), "and what it is worth goes along");
+	is_int(call("vertex_ai", account, "", "{}"), ERR_OK, "again");
+	is_int(atomic_load(&tokens), 1, "with the same token");
+	unlink(file);
+	is_int(call("vertex_ai", account, "/stale", "{}"), ERR_UPSTREAM, "a token that is refused is dropped");
+	is_int(call("vertex_ai", account, "", "{}"), ERR_UPSTREAM, "without the file");
+	ok(a.error == LLM_AUTH && strstr(a.why, "credential_source") != NULL, "there is no other, which is told");
+	rmdir(dir);
+
+	snprintf(account, sizeof(account), common, srv.port);
+	snprintf(account + strlen(account), sizeof(account) - strlen(account), "\"service_account_impersonation_url\":\"http://127.0.0.1:%u/as/token\","
+	    "\"service_account_impersonation\":{\"token_lifetime_seconds\":600},"
+	    "\"credential_source\":{\"url\":\"http://127.0.0.1:%u/subject\",\"headers\":{\"Metadata\":\"yes\"},\"format\":{\"type\":\"json\","
+	    "\"subject_token_field_name\":\"the_token\"}}}", srv.port, srv.port);
+	atomic_store(&tokens, 0);
+	is_int(call("vertex_ai", account, "", "{}"), ERR_OK, "one whose token is at an address, and that acts for a service account");
+	ok(strstr(told, "Metadata: yes\r\n") != NULL, "is asked there as the configuration says");
+	is_str(said, "{\"scope\":[\"https://www.googleapis.com/auth/cloud-platform\"],\"lifetime\":\"600s\"}", "the account's token is asked for");
+	ok(strstr(head, "Authorization: Bearer as-2\r\n") != NULL, "and goes along");
+	is_int(call("vertex_ai", account, "", "{}"), ERR_OK, "again");
+	is_int(atomic_load(&tokens), 2, "with the same");
+
+	snprintf(account, sizeof(account), common, srv.port);
+	snprintf(account + strlen(account), sizeof(account) - strlen(account), "\"credential_source\":{\"url\":\"http://169.254.169.254/x\"}}");
+	atomic_store(&tokens, 0);
+	is_int(call("vertex_ai", account, "", "{}"), ERR_UPSTREAM, "where clouds keep their secrets");
+	ok(a.error == LLM_AUTH && atomic_load(&tokens) == 0, "nobody is asked");
+	snprintf(account, sizeof(account), common, srv.port);
+	snprintf(account + strlen(account), sizeof(account) - strlen(account), "\"credential_source\":{\"executable\":{\"command\":\"/bin/true\"}}}");
+	is_int(call("vertex_ai", account, "", "{}"), ERR_UPSTREAM, "a program that prints the token");
+	ok(a.error == LLM_AUTH, "is not run");
+	snprintf(account, sizeof(account), common, srv.port);
+	snprintf(account + strlen(account), sizeof(account) - strlen(account), "\"credential_source\":{\"url\":\"http://127.0.0.1:%u/subject\"}}", srv.port);
+	memcpy(strstr(account, "/exchange/token"), "/refused/./token", 15);
+	is_int(call("vertex_ai", account, "", "{}"), ERR_UPSTREAM, "an exchange that is refused");
+	ok(a.error == LLM_AUTH && strstr(a.why, "canary") == NULL, "is an error of credentials that tells nothing of them");
+}
+
 static void
 azure(void)
 {
@@ -348,6 +416,7 @@ main(void)
 	session();
 	vertex();
 	vertex_users();
+	vertex_external();
 	azure();
 	httpd_stop(&srv);
 	http_done();

@@ -81,6 +81,10 @@ prices(void)
 	    "what is cached for an hour costs twice the input");
 	is_int(price_of(NULL, NULL, "no-such", &(struct call_tokens){ .input = 10, .cache_write = 5, .cache_hour = 50 }), 5000 + 10000,
 	    "no more of it than is written");
+	is_int(price_of(NULL, "openai", "text-embedding-3-small", &(struct call_tokens){ .input = 1000000 }), 20000000, "vectors have prices of their own");
+	is_int(price_of(NULL, "gemini", "Gemini-Embedding-001", &(struct call_tokens){ .input = 1000, .output = 1 }), 150000, "in any letter case, and nothing for what comes out");
+	is_int(price_of(NULL, "groq", "text-embedding-3-small", &(struct call_tokens){ .input = 1000 }), 1000000, "of that provider alone");
+	is_int(price_of(NULL, "ollama", "nomic-embed-text", &(struct call_tokens){ .input = 1000 }), 0, "on this machine they are free");
 	is_int(price_bound(NULL, NULL, "no-such", 1000000, 1000000, false), 4250000000, "a call costs at most what it would if all of it were cached");
 	is_int(price_bound(NULL, NULL, "no-such", 1000000, 1000000, true), 5000000000, "... for an hour, where that is wanted");
 	is_int(price_bound(NULL, NULL, "gpt-image-2", 1000000, 1000000, false), 8000000000 + 30000000000, "... if all of it were pictures, in and out");
