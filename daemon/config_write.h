@@ -23,6 +23,8 @@ enum err config_take(struct ctx *, const struct config_change *, size_t n) MUST_
 enum err config_in_file(struct ctx *, const char *key, struct json_object **ret) MUST_CHECK;
 /* An entry of the audit log in a transaction of its own; that it failed is logged. c->db is there afterwards. */
 void note_alone(struct ctx *, const struct audit *);
+/* The same on a thread of its own, for who may not wait. */
+void note_later(struct ctx *, const struct audit *);
 /* A ConfigChange so; agent_id NULL: of the system. */
 void config_note(struct ctx *, const char *agent_id, const char *detail);
 #endif

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "daemon/alarm.h"
+#include "daemon/config_write.h"
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
 #include "daemon/loop.h"
@@ -141,6 +142,11 @@ ws_admit(struct ctx *c, struct request *rq, struct ws_session **ret)
 	bool watches;
 	enum err e = dispatch_admit(c, rq);
 
+	if (e != ERR_OK && rq->by_role) {
+		struct audit a = refusal_of(c, rq);
+
+		note_later(c, &a);              /* this is the loop's thread */
+	}
 	if (e != ERR_OK)
 		return e;
 	if ((rq->route->flags & (RT_SOCKET | RT_ALSO_SOCKET)) == 0)

@@ -167,6 +167,7 @@ SKIP: {
         $api->raw('GET', '/api/budget/users?limit=3', { headers => { as('user') } });
         is_deeply [ $rows->("AND detail LIKE 'GET /api/budget/users%' AND outcome = 'role=user' ORDER BY seq DESC LIMIT 1") ], ["GET /api/budget/users\trole=user\tapi\t1\n"], 'what was asked for, by whom; no query';
         is_deeply [ $rows->("AND detail LIKE 'WS /model' AND outcome = 'role=user' LIMIT 1") ], ["WS /model\trole=user\tapi\t1\n"], 'over the socket too';
+        ok $api->wait_for(sub { $rows->("AND detail LIKE 'GET /api/agents/%/ws' AND outcome = 'role=viewer' LIMIT 1") }), 'and who may not open one';
         is $api->raw('GET', '/api/budget/users', { headers => { as('admin') } })->{status}, 200, 'who may is served';
         is_deeply [ $rows->("AND outcome = 'role=owner'") ], [], 'and nobody is written down who may';
     };

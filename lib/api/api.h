@@ -95,6 +95,7 @@ struct request {
 	const void *query;              /* decoded struct, if the row has a query schema */
 	const void *body_struct;        /* decoded struct, if the body schema has fields */
 	struct json_object *json;       /* parsed body, if the row has a body schema */
+	bool by_role;                   /* the caller's role is too low for the row; refusal_of() */
 };
 
 const char *path_arg(const struct request *, const char *name);      /* never NULL for a name in the path */
@@ -173,6 +174,11 @@ void route_match(struct ctx *, const char *method, const char *target, struct ma
  * All pointers in the reply live in c's arena.
  */
 struct reply dispatch(struct ctx *, struct request *, enum runs mine);
+/*
+ * What the audit log is told of that: dispatch() does, whoever says dispatch_admit() must. Texts in c's arena.
+ */
+struct audit;
+struct audit refusal_of(struct ctx *, const struct request *);
 /*
  * Only the questions that come before a handler: limiter, authentication, existence, role,
  * version, query. For upgrades to WebSocket, which have no reply.

@@ -167,28 +167,35 @@ run_handler(struct ctx *c, struct request *rq)
 	return r;
 }
 
+struct audit
+refusal_of(struct ctx *c, const struct request *rq)
+{
+	size_t n = strcspn(rq->target, "?");
+
+	return (struct audit){ .action = "PermissionDenied", .channel = "api",
+	    .detail = ctx_printf(c, "%s %.*s", rq->method, (int)utf8_cut(rq->target, n, TARGET_NOTED), rq->target),
+	    .outcome = ctx_printf(c, "role=%s", role_names[c->who->role]) };
+}
+
 /* Who tried what they may not is written down; that it could not be is no reason to let them. */
 static void
 note_refused(struct ctx *c, const struct request *rq)
 {
-	const char *name = role_names[c->who->role];
-	size_t n = strcspn(rq->target, "?");
-	enum err e = audit_alone(c, &(struct audit){ .action = "PermissionDenied", .channel = "api",
-	    .detail = ctx_printf(c, "%s %.*s", rq->method, (int)utf8_cut(rq->target, n, TARGET_NOTED), rq->target),
-	    .outcome = ctx_printf(c, "role=%s", name) });
+	struct audit a = refusal_of(c, rq);
+	enum err e = audit_alone(c, &a);
 
 	if (e != ERR_OK)
-		log_line(LOG_WARN, "rid=%s err=%s what=\"a refusal is not in the audit log\" role=%s", c->rid, err_code(e), name);
+		log_line(LOG_WARN, "rid=%s err=%s what=\"a refusal is not in the audit log\" %s", c->rid, err_code(e), a.outcome);
 }
 
 static enum err
-check_role(struct ctx *c, const struct request *rq)
+check_role(struct ctx *c, struct request *rq)
 {
 	const struct route *r = rq->route;
 
 	if (c->who->role >= r->role || r->role == PUBLIC || ((r->flags & RT_READS) != 0 && c->cfg->reads_open))
 		return ERR_OK;
-	note_refused(c, rq);
+	rq->by_role = true;
 	return fail(c, ERR_FORBIDDEN, "Role '%s' is not allowed to access this endpoint", role_names[c->who->role]);
 }
 
@@ -290,6 +297,8 @@ dispatch(struct ctx *c, struct request *rq, enum runs mine)
 		return (struct reply){ .status = 200 };
 	if (admit(c, rq, &m) == ERR_OK)
 		return routed(c, rq, mine);
+	if (rq->by_role)
+		note_refused(c, rq);
 	r = failed(c, rq);
 	if (r.status == 405)
 		r.allow = ctx_strdup(c, m.allow);
