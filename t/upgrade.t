@@ -43,13 +43,14 @@ my $fine = "$newest 3 ok";
 
 for my $n (1 .. $newest) {
     subtest "from schema $n" => sub {
-        good('stopped', 'stop');
+        good('stopped', 'stop') if $api->supervisor;
         old_store($n);
         $api->up;
         is $api->get("$KV/colour", 200)->{value}, 'blue', 'what was in it is there';
         $api->put("$KV/colour", { value => 'red' }, 200);
         good('stopped', 'stop');
         is look(), qq($fine "red"\n), 'and it is of the newest schema, with what was said since';
+        return if $n != 1 && $n != $newest && $n % 5 != 0;      # where they came from makes no difference any more
         $api->up;
         is $api->get("$KV/colour", 200)->{value}, 'red', 'after the next start too';
     };
