@@ -55,7 +55,7 @@ for my $at (sort { $a <=> $b } (map { int($first + rand($last - $first)) } 1 .. 
 }
 is $calls, 90, 'ninety times a model is asked';
 
-sub lines { my @l = split /\r\n/, $api->raw('GET', '/api/usage/export?format=csv')->{content}; my @h = split /,/, shift @l; return map { my %r; @r{@h} = split /,/, $_, -1; \%r } @l }
+sub lines { my @l = split /\r\n/, $api->raw('GET', '/api/usage/export?format=csv' . ($_[0] // ''))->{content}; my @h = split /,/, shift @l; return map { my %r; @r{@h} = split /,/, $_, -1; \%r } @l }
 # Whole nano-dollars, so that sums are exact.
 sub nano { my ($usd) = @_; my ($whole, $part) = $usd =~ /^(\d+)\.(\d{9})$/ or die $usd; return $whole * 1_000_000_000 + $part }
 sub usd { my ($v) = @_; return sprintf '%.9f', $v }
@@ -91,6 +91,27 @@ sub agree {
     }
 
     my %agent = by(agent_id => @all);
+    # some days of it: from the first, to the last, or not said
+    for my $r ([ '2028-02-28', '2028-03-01' ], [ '2028-02-29', '2028-02-29' ], [ '2028-01-31', '2028-02-01' ], [ '2028-02-15', '' ], [ '', '2028-01-31' ], [ '2020-01-01', '2040-01-01' ], [ '2020-01-01', '2020-12-31' ], [ '2040-01-01', '' ]) {
+        my ($from, $to) = @$r;
+        my @some = grep { my $d = substr $_->{timestamp}, 0, 10; $d ge $from && $d le ($to || '9999') } @all;
+        my $q = "start_date=$from&end_date=$to";
+        my $s = $api->get("/api/usage/summary?$q", 200);
+        is join(' ', @$s{qw(call_count total_input_tokens total_output_tokens)}, usd($s->{total_cost_usd}), @$s{qw(failed_count total_tool_calls)}),
+            join(' ', of_lines(@some), scalar(grep { $_->{status} ne 'ok' } @some), sum0(map { $_->{tool_calls} } @some)), "from '$from' to '$to'";
+        is scalar(lines("&$q")), scalar @some, '  the file has as many lines';
+        my %of = by(model => @some);
+        for my $row ('', '/performance') {
+            is join("\n", map { join ' ', @$_{qw(model call_count total_input_tokens total_output_tokens)}, usd($_->{total_cost_usd}) } sort { $a->{model} cmp $b->{model} } @{ $api->get("/api/usage/by-model$row?$q", 200)->{models} }),
+                join("\n", map { "$_ " . of_lines(@{ $of{$_} }) } sort keys %of), "  by model$row";
+        }
+        %of = by(agent_id => @some);
+        my @items = @{ $api->get("/api/usage?$q", 200)->{items} };
+        is join("\n", map { join ' ', @$_{qw(agent_id call_count input_tokens output_tokens)}, usd($_->{cost}), $_->{tool_calls} } @items), join("\n", map { my @l = @{ $of{ $_->{agent_id} } // [] }; join ' ', $_->{agent_id}, of_lines(@l), sum0(map { $_->{tool_calls} } @l) } @items), '  of agents';
+        %of = by(date => map { { %$_, date => substr $_->{timestamp}, 0, 10 } } @some);
+        is join(' ', map { join ':', @$_{qw(date calls tokens)}, usd($_->{cost_usd}) } @{ $api->get("/api/usage/daily?$q", 200)->{days} }),
+            join(' ', map { my @l = @{ $of{$_} }; join ':', $_, scalar @l, sum0(map { $_->{input_tokens} + $_->{output_tokens} } @l), cost(@l) } sort keys %of), '  by day';
+    }
     my %day = by(date => map { { %$_, date => substr $_->{timestamp}, 0, 10 } } @all);
     my @last = map { POSIX::strftime('%Y-%m-%d', gmtime($at - $_ * 86400)) } reverse 0 .. 6;
     my $d = $api->get('/api/usage/daily', 200);

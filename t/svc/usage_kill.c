@@ -170,12 +170,14 @@ odd_sums(struct ctx *c)
 	return number(st);
 }
 
-/* The sums that lie elsewhere: of the session and of the agent's hour; and what is put aside is at most one call's. */
+/* The sums that lie elsewhere: of the session, of how long calls took, in all and in a day, and of the agent's hour; and what is put aside is at most one call's. */
 static int64_t
 odd_others(struct ctx *c)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT (SELECT count(*) FROM session s WHERE cost_nanousd <> (SELECT coalesce(sum(cost_nanousd), 0)"
 	    " FROM usage_event WHERE session_id = s.id) OR tokens <> (SELECT coalesce(sum(input_tokens + output_tokens), 0) FROM usage_event WHERE session_id = s.id))"
+	    " + ((SELECT coalesce(sum(n), 0) FROM usage_speed WHERE start_ms = 0) <> (SELECT count(*) FROM usage_event WHERE status = 'ok'))"
+	    " + ((SELECT coalesce(sum(n), 0) FROM usage_speed WHERE start_ms > 0) <> (SELECT count(*) FROM usage_event WHERE status = 'ok'))"
 	    " + (SELECT count(*) FROM budget_tokens b WHERE used <> (SELECT coalesce(sum(input_tokens + output_tokens), 0) FROM usage_event WHERE agent_id = b.agent_id))"
 	    " + ((SELECT count(*) FROM budget_hold) > 1) AS n"));
 
@@ -193,7 +195,7 @@ rows(struct ctx *c)
 static void
 forget(struct ctx *c)
 {
-	static const char *const all[] = { SQL("DELETE FROM usage_event"), SQL("DELETE FROM usage_sum"),
+	static const char *const all[] = { SQL("DELETE FROM usage_event"), SQL("DELETE FROM usage_sum"), SQL("DELETE FROM usage_speed"),
 		SQL("DELETE FROM budget_hold"), SQL("DELETE FROM budget_tokens"), SQL("UPDATE session SET cost_nanousd = 0, tokens = 0") };
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
