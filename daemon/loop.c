@@ -44,8 +44,8 @@ static struct {
 	struct conn *conns;
 	unsigned n_conns;
 	lws_sorted_usec_list_t stop_timer;
-	bool stopping, done;
-	int64_t stop_at_us;
+	bool stopping, done, sockets_closed;
+	int64_t stop_at_us, stop_sockets_us;
 } loop = { .spare_fd = -1 };
 
 static struct {
@@ -444,7 +444,7 @@ watch_or_close(struct source *s, enum source_kind kind, int fd)
 enum err
 loop_open(const struct loop_options *o)
 {
-	loop.stopping = loop.done = false;
+	loop.stopping = loop.done = loop.sockets_closed = false;
 	loop.on_signal = o->on_signal;
 	loop.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (make_context() == NULL ||
@@ -489,9 +489,22 @@ loop_run(void)
 	return all_answered();
 }
 
+/* Their turns have said how they ended, or do not in time. */
+static void
+close_sockets(void)
+{
+	if (loop.sockets_closed || (threads_busy() > 0 && clock_mono_us() < loop.stop_sockets_us))
+		return;
+	loop.sockets_closed = true;
+	for (struct conn *k = loop.conns; k != NULL; k = k->next)
+		if (k->phase == AS_WS && k->live != NULL)
+			live_ws_close(k->live, LWS_CLOSE_STATUS_GOINGAWAY, "going down");
+}
+
 static void
 stop_timer(lws_sorted_usec_list_t *sul)
 {
+	close_sockets();
 	if (all_answered() || clock_mono_us() >= loop.stop_at_us) {
 		loop.done = true;
 		lws_cancel_service(loop.ctx);   /* or it would sleep once more before it looks */
@@ -509,12 +522,10 @@ loop_stop(unsigned within_ms)
 		return;
 	loop.stopping = true;
 	loop.stop_at_us = clock_mono_us() + (int64_t)within_ms * 1000;
+	loop.stop_sockets_us = clock_mono_us() + (int64_t)within_ms * 500;
 	for (size_t i = 0; i < ARRAY_LEN(listeners); i++)
 		if (listeners[i]->wsi != NULL)
 			lws_set_timeout(listeners[i]->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
-	for (struct conn *k = loop.conns; k != NULL; k = k->next)
-		if (k->phase == AS_WS && k->live != NULL)
-			live_ws_close(k->live, LWS_CLOSE_STATUS_GOINGAWAY, "going down");
 	lws_sul_schedule(loop.ctx, 0, &loop.stop_timer, stop_timer, 1);
 }
 

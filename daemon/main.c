@@ -326,6 +326,13 @@ reopen_log(void)
 	close(fd);
 }
 
+/* The stages of an end, by the names that LibreFang has for them. What it calls flushing_audit is no stage: entries are committed with what they tell of. */
+static void
+stage(const char *name)
+{
+	log_line(LOG_INFO, "what=shutdown phase=%s", name);
+}
+
 static void
 on_signal(int signo)
 {
@@ -341,9 +348,12 @@ on_signal(int signo)
 		reopen_log();
 		break;
 	default:
+		stage("draining");
 		atomic_store(&shm->daemon_ready, 0);
 		loop_stop(STOP_MS);
+		stage("broadcasting_shutdown");
 		turns_shutdown();
+		stage("waiting_for_agents");
 		break;
 	}
 }
@@ -394,6 +404,7 @@ say_ready(void)
 static int
 take_apart(bool clean)
 {
+	stage("stopping_background");
 	restore_note_end(self.db);
 	if (!clean || !threads_stop(1000)) {
 		db_checkpoint(self.db, false);
@@ -401,6 +412,7 @@ take_apart(bool clean)
 		_exit(0);               /* threads still use what would be freed; their rows say where they were */
 	}
 	loop_close();
+	stage("closing_database");
 	dbpool_done();
 	db_set_writer(NULL);
 	db_close(self.writer);
@@ -409,6 +421,7 @@ take_apart(bool clean)
 	http_done();
 	catalog_done();
 	conf_done();
+	stage("complete");
 	log_line(LOG_INFO, "what=stopped");
 	return 0;
 }

@@ -20,6 +20,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct running *all, **end = &all;       /* oldest first */
 static struct running *table[TABLE];            /* so are these */
+static bool closing;                            /* whoever comes now goes at once: it is for the next start */
 
 static struct running **
 slot_of(const char *session_id)
@@ -120,6 +121,8 @@ running_try(struct running *r)
 		r->active = true;
 		if (!placed)
 			append(r);
+		if (closing)
+			cancel_now(r->cancel, CANCEL_SHUTDOWN);
 	}
 	pthread_mutex_unlock(&lock);
 	return free_now;
@@ -153,6 +156,8 @@ running_wait(struct running *r)
 	r->active = false;
 	if (r->back == NULL)
 		append(r);
+	if (closing)
+		cancel_now(r->cancel, CANCEL_SHUTDOWN);
 	while (taken(r->session_id, r) && !gives_up(r))
 		doze(r);
 	r->active = !gives_up(r);
@@ -200,6 +205,7 @@ turns_cancel(const char *agent_id, const char *session_id, int why)
 	unsigned n = 0;
 
 	pthread_mutex_lock(&lock);
+	closing |= agent_id == NULL && why == CANCEL_SHUTDOWN;
 	for (struct running *r = all; r != NULL; r = r->next) {
 		if (agent_id != NULL && strcmp(r->agent_id, agent_id) != 0)
 			continue;

@@ -493,13 +493,30 @@ turn_take_up(struct ctx *c, const struct turn_row *row, const struct turn_ask *a
 	return e;
 }
 
+/*
+ * The server goes down while somebody outside waits. What the next start takes up must not be said again, all else may be.
+ */
+static enum err
+interrupted(struct turn *t, enum err e)
+{
+	if (e == ERR_OK || atomic_load(&t->ask->cancel->why) != CANCEL_SHUTDOWN || t->ask->lane != LANE_NONE || t->ask->chain != NULL)
+		return e;
+	if (!t->accepted || !t->keep || strcmp(t->ask->origin, "openai") == 0)
+		return fail_code(t->c, ERR_UNAVAILABLE, "shutting_down", "The server is going down");
+	return fail_code(t->c, ERR_UPSTREAM, "outcome_unknown",
+	    "The server is going down: what was said is kept, and answered after the next start");
+}
+
 static enum err
 answer_waiting(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 {
 	struct turn_row row;
 	enum err e = turn_load(c, ask->resume_turn, &row);
 
-	return e == ERR_OK ? turn_take_up(c, &row, ask, out) : e;
+	if (e == ERR_OK)
+		e = turn_take_up(c, &row, ask, out);
+	return e != ERR_OK && atomic_load(&ask->cancel->why) == CANCEL_SHUTDOWN ?
+	    fail_code(c, ERR_UNAVAILABLE, "shutting_down", "The server is going down") : e;
 }
 
 /* [turn] max_threads: what is left of the threads serves those who look, and stop. */
@@ -543,5 +560,5 @@ turn_run(struct ctx *c, const struct turn_ask *ask, struct turn_answer *out)
 		atomic_fetch_sub(&shm->turns_running, 1);
 	report(t);
 	leave(t);
-	return e;
+	return interrupted(t, e);
 }

@@ -100,7 +100,8 @@ struct turn_answer {
  * Run one turn on this thread. c->db is given back while waiting, and may
  * be NULL on return: job_db_acquire() before the store is used again. Errors (with code and sentence for the user):
  * NOT_FOUND agent_not_found; BAD_REQUEST session_agent_mismatch; PRECONDITION provider_auth_missing;
- * RATE_LIMITED budget_exceeded, rate_limited; UNAVAILABLE; INTERNAL with a class of llm_error; CANCELLED.
+ * RATE_LIMITED budget_exceeded, rate_limited; UNAVAILABLE; INTERNAL with a class of llm_error; CANCELLED; when the server goes down
+ * UPSTREAM outcome_unknown, if the next start takes the turn up, else UNAVAILABLE shutting_down.
  */
 enum err turn_run(struct ctx *, const struct turn_ask *, struct turn_answer *ret) MUST_CHECK;
 
