@@ -70,6 +70,11 @@ cmd_message(struct cli *cli, int argc, char **argv)
 
 	if (rc != EXIT_GOOD)
 		return rc;
+	if (argc == 3 && who == NULL) {         /* as LibreFang's command has it: AGENT TEXT */
+		who = argv[1];
+		argv++;
+		argc--;
+	}
 	if (argc != 2)
 		return usage("message: one text is expected (quote it, or - for standard input)");
 	if (strcmp(argv[1], "-") == 0)

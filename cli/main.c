@@ -31,7 +31,7 @@ static const struct command {
 	{ "doctor", cmd_doctor, "", "check home, configuration, ports, programs, store, kernel" },
 	{ "login", cmd_login, "", "print a link that signs a browser in, once, within 15 minutes" },
 	{ "chat", cmd_chat, "[AGENT]", "talk, line by line; /help tells what else a line may be" },
-	{ "message", cmd_message, "TEXT [--agent NAME]", "one message; prints the answer (TEXT -: standard input)" },
+	{ "message", cmd_message, "[AGENT] TEXT | TEXT --agent NAME", "one message; prints the answer (TEXT -: standard input)" },
 	{ "agent", cmd_agent, "list [--search TEXT] [--state STATE] | show NAME | new TEMPLATE [--name NAME] | spawn FILE |\n"
 	    "        clone NAME NEW | set NAME KEY VALUE | stop NAME | suspend NAME | resume NAME | reload NAME |\n"
 	    "        traces NAME | kill NAME", "agents" },

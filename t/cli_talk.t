@@ -69,6 +69,10 @@ subtest 'what is no agent, and no command' => sub {
 subtest 'what its tools did' => sub {
     says(0, qr/\S/, 'message', 'remember that the sky is blue', '--agent', 'assistant');
     says(0, qr/\tmemory_store\t\d+\t/, 'agent', 'traces', 'assistant');
+    says(0, qr/blue/, 'message', 'assistant', 'what do you know about the sky?');
+    says(4, undef, 'message', 'nobody-here', 'hello');
+    says(2, qr/one text is expected/, 'message', 'assistant', 'two', 'texts');
+    says(2, qr/one text is expected/, 'message', 'assistant', 'text', '--agent', 'assistant');
 };
 
 subtest 'sessions' => sub {
