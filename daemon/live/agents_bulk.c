@@ -236,11 +236,25 @@ cloned(struct ctx *c, const struct agent *a, const char *id, const char *name)
 	return reply_json(c, 201, w);
 }
 
+/* The copy is nobody's role. */
+static void
+leave_hand(struct json_object *m)
+{
+	struct json_object *tags = js_arr(m, "tags"), *kept = json_object_new_array();
+	const char *tag;
+
+	json_object_object_del(m, "is_hand");
+	for (size_t i = 0; tags != NULL && i < json_object_array_length(tags); i++)
+		if ((tag = json_object_get_string(json_object_array_get_idx(tags, i))) != NULL && strncmp(tag, "hand:", 5) != 0)
+			json_object_array_add(kept, json_object_new_string(tag));
+	json_object_object_add(m, "tags", kept);
+}
+
 static void
 leave_out(const struct clone_request *in, struct json_object *m)
 {
 	json_object_object_del(m, "workspace");         /* it gets its own */
-	json_object_object_del(m, "is_hand");
+	leave_hand(m);
 	if (!in->include_skills) {
 		json_object_object_add(m, "skills", json_object_new_array());
 		json_object_object_add(m, "skills_disabled", json_object_new_boolean(1));

@@ -51,6 +51,19 @@ agent_name_free(struct ctx *c, const char *name)
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
+/* It says so itself, or by a tag. */
+static bool
+is_of_hand(struct json_object *m)
+{
+	struct json_object *tags = js_arr(m, "tags");
+	const char *tag;
+
+	for (size_t i = 0; tags != NULL && i < json_object_array_length(tags); i++)
+		if ((tag = json_object_get_string(json_object_array_get_idx(tags, i))) != NULL && strncmp(tag, "hand:", 5) == 0)
+			return true;
+	return js_bool(m, "is_hand", false);
+}
+
 static void
 bind_manifest(struct ctx *c, struct stmt *st, const char *toml, struct json_object *m)
 {
@@ -64,7 +77,7 @@ bind_manifest(struct ctx *c, struct stmt *st, const char *toml, struct json_obje
 	bind_text(st, toml);
 	bind_text(st, object_text(c, m));
 	bind_text(st, agent_list_fragment(c, m));
-	bind_i64(st, js_bool(m, "is_hand", false));
+	bind_i64(st, is_of_hand(m));
 }
 
 static enum err
