@@ -149,6 +149,29 @@ subtest 'what is made of a body' => sub {
     is $api->post('/api/agents', { manifest_toml => 'name = "x"', name => '  trimmed  ' }, 201)->{name}, 'trimmed', 'the name beside it counts, without blanks around';
 };
 
+subtest 'what a manifest may say' => sub {
+    my $try = sub { my ($toml, $status) = @_; return $api->post('/api/agents', { manifest_toml => 'name = "said-' . ++$N . "\"\n$toml\n" }, $status) };
+    $try->($_, 201) for 'skills = "x"', 'tags = 5', 'tool_allowlist = { a = 1 }', "[capabilities]\ntools = 1", 'tools = 5', "[tools.x]\nparams = 5", 'metadata = 5', 'fallback_models = 5', 'unknown_key = 1',
+        "[unknown.table]\nx = 1", 'schedule = { continuous = {} }', 'max_history_messages = 0', 'max_concurrent_invocations = 0', 'response_format = { type = "json_schema", name = "n", schema = {} }',
+        'exec_policy = "restricted"', "[exec_policy]\nmode = \"full\"\ntimeout_secs = 5", "[workspaces.w]\npath = \"shared/w\"\nmode = \"rw\"", "[channel_overrides]\ndm_policy = \"respond\"\nallowed_commands = 5",
+        "[skill_workshop]\nreview_mode = \"none\"", "[context_engine]\nengine = \"default\"\nplugin_stack_weights = [1.5]\n[context_engine.hooks]\ningest = \"x.py\"", "[[context_injection]]\nname = \"a\"\ncontent = \"b\"";
+    my @bad = (
+        [ 'priority = "low"' => 'priority' ], [ 'session_mode = "New"' => 'session_mode' ], [ 'profile = "x"' => 'profile' ], [ 'enabled = "yes"' => 'enabled' ], [ 'version = 1' => 'version' ],
+        (map { [ qq(module = "$_") => 'module' ] } 'python:../x', 'wasm:/abs', 'other:x', 'python:', 'wasm:C:x'), (map { [ qq(workspace = "$_") => 'workspace' ] } '../x', '/etc'),
+        [ "[capabilities]\nagent_spawn = \"x\"" => 'capabilities.agent_spawn' ], [ "[[fallback_models]]\nprovider = 5" => 'fallback_models[0].provider' ], [ 'tool_exec_backend = "docker"' => 'tool_exec_backend' ],
+        [ 'exec_policy = "maybe"' => 'exec_policy' ], [ "[exec_policy]\nmode = \"x\"" => 'exec_policy' ], [ "[exec_policy]\ntimeout_secs = \"x\"" => 'exec_policy.timeout_secs' ],
+        [ "[workspaces.w]\npath = \"w\"\nmode = \"x\"" => 'workspaces.w' ], [ "[workspaces.w]\npath = \"../x\"" => 'workspaces.w' ], [ "[workspaces.w]\nmount = \"x\"" => 'workspaces.w' ], [ 'workspaces = 5' => 'workspaces' ], [ "[workspaces]\nw = 5" => 'workspaces.w' ],
+        [ "[channel_overrides]\ndm_policy = \"x\"" => 'channel_overrides.dm_policy' ], [ "[channel_overrides]\nrate_limit_per_user = \"x\"" => 'channel_overrides.rate_limit_per_user' ],
+        [ "[skill_workshop]\nmax_pending = -1" => 'skill_workshop.max_pending' ], [ "[context_engine]\nengine = 5" => 'context_engine.engine' ], [ 'response_format = { type = "json_schema" }' => 'response_format' ],
+        [ 'response_format = { type = "x" }' => 'response_format.type' ], [ "[[context_injection]]\nname = \"a\"" => 'context_injection' ], [ "[model]\nmax_tokens = -5" => 'model.max_tokens' ],
+        [ 'schedule = "x"' => 'schedule' ], [ "[autonomous]\nquiet_hours = \"25:00-26:00\"" => 'autonomous.quiet_hours' ],
+    );
+    for my $b (@bad) {
+        my $e = $try->($b->[0], 400);
+        like "$e->{code} $e->{error}", qr/^invalid_manifest Invalid manifest: (?:line \d+: )?\Q$b->[1]\E: /, "$b->[1] is named: $e->{error}";
+    }
+};
+
 subtest 'its settings' => sub {
     my $id = agent();
     my $c = "/api/agents/$id/config";

@@ -184,15 +184,24 @@ read_schedule(struct reading *r, struct json_object *v)
 	return ERR_OK;
 }
 
+/* A word, or a table with that word as its mode. */
+static enum err
+read_exec(struct reading *r, struct json_object *v)
+{
+	const char *word = json_object_is_type(v, json_type_string) ? json_object_get_string(v) : js_str_or(v, "mode", "allowlist");
+	enum err e = json_object_is_type(v, json_type_object) ? enter(r, "exec_policy", manifest_exec_keys, v) : ERR_OK;
+
+	if (e != ERR_OK)
+		return e;
+	if (json_object_is_type(v, json_type_object) || json_object_is_type(v, json_type_string))
+		return is_exec_word(word) ? ERR_OK : refuse(r, "exec_policy", "deny, allowlist or full is expected");
+	return refuse(r, "exec_policy", "deny, allowlist, full or a table is expected");
+}
+
 static enum err
 read_custom(struct reading *r, const struct mkey *k, struct json_object *v)
 {
-	if (strcmp(k->name, "schedule") == 0)
-		return read_schedule(r, v);
-	if (json_object_is_type(v, json_type_object) ||
-	    (json_object_is_type(v, json_type_string) && is_exec_word(json_object_get_string(v))))
-		return ERR_OK;
-	return refuse(r, k->name, "deny, allowlist, full or a table is expected");
+	return strcmp(k->name, "schedule") == 0 ? read_schedule(r, v) : read_exec(r, v);
 }
 
 static enum err
@@ -382,6 +391,7 @@ check_rules(struct reading *r, struct json_object *o)
 {
 	const char *name = js_str_or(o, "name", ""), *workspace = js_str(o, "workspace");
 	const char *why = name_fault(name, strlen(name)), *key;
+	struct json_object *format = js_obj(o, "response_format");
 
 	if (why != NULL)
 		return refuse(r, "name", why);
@@ -393,8 +403,10 @@ check_rules(struct reading *r, struct json_object *o)
 		return refuse(r, key, why);
 	if (!has_backend(r->c->cfg, js_str_or(o, "tool_exec_backend", "local")))
 		return refuse(r, "tool_exec_backend", "that backend is not configured in [tool_exec]");
-	if (js_obj(o, "response_format") != NULL && js_str(js_obj(o, "response_format"), "type") == NULL)
+	if (format != NULL && js_str(format, "type") == NULL)
 		return refuse(r, "response_format", "type is expected");
+	if (format != NULL && strcmp(js_str(format, "type"), "json_schema") == 0 && (js_str(format, "name") == NULL || js_get(format, "schema") == NULL))
+		return refuse(r, "response_format", "name and schema are expected");
 	if ((why = plan_fault(o)) != NULL)
 		return refuse(r, strncmp(why, "quiet_hours", 11) == 0 ? "autonomous.quiet_hours" : "schedule", why);
 	return check_injections(r, js_arr(o, "context_injection"));

@@ -16,6 +16,7 @@
 #define NUM(n, d) { .name = n, .kind = MK_NUM, .dflt = d }
 #define LIST(n) { .name = n, .kind = MK_STRS, .dflt = "[]" }
 #define WORD(n, d, ...) { .name = n, .kind = MK_WORD, .dflt = d, .words = WORDS(__VA_ARGS__) }
+#define OLIST(n) { .name = n, .kind = MK_STRS }         /* as LIST, but not filled in */
 #define TABLE(n, k) { .name = n, .kind = MK_TABLE, .keys = k }
 #define TABLE_ALWAYS(n, k) { .name = n, .kind = MK_TABLE, .keys = k, .dflt = "{}" }
 #define TABLES(n, k) { .name = n, .kind = MK_TABLES, .keys = k }
@@ -78,7 +79,32 @@ static const struct mkey format_keys[] = {
 	WORD("type", NULL, "text", "json", "json_schema"), STR("name", NULL), BOOL("strict", NULL), END
 };
 static const struct mkey export_keys[] = { BOOL("enabled", NULL), END };
+const struct mkey manifest_exec_keys[] = {
+	STR("mode", NULL), OLIST("safe_bins"), BOOL("safe_bins_skip_approval", NULL), BOOL("full_mode_skips_approval", NULL),
+	OLIST("allowed_commands"), OLIST("allowed_env_vars"), UINT("timeout_secs", NULL), UINT("max_output_bytes", NULL),
+	UINT("no_output_timeout_secs", NULL), END
+};
+static const struct mkey channel_keys[] = {
+	STR("model", NULL), STR("system_prompt", NULL), WORD("dm_policy", NULL, "respond", "allowed_only", "ignore"),
+	WORD("group_policy", NULL, "all", "mention_only", "commands_only", "ignore"), OLIST("group_trigger_patterns"),
+	BOOL("reply_precheck", NULL), STR("reply_precheck_model", NULL), UINT("rate_limit_per_minute", NULL),
+	UINT("rate_limit_per_user", NULL), BOOL("threading", NULL),
+	WORD("output_format", NULL, "markdown", "telegram_html", "slack_mrkdwn", "plain_text"),
+	WORD("usage_footer", NULL, "off", "tokens", "cost", "full"), WORD("typing_mode", NULL, "instant", "message", "thinking", "never"),
+	UINT("message_debounce_ms", NULL), UINT("message_debounce_max_ms", NULL), UINT("message_debounce_max_buffer", NULL),
+	BOOL("clear_done_reaction", NULL), BOOL("disable_commands", NULL), OLIST("allowed_commands"), OLIST("blocked_commands"),
+	WORD("auto_route", NULL, "off", "explicit_only", "sticky_ttl", "sticky_heuristic"), UINT("auto_route_ttl_minutes", NULL),
+	UINT("auto_route_confidence_threshold", NULL), UINT("auto_route_sticky_bonus", NULL), UINT("auto_route_divergence_count", NULL),
+	WORD("prefix_agent_name", NULL, "off", "bracket", "bold_bracket"), BOOL("thread_ownership_enabled", NULL),
+	UINT("conversation_ownership_ttl_seconds", NULL), BOOL("conversation_ownership_include_dms", NULL), END
+};
+static const struct mkey workshop_keys[] = {
+	BOOL("enabled", NULL), BOOL("auto_capture", NULL), WORD("approval_policy", NULL, "pending", "auto"),
+	WORD("review_mode", NULL, "heuristic", "threshold_llm", "none"), UINT("max_pending", NULL), UINT("max_pending_age_days", NULL),
+	WORD("evolution_mode", NULL, "free", "controlled"), END
+};
 static const struct mkey no_keys[] = { END };
+static const struct mkey engine_keys[] = { STR("engine", NULL), STR("plugin", NULL), OLIST("plugin_stack"), END };
 
 const struct mkey manifest_keys[] = {
 	STR("name", "unnamed"), STR("version", LF_VERSION), STR("description", ""), STR("author", ""),
@@ -105,7 +131,7 @@ const struct mkey manifest_keys[] = {
 	TABLE("autonomous", autonomous_keys), TABLE("routing", routing_keys), TABLE("thinking", thinking_keys),
 	TABLE("response_format", format_keys), TABLE("proactive_memory", memory_keys),
 	TABLE("compaction", compaction_keys), TABLE("async_tasks", async_keys), TABLE("rl_export", export_keys),
-	TABLE("channel_overrides", no_keys), TABLE("skill_workshop", no_keys), TABLE("context_engine", no_keys),
+	TABLE("channel_overrides", channel_keys), TABLE("skill_workshop", workshop_keys), TABLE("context_engine", engine_keys),
 	TABLES("context_injection", injection_keys), TABLES("triggers", trigger_keys),
 	TABLE("workspaces", no_keys),
 	{ .name = "tools", .kind = MK_MAP }, { .name = "metadata", .kind = MK_MAP },

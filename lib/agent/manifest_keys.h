@@ -23,6 +23,8 @@ struct mkey {
 };
 
 extern const struct mkey manifest_keys[];
+/* Inside the table exec_policy. */
+extern const struct mkey manifest_exec_keys[];
 /* NULL: unknown. */
 const struct mkey *mkey_find(const struct mkey *, const char *name);
 struct json_object;
