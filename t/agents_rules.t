@@ -10,7 +10,7 @@ use MIME::Base64 qw(encode_base64);
 use Test::More;
 
 my ($yes, $no) = (JSON::PP::true, JSON::PP::false);
-my $up = LF->mock(when => [ [ 'THINK' => { text => 'Thought.', reasoning => 'hm' } ], [ 'NEVER-EVER' => { hang => 1 } ] ], default => { text => 'fine', chunks => 3 });
+my $up = LF->mock(when => [ [ 'call_t20' => { text => 'all read' } ], [ 'TWENTY' => { tool_calls => [ map { { id => "call_t$_", name => 'memory_recall', arguments => { key => "k$_" } } } 1 .. 20 ] } ], [ 'THINK' => { text => 'Thought.', reasoning => 'hm' } ], [ 'NEVER-EVER' => { hang => 1 } ] ], default => { text => 'fine', chunks => 3 });
 my $api = LF->start(model => $up, timeout => 60, limits => "ws_messages_per_minute = 100\nws_idle_timeout_secs = 2\n");
 my $nobody = '00000000-0000-4000-8000-000000000000';
 my ($N, $JSON) = (0, 'application/json');
@@ -271,6 +271,53 @@ subtest 'what is told of it' => sub {
     says $api->post("/api/agents/$id/inject", { message => 'x' x 16385 }, 413), 'injection message too large', '  least of all at length';
     says $api->post('/api/agents/identities/ruled-1/reset', undef, 409), $api->last->{json}{message}, 'an identity is not forgotten by mistake';
     says $api->post('/api/agents/identities/no-such/reset?confirm=true', undef, 404), "no canonical UUID recorded for agent name 'no-such'", '  nor one that is not known';
+};
+
+subtest 'how it is shown' => sub {
+    my $item = sub { my ($id) = @_; return (grep { $_->{id} eq $id } @{ $api->get('/api/agents', 200)->{items} })[0] };
+    my %plan = ('' => 'manual', "schedule = { periodic = { cron = \"0 9 1 1 *\" } }\n" => '0 9 1 1 *', "schedule = { proactive = { conditions = [\"memory:x\"] } }\n" => 'proactive',
+        "schedule = { continuous = { check_interval_secs = 86400 } }\n" => "continuous \x{b7} 86400s");
+    for my $plan (sort keys %plan) {
+        my $id = agent($plan);
+        is $item->($id)->{schedule}, $plan{$plan}, "$plan{$plan}: in the list";
+        is $api->get("/api/agents/$id", 200)->{schedule}, $plan{$plan}, '  and by itself';
+    }
+    my $modes = sub { my $a = $api->get('/api/agents/' . agent($_[0]), 200); return "$a->{skills_mode} $a->{mcp_servers_mode}" };
+    is $modes->(''), 'all none', 'without a word: all skills, no servers';
+    is $modes->("skills = [\"a\"]\nmcp_servers = [\"b\"]\n"), 'allowlist allowlist', 'with names: those';
+    is $modes->("skills = [\"a\"]\nskills_disabled = true\nmcp_servers = [\"b\", \"*\"]\n"), 'none all', 'none, and all';
+    my $id = agent();
+    is_deeply [ @{ $item->($id) }{qw(state mode ready sessions_24h is_hand profile source_template force_session_wipe children)} ], [ 'Running', 'full', $yes, 1, $no, undef, undef, $no, [] ], 'a new one';
+    $api->put("/api/agents/$id/suspend", undef, 200);
+    is_deeply [ @{ $item->($id) }{qw(state ready)} ], [ 'Suspended', $no ], 'one at rest is not ready';
+    is $item->(agent("[model]\nprovider = \"anthropic\"\nmodel = \"claude-sonnet-4-20250514\"\n"))->{ready}, $no, 'nor is one whose provider has no key';
+    is $item->(agent())->{model_name}, 'mock-model', 'the model is the one that answers';
+};
+
+subtest 'what a message may be' => sub {
+    my $id = agent();
+    my $m = "/api/agents/$id/message";
+    my $says = sub { my ($more, $status) = @_; return $api->post($m, { message => 'hello', %$more }, $status) };
+    $says->($_, 422) for { other => 1 }, { attachments => [ { file_id => $nobody, other => 1 } ] }, { attachments => [ {} ] }, { reasoning_mode => 'some' }, { thinking => 'yes' }, { group_participants => [ { jid => 1 } ] };
+    is $says->({ session_id => 'x' }, 400)->{code}, 'invalid_session_id', 'a session is a UUID';
+    is $says->({ attachments => [ { file_id => 'x' }, { file_id => $nobody } ] }, 200)->{response}, 'fine', 'files that are not there are passed over';
+    $says->({ group_participants => [ { jid => 'a', display_name => 'b' } ], is_group => $yes, was_mentioned => $yes, sender_id => 's', sender_name => 'S', channel_type => 'telegram', reasoning_mode => 'none' }, 200);
+    is last_asked()->{content}, '[S]: hello', 'with a name before it';
+    $says->({ sender_id => 's2', channel_type => 'telegram' }, 200);
+    is last_asked()->{content}, '[s2]: hello', '  or what there is of one';
+    my %by = map { $_ => $says->({ sender_id => 's', channel_type => $_ }, 200)->{session_id} } qw(cron ext-cron CRON autonomous ext-autonomous webui);
+    is $by{cron}, $by{'ext-cron'}, 'channels that are ours to use are others from outside';
+    is $by{CRON}, $by{cron}, '  in any letters';
+    is scalar(keys %{ { map { $_ => 1 } @by{qw(cron autonomous webui)} } }), 3, '  each its own';
+    my $session = $says->({}, 200)->{session_id};
+    is $says->({ session_id => $session }, 200)->{session_id}, undef, 'whoever names the session is not told it';
+    is $api->post($m, { message => $_->[1] }, $_->[2])->{code} // 'good', $_->[3], $_->[0] for [ 'a hundred thousand signs' => 'x' x 100_000, 200, 'good' ], [ 'one more' => 'x' x 100_001, 413, 'message_too_large' ],
+        [ '256 KiB' => "\x{1f600}" x 65536, 200, 'good' ], [ 'four bytes more' => "\x{1f600}" x 65537, 413, 'message_too_large' ];
+    my $busy = agent();
+    is $api->post("/api/agents/$busy/message", { message => 'TWENTY' }, 200)->{response}, 'all read', 'twenty tools';
+    is scalar @{ $api->get("/api/agents/$busy/traces", 200)->{traces} }, 15, '  of which fifteen are told';
+    my ($t) = @{ $api->get("/api/agents/$busy/traces", 200)->{traces} };
+    is_deeply [ sort keys %$t ], [qw(execution_ms input is_error iteration output_summary rationale recovered_from_text timestamp tool_name tool_use_id)], '  each with what it is to have';
 };
 
 subtest 'a line that is quiet' => sub {
