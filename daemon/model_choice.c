@@ -4,6 +4,7 @@
 #include "daemon/model_choice.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "daemon/spawn.h"
 #include "lib/svc/catalog.h"
@@ -27,6 +28,27 @@ blank(const char *s)
 	return s == NULL || s[strspn(s, " \t\r\n")] == '\0';
 }
 
+/* Families of models that one provider makes, by how their names begin; NULL: it is none of those. */
+static const char *
+maker_of(const char *model)
+{
+	static const struct { const char *begins, *provider; } families[] = {
+		{ "claude-", "anthropic" }, { "gpt-", "openai" }, { "chatgpt-", "openai" }, { "o1", "openai" }, { "o3", "openai" }, { "o4", "openai" },
+		{ "gemini-", "gemini" }, { "deepseek-", "deepseek" }, { "mistral-", "mistral" }, { "ministral-", "mistral" },
+		{ "codestral-", "mistral" }, { "devstral-", "mistral" }, { "magistral-", "mistral" }, { "pixtral-", "mistral" },
+		{ "command-", "cohere" }, { "grok-", "xai" }, { "sonar", "perplexity" }, { "kimi-", "moonshot" }, { "moonshot-", "moonshot" },
+		{ "minimax-", "minimax" }, { "qwen-", "qwen" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		size_t n = strlen(families[i].begins);
+
+		if (strncasecmp(model, families[i].begins, n) == 0 && (families[i].begins[n - 1] == '-' || model[n] == '\0' || model[n] == '-'))
+			return catalog_provider(families[i].provider) != NULL ? families[i].provider : NULL;
+	}
+	return NULL;
+}
+
 /* Whose is it? */
 static const char *
 provider_for(struct ctx *c, struct json_object *mm, const char *model)
@@ -38,6 +60,8 @@ provider_for(struct ctx *c, struct json_object *mm, const char *model)
 		return known->provider;
 	named = slash != NULL ? ctx_strndup(c, model, (size_t)(slash - model)) : NULL;
 	if (named != NULL && catalog_provider_alias(named) != NULL)
+		return named;
+	if (slash == NULL && js_str(mm, "base_url") == NULL && (named = maker_of(model)) != NULL)
 		return named;
 	return ctx_strdup(c, js_str_or(mm, "provider", "default"));     /* a copy: what it points into is replaced */
 }

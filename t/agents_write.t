@@ -184,6 +184,12 @@ subtest 'its model' => sub {
     is_deeply $api->put($p, { model => 'own-model', provider => 'own' }, 200), { status => 'ok', model => 'own-model', provider => 'own' }, 'others may be named';
     is show($id)->{model}{model}, 'own-model', 'and it is so';
     is_deeply $api->put($p, { model => 'nobody-knows' }, 200), { status => 'ok', model => 'nobody-knows', provider => 'own' }, 'an unknown one keeps the provider';
+    for my $m ([ 'claude-of-tomorrow' => 'anthropic' ], [ 'gpt-99' => 'openai' ], [ 'o3' => 'openai' ], [ 'o3-huge' => 'openai' ], [ 'Gemini-7' => 'gemini' ], [ 'o3x' => 'gemini' ], [ 'grok-9' => 'xai' ], [ 'some/claude-x' => 'xai' ]) {
+        is $api->put($p, { model => $m->[0] }, 200)->{provider}, $m->[1], "whose $m->[0] is says its name";
+    }
+    $api->patch("/api/agents/$id/config", { base_url => 'https://example.com/v1' }, 200);
+    is $api->put($p, { model => 'claude-of-tomorrow' }, 200)->{provider}, 'xai', '  not to one with an address of its own';
+    $api->put($p, { model => 'nobody-knows', provider => 'own' }, 200);
     $api->put($p, $_, 400) for {}, { model => '' }, { model => ' ' }, { model => 5 }, { model => 'x', provider => 5 }, { model => "x\n" }, { model => 'x', provider => "y\x7f" }, { model => 'm' x 257 }, [];
     $api->put("/api/agents/$nobody/model", { model => 'x' }, 404);
     $api->put('/api/agents/x/model', { model => 'x' }, 400);
