@@ -187,7 +187,8 @@ subtest 'a newer catalog' => sub {
     my %tier = map { $_->{id} => $_->{tier} } @{ $api->get('/api/models?provider=newco', 200)->{models} };
     is_deeply \%tier, { 'new-1' => 'smart', loud => 'fast', odd => 'custom', picture => 'custom' }, 'tiers are known ones, in small letters';
     $try->($json->encode(\%new));
-    for my $bad ([ 'not json' ], [ $json->encode({ %new, models => [] }) ], [ $json->encode({ %new, models => [ { id => 'x' } ] }) ], [ $json->encode({ %new, models => [ $some->('endless', context_window => 0) ] }) ], [ $json->encode(\%new), '0' x 64 ],
+    for my $bad ([ 'not json' ], [ $json->encode({ %new, models => [] }) ], [ $json->encode({ %new, models => [ { id => 'x' } ] }) ], [ $json->encode({ %new, models => [ $some->('endless', context_window => 0) ] }) ],
+        (map { [ $json->encode({ %new, models => [ $some->('dear', @$_) ] }) ] } [ input_cost_per_m => 1e10 ], [ output_cost_per_m => -1 ], [ image_output_cost_per_m => 1000001 ], [ cache_hour_cost_per_m => -0.5 ], [ per_call_cost => 2e9 ]), [ $json->encode(\%new), '0' x 64 ],
         [ $json->encode({ %new, providers => [ { id => 'A B' } ] }) ]) {
         $r = $try->(@$bad);
         is $r->{files_downloaded}, 0, "one that cannot be used is not taken: $r->{note}";

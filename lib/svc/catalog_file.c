@@ -6,15 +6,24 @@
 
 #include "lib/svc/catalog_set.h"
 
-enum { FILE_MAX = 16 << 20, MODELS_MAX = 20000 };
+enum { FILE_MAX = 16 << 20, MODELS_MAX = 20000, PRICE_MAX = 1000000 };
+
+/* As the API takes them; what is more than price.c counts with would cost nothing. */
+static bool
+price_ok(const struct json_object *o, const char *name)
+{
+	double usd = js_f64(o, name, 0);
+
+	return usd >= 0 && usd <= PRICE_MAX;
+}
 
 static bool
 prices_ok(const struct json_object *o)
 {
 	for (int i = 0; i < PRICES; i++)
-		if (js_f64(o, price_names[i], 0) < 0)
+		if (!price_ok(o, price_names[i]))
 			return false;
-	return js_f64(o, "input_cost_per_m", 0) >= 0 && js_f64(o, "output_cost_per_m", 0) >= 0;
+	return price_ok(o, "input_cost_per_m") && price_ok(o, "output_cost_per_m") && price_ok(o, "per_call_cost");
 }
 
 static bool
