@@ -1,7 +1,7 @@
 /*
  * Fuzz: a page as web_fetch brings it. The first line is its Content-Type, the rest its bytes, of whatever encoding. What the model
  * gets is UTF-8 and stands between marks that the page cannot end.
- * sources: lib/base/*.c lib/agent/html.c lib/agent/clean.c lib/agent/sandbox.c lib/agent/taint.c lib/agent/scan.c lib/agent/injections.c lib/agent/tools/web.c lib/agent/tools/common.c lib/agent/tools/file.c
+ * sources: lib/base/*.c lib/agent/html.c lib/agent/clean.c lib/agent/sandbox.c lib/agent/taint.c lib/agent/scan.c lib/agent/injections.c lib/agent/tools/web.c lib/agent/tools/common.c lib/agent/tools/place.c
  */
 #include <sys/stat.h>
 

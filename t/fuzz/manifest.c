@@ -1,13 +1,14 @@
 /*
  * Fuzz: agent.toml, as people write it. What is taken is written as TOML that is taken again and means
  * the same; what is refused says why.
- * sources: lib/base/*.c lib/toml/*.c lib/toml/*.cc lib/agent/manifest*.c
+ * sources: lib/base/*.c lib/toml/*.c lib/toml/*.cc lib/agent/manifest*.c lib/agent/shared.c lib/agent/workspace.c
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/agent/manifest.h"
 #include "lib/base/arena.h"
+#include "lib/svc/config.h"
 #include "lib/svc/schedule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -25,7 +26,8 @@ plan_fault(struct json_object *manifest)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct ctx c = { .arena = arena_new(4096) };
+	static const struct config cfg = { .home = "/nowhere", .workspaces_dir = "/nowhere/workspaces" };
+	struct ctx c = { .arena = arena_new(4096), .cfg = &cfg };
 	struct json_object *m = NULL, *again = NULL;
 	char *toml;
 

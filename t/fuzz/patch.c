@@ -1,7 +1,7 @@
 /*
  * Fuzz: apply_patch, as a model writes it. What stands before "*** Begin Patch" is the file a.txt. What is refused leaves it
  * as it was and says why; what is taken has as many lines as the patch's signs say.
- * sources: lib/base/*.c lib/agent/sandbox.c lib/agent/tools/patch.c lib/agent/tools/common.c lib/agent/tools/file.c
+ * sources: lib/base/*.c lib/agent/sandbox.c lib/agent/tools/patch.c lib/agent/tools/common.c lib/agent/tools/place.c
  */
 #include <sys/stat.h>
 

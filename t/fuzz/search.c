@@ -1,7 +1,7 @@
 /*
  * Fuzz: what code_search is asked. The first line is the expression, the rest a file. Whatever it is, an answer comes soon; what is
  * found is a line of the file. A text without signs is found where it stands.
- * sources: lib/base/*.c lib/agent/sandbox.c lib/agent/regex.c lib/agent/tools/search.c lib/agent/tools/common.c lib/agent/tools/file.c
+ * sources: lib/base/*.c lib/agent/sandbox.c lib/agent/regex.c lib/agent/tools/search.c lib/agent/tools/common.c lib/agent/tools/place.c
  * libs: libpcre2-8
  */
 #include <ctype.h>
