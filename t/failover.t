@@ -87,19 +87,19 @@ subtest 'nobody else is there' => sub {
 subtest 'who does best goes first, if that is wished' => sub {
     for my $order (qw(listed healthiest)) {
         $api = LF->start(model => $first, timeout => 60, env => \%env, top => qq(fallback_order = "$order"), config => "$limits$fallback");
-        my ($r, $one, $two) = counted(sub { say_to('hello') });
+        my ($r, $one, $two) = counted(hello => sub { say_to('hello') });
         is $r->{json}{response}, 'first', "$order: as they are listed, while all are well";
-        ($r) = counted(sub { say_to('FAULT-503-END') });
+        ($r) = counted('FAULT-503-END' => sub { say_to('FAULT-503-END') });
         is $r->{json}{response}, 'second', '... one that fails is followed by the next';
-        ($r, $one, $two) = counted(sub { say_to('hello') });
+        ($r, $one, $two) = counted(hello => sub { say_to('hello') });
         is "$one $two", $order eq 'listed' ? '1 0' : '0 1', $order eq 'listed' ? '... and is asked again (nobody rests here)' : '... which goes first from then on';
         if ($order eq 'healthiest') {
-            (undef, $one) = counted(sub { say_to('FAULT-503-END') });
+            (undef, $one) = counted('FAULT-503-END' => sub { say_to('FAULT-503-END') });
             is $one, 0, '... and the other is not asked';
-            is((counted(sub { $api->post('/v1/chat/completions', { model => 'openai/mock-model', messages => [ { role => 'user', content => 'hello' } ] }, 200) }))[1], 1, '... not before one that was asked for by name');
-            counted(sub { $api->post('/v1/chat/completions', { model => 'openai/mock-model', messages => [ { role => 'user', content => 'FAULT-503-END' } ] }, 200) });
+            is((counted(hello => sub { $api->post('/v1/chat/completions', { model => 'openai/mock-model', messages => [ { role => 'user', content => 'hello' } ] }, 200) }))[1], 1, '... not before one that was asked for by name');
+            $api->post('/v1/chat/completions', { model => 'openai/mock-model', messages => [ { role => 'user', content => 'FAULT-503-END' } ] }, 200);
             $api->restart;
-            ($r, $one, $two) = counted(sub { say_to('hello') });
+            ($r, $one, $two) = counted(hello => sub { say_to('hello') });
             is "$one $two", '0 1', '... a start remembers it';
         }
         $api->finish;
@@ -168,7 +168,7 @@ subtest 'the default model with a key of its own' => sub {
     is $by->(), 'sk-own', 'is asked by that key';
     $api->finish;
     $start->({});
-    my ($said, $asked) = counted($by);
+    my ($said, $asked) = counted(hello => $by);
     like $said, qr/^412 provider_auth_missing .*openai.*LF_OWN_KEY/, 'where it is not set, the variable is named: no other key takes its place';
     is $asked, 0, 'and nobody is asked';
     is $by->(agent(qq([model]\napi_key_env = "OPENAI_API_KEY"\n))), 'sk-everybody', 'an agent that names another is asked by that';
