@@ -269,7 +269,7 @@ sub turn_wrong {
     my @w;
     push @w, "a turn stays open, or what was put aside for it: $s->{stuck}{turns}, $s->{stuck}{holds}" if !$r->{settled};
     for my $k (grep {/^task:|note\.txt/} keys %$d) { push @w, "a tool's work is there $d->{$k} times" if $d->{$k} > 1 }
-    my $h = $s->ask(GET => "/api/agents/$ada/session");
+    my $h = defined $ada ? $s->ask(GET => "/api/agents/$ada/session") : {};
     my @messages = @{ ($h->{json} // {})->{messages} // [] };
     push @w, 'a tool use without its result' if grep { !defined $_->{result} || $_->{running} } map { @{ $_->{tools} // [] } } @messages;
     push @w, 'the message is there ' . (grep { $_->{role} eq 'User' } @messages) . ' times' if 1 < grep { $_->{role} eq 'User' } @messages;
@@ -299,7 +299,7 @@ sub out_of_step {
 # Who said yes ends, who did not serves on; who could not say anything may do either.
 sub up_again {
     my ($a) = @_;
-    my $gone = $s->gone($a->{status} == 200 ? 15 : $a->{status} == 0 ? 5 : 0);
+    my $gone = $s->gone($a->{status} == 200 || $a->{status} == 0 ? 15 : 0);
     $s->up if $gone;
     return () if $a->{status} == 0;
     return $gone == ($a->{status} == 200) ? () : $gone ? "it ended, and said $a->{status}" : 'it did not end';
