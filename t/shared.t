@@ -47,7 +47,7 @@ my $up = LF->mock(when => [ map { ([ qr/"tool_call_id":"call_$_"/ => { text => '
 my $api = LF->start(home => $home, model => $up, top => qq(allowed_mount_roots = ["$out"]), config => qq([web.fetch]\nssrf_allowed_hosts = ["127.0.0.1"]\n));
 
 sub put { my ($path, $text) = @_; open my $f, '>', $path or die "$path: $!"; print $f $text; close $f or die $!; return }
-sub toml { my ($name, $more) = @_; return qq(name = "$name"\n[capabilities]\ntools = ["file_*", "code_search", "apply_patch", "web_*"]\n) . ($more // '') }
+sub toml { my ($name, $more) = @_; return qq(name = "$name"\n[proactive_memory]\nauto_retrieve = false\n[capabilities]\ntools = ["file_*", "code_search", "apply_patch", "web_*"]\n) . ($more // '') }
 sub spawn { return $api->post('/api/agents', { manifest_toml => toml(@_) }, 201)->{agent_id} }
 # What the tool said.
 sub do_it {
