@@ -12,6 +12,7 @@
 #include "daemon/keys.h"
 #include "daemon/live/openai.h"
 #include "daemon/probe.h"
+#include "daemon/programs.h"
 #include "daemon/proxies.h"
 #include "daemon/threads.h"
 #include "db/db.h"
@@ -56,6 +57,7 @@ int threads_run_now(void (*fn)(void *), void *arg) { (void)fn; (void)arg; return
 void alarm_now(struct alarm *a) { (void)a; }
 const char *key_named(struct ctx *c, const char *name) { (void)c; (void)name; return NULL; }
 bool http_nobody_near(const char *url) { return url == NULL; }
+void programs_take(struct ctx *c) { (void)c; }
 struct llm_request;
 struct llm_answer;
 enum err google_try(const struct llm_request *rq, struct llm_answer *a) { (void)rq; (void)a; return ERR_UPSTREAM; }
