@@ -1,11 +1,11 @@
 # What stands in a home: for each line that is read, {"what it says": how often} as JSON. Names that are made
 # anew each time, and moments, are left out of it.
-import collections, json, os, re, sqlite3, sys
+import collections, json, os, re, sqlite3, sys, time
 
 home = sys.argv[1]
 db = sqlite3.connect(home + "/data/librefang-c.db", isolation_level=None)
 # found anew when they are lost, or sums of what is counted; moments only
-LEFT = {"meta", "usage_sum", "usage_latency", "provider_rest", "event", "budget_tokens"}
+LEFT = {"meta", "usage_sum", "usage_latency", "usage_speed", "provider_rest", "event", "budget_tokens"}
 FOUND_OUT = {"auth", "reachable", "error", "live"}       # by a call that is made meanwhile
 CATCHES_UP = {"searched", "remembered"}                  # when the store is quiet
 MOMENT = re.compile(r"(_ms|_at|^ts|^timestamp|hash|^seq|^id|_id|^key|^epoch|_ns|^rowid)$")
@@ -32,6 +32,14 @@ def tables():
 shapes = list(tables())
 
 
+def goes(path):
+    for _ in range(100):
+        if not os.path.exists(path):
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def look():
     out = collections.Counter()
     db.execute("BEGIN")
@@ -52,7 +60,7 @@ def look():
                     text = h.read(4096).decode("utf-8", "replace")
             except OSError:
                 continue
-            if f.startswith(".lf-tmp-") and text.startswith('{"pid":'):
+            if f.startswith(".lf-tmp-") and goes(path):
                 continue        # daemon.json, being written
             if f.endswith((".enc", ".key")):
                 text = "sealed"
