@@ -13,7 +13,7 @@ my $up = LF->mock(
     when => [ [ 'ALWAYS-LIMITED' => { status => 429, headers => { 'Retry-After' => 0 } } ], 
         (map { [ $_ => { text => "done $_", hang => 1, until => $_ } ] } qw(BUSY CROWD KILLED)), [ 'NOTHING-TO-DO' => { text => 'NO_REPLY' } ] ],
     default => { text => 'Done.' });
-my $api = LF->start(model => $up, timeout => 60, env => { LF_LLM_RETRY_MS => 5 });
+my $api = LF->start(model => $up, timeout => 60, env => { LF_LLM_RETRY_MS => 5, LF_REST_SECOND_MS => 0 });
 my $n = 0;
 
 sub agent {
