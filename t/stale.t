@@ -22,7 +22,7 @@ sub crash {
     my @all = ($api->supervisor, map { @$_ } values %{ $api->processes });
     kill 'STOP', @all;                          # so that none of them sees another one die
     kill 'KILL', @all;
-    $api->wait_for(sub { !grep { readlink "/proc/$_/exe" } @all });
+    $api->wait_for(sub { !grep { LF::slurp($_) =~ /\) [^ZX]/ } map { glob "/proc/$_/task/*/stat" } @all });    # their sockets, too, have gone
     $api->{running} = 0;
     return $all[0];
 }
