@@ -33,11 +33,12 @@ shapes = list(tables())
 
 
 def goes(path):
-    for _ in range(100):
-        if not os.path.exists(path):
-            return True
-        time.sleep(0.02)
-    return False
+    try:
+        while time.time() - os.stat(path).st_mtime < 2:
+            time.sleep(0.02)
+        return False
+    except OSError:
+        return True
 
 
 def look():
