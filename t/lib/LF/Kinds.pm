@@ -260,6 +260,7 @@ sub _uploads { return (
     } ],
     'uploads that break off' => [ 0.1, sub {
         my $c = $api->connect;
+        $asked++;
         syswrite $c, "POST /api/agents/$agents[$_[0]]/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " . $api->key . "\r\nContent-Type: text/plain\r\nContent-Length: 1000000\r\n\r\n" . 'x' x ($n++ * 997 % 300000);
         close $c;
         return;
