@@ -1,7 +1,7 @@
 /* In which order providers are asked that do more or less well. */
 #include "daemon/health.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "daemon/turn.h"
 #include "t/tap.h"
@@ -14,11 +14,8 @@ order(int64_t now)
 		{ .provider = "b", .model = "4" } };
 
 	health_order(r, 4, now);
-	text[0] = '\0';
-	for (size_t i = 0; i < 4; i++) {
-		strcat(text, r[i].provider);
-		strcat(text, r[i].model);
-	}
+	snprintf(text, sizeof(text), "%s%s%s%s%s%s%s%s", r[0].provider, r[0].model, r[1].provider, r[1].model, r[2].provider, r[2].model,
+	    r[3].provider, r[3].model);
 	return text;
 }
 
