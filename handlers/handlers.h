@@ -17,6 +17,9 @@ HANDLER(system_version);
 HANDLER(system_versions);
 HANDLER(system_metrics);
 HANDLER(system_openapi);
+HANDLER(dashboard_snapshot);
+HANDLER(commands_list);
+HANDLER(commands_show);
 
 HANDLER(usage_agents);
 HANDLER(usage_summary);

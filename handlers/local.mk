@@ -5,6 +5,8 @@ libhandlers_a_SOURCES = \
 	handlers/agents.c \
 	handlers/cached.c \
 	handlers/auth.c \
+	handlers/commands.c \
+	handlers/dashboard.c \
 	handlers/memories.c \
 	handlers/memory.c \
 	handlers/models.c \

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "handlers/cached.h"
+#include "handlers/system.h"
 #include "lib/base/shm.h"
 #include "lib/svc/agent.h"
 #include "lib/svc/config.h"
@@ -27,16 +28,11 @@ check(struct jw *w, const char *name, const char *status)
 	jw_end(w);
 }
 
-struct reply
-system_health(struct ctx *c, const struct request *rq)
+void
+system_write_health(struct ctx *c, struct jw *w)
 {
 	bool db_ok = system_db_ok(c);
-	struct jw *w = reply_open(c);
 
-	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
-	jw_object(w, NULL);
 	jw_str(w, "status", db_ok ? "ok" : "degraded");
 	jw_str(w, "version", LF_VERSION);
 	jw_i64(w, "uptime_seconds", system_uptime_s(c));
@@ -44,6 +40,18 @@ system_health(struct ctx *c, const struct request *rq)
 	check(w, "database", db_ok ? "ok" : "error");
 	check(w, "embedding", vectors_state() == VECTORS_READY && !vectors_resting(c->now_ms) ? "ok" : "warn");
 	jw_end(w);
+}
+
+struct reply
+system_health(struct ctx *c, const struct request *rq)
+{
+	struct jw *w = reply_open(c);
+
+	(void)rq;
+	if (w == NULL)
+		return reply_json(c, 200, w);
+	jw_object(w, NULL);
+	system_write_health(c, w);
 	jw_end(w);
 	return reply_json(c, 200, w);
 }
@@ -107,8 +115,8 @@ or_empty(const char *s)
 	return s != NULL ? s : "";
 }
 
-static void
-write_place(struct ctx *c, struct jw *w)
+void
+system_write_place(struct ctx *c, struct jw *w)
 {
 	const struct config *cfg = c->cfg;
 	int64_t mb = system_memory_mb();
@@ -150,7 +158,7 @@ make_status(struct ctx *c, const struct request *rq, struct jw *w)
 	jw_i64(w, "agent_count", all);
 	jw_i64(w, "active_agent_count", running);
 	jw_i64(w, "session_count", sessions);
-	write_place(c, w);
+	system_write_place(c, w);
 	jw_end(w);
 	return ERR_OK;
 }

@@ -280,6 +280,13 @@ subtest 'users' => sub {
 
 subtest 'the frame around it' => sub {
     have(page(GET => '/api/status', undef, 200), version => 'text', agent_count => 'number', uptime_seconds => 'number', memory_used_mb => 'number', config_exists => 'truth');
+    my $all = page(GET => '/api/dashboard/snapshot', undef, 200);
+    have($all, health => 'object', status => 'object', agents => 'list', providers => 'list', channels => 'list', skillCount => 'number', workflowCount => 'number', webSearchAvailable => 'truth');
+    have($all->{health}, status => 'text', checks => 'list');
+    have($all->{status}, version => 'text', agent_count => 'number', active_agent_count => 'number', session_count => 'number', uptime_seconds => 'number', memory_used_mb => 'number', default_provider => 'text', config_exists => 'truth', terminal_enabled => 'truth');
+    have($all->{agents}[0], id => 'text', name => 'text', state => 'text', last_active => 'time', is_hand => 'truth', auth_status => 'text');
+    have($all->{providers}[0], id => 'text', auth_status => 'text', model_count => 'number');
+    have(page(GET => '/api/commands', undef, 200)->{commands}[0], cmd => 'text', desc => 'text', desc_key => 'text', no_args => 'truth', exec => 'text');
     have(page(GET => '/api/health', undef, 200), status => 'text', checks => 'list');
     have(page(GET => '/api/health/detail', undef, 200), memory => 'object', config_warnings => 'list', panic_count => 'number');
     have(page(GET => '/api/authz/whoami', undef, 200), name => 'text', role => 'text');

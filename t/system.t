@@ -42,6 +42,38 @@ subtest 'status' => sub {
     unlike $LF::JSON->encode($s), qr/\Q@{[$api->key]}\E/, 'and not its key';
 };
 
+subtest 'everything at once' => sub {
+    my ($s, $status, $list) = ($api->get('/api/dashboard/snapshot', 200), map { $api->get($_, 200) } '/api/status', '/api/agents?sort=last_active&order=desc&include_hands=true');
+    is $s->{health}{status}, 'ok', 'how it is';
+    is_deeply [ map { $_->{name} } @{ $s->{health}{checks} } ], [ map { $_->{name} } @{ $api->get('/api/health', 200)->{checks} } ], 'by the same checks';
+    is_deeply [ grep { ($s->{status}{$_} // '') ne ($status->{$_} // '') } qw(version agent_count active_agent_count session_count default_provider default_model api_listen home_dir data_dir log_level hostname network_enabled terminal_enabled config_exists) ], [], 'what the status says';
+    is_deeply $s->{agents}, $list->{items}, 'the list of agents, who was active last first';
+    is_deeply $s->{providers}, $api->get('/api/providers', 200)->{providers}, 'the list of providers';
+    is_deeply [ @$s{qw(channels skillCount workflowCount)}, $s->{webSearchAvailable} ? 1 : 0 ], [ [], 0, 0, 0 ], 'and nothing of what is not there';
+    my $id = $api->post('/api/agents', { manifest_toml => 'name = "newer"' }, 201)->{agent_id};
+    is + (map { $_->{agents}[0]{id} } $api->get('/api/dashboard/snapshot', 200))[0], $id, 'a new agent is in the next one';
+    $api->call(DELETE => "/api/agents/$id?confirm=true", undef, 200);
+    ok !(grep { $_->{id} eq $id } @{ $api->get('/api/dashboard/snapshot', 200)->{agents} }), 'one that is gone is not';
+    $api->get('/api/dashboard/snapshot', 401, { Authorization => undef });
+    $api->post('/api/dashboard/snapshot', {}, 405);
+};
+
+subtest 'slash commands' => sub {
+    my $all = $api->get('/api/commands', 200)->{commands};
+    is_deeply [ map { $_->{cmd} } @$all ], [ map {"/$_"} qw(agents new reset reboot compact model stop usage think verbose info status goal budget context queue peers a2a help clear exit) ], 'in the order in which pages show them';
+    is_deeply [ grep { !!$_->{no_args} == exists $_->{args_hint} } @$all ], [], 'who takes arguments says which';
+    is_deeply [ map { $_->{cmd} } grep { $_->{desc_key} ne 'cmd_' . substr $_->{cmd}, 1 } @$all ], [], 'each has its key for a page\'s own words';
+    is_deeply $api->get("/api/commands/$_", 200), $all->[18], "one alone, as $_" for 'help', '%2Fhelp', 'HELP', '%2FHelp';
+    is $api->get('/api/commands/quit', 200)->{cmd}, '/exit', 'another name for one';
+    is $api->get('/api/commands/nobody', 404)->{error}, q(Command '/nobody' not found), 'an unknown one is not found';
+    is $api->get('/api/commands/%2Fnobody', 404)->{error}, q(Command '/nobody' not found), 'whether the slash is said or not';
+    $api->get("/api/commands/$_", 404) for '%2F', '%2F%2Fhelp', '%20', 'help%20', 'x' x 4000;
+    $api->get('/api/commands/%ff', 400);
+    my $r = $api->raw(GET => '/api/commands');
+    is $api->raw(GET => '/api/commands', { headers => { 'If-None-Match' => $r->{headers}{etag} } })->{status}, 304, 'who has the list gets no other';
+    $api->get('/api/commands', 401, { Authorization => undef });
+};
+
 subtest 'versions' => sub {
     my $v = $api->get('/api/version', 200);
     is $v->{name}, 'librefang', 'clients know it by its name';

@@ -160,6 +160,9 @@ subtest 'commands' => sub {
     is $cmd->('queue')->{message}, 'Agent is idle.', 'it is idle';
     like $cmd->('usage')->{message}, qr/^Session usage: ~0 in/, 'nothing was said yet';
     is $cmd->('context')->{context_pressure}, 'low', 'there is room';
+    my @told = map { $_->{cmd} =~ m{^/(.*)} } grep { ($_->{exec} // '') eq 'backend' } @{ $api->get('/api/commands', 200)->{commands} };
+    ok @told > 10, 'pages are told who answers here';
+    is_deeply [ grep { ($cmd->($_)->{content} // '') =~ /^Unknown command/ } grep { !/^(?:new|reset|reboot|compact|verbose)$/ } @told ], [], '  and each of them does';
     is $cmd->('dance')->{content}, 'Unknown command: dance', 'an unknown one is said';
     $ws->say('/queue');
     is $ws->next->{command}, 'queue', 'a known command in a message is one';

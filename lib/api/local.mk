@@ -12,6 +12,7 @@ libapi_a_SOURCES = \
 	lib/api/schema.c \
 	lib/api/schemas_agents.c \
 	lib/api/schemas_catalog.c \
+	lib/api/schemas_dashboard.c \
 	lib/api/schemas_providers.c \
 	lib/api/schemas_logs.c \
 	lib/api/schemas_memory.c \

@@ -263,4 +263,20 @@ extern const struct schema tool_list, tool_item, openai_model_list, chat_complet
 extern const struct schema decision_trace;
 extern const char *const words_agent_state[], *const words_agent_mode[], *const words_auth_status[],
     *const words_tier[];
+/* Where it runs and what its defaults are: in the status, and in the snapshot of everything. */
+#define STATUS_PLACE \
+	R_NULL(INT, "memory_used_mb", .doc = "of all processes"), \
+	R_(STRING, "default_provider"), \
+	R_(STRING, "default_model"), \
+	R_(INT, "uptime_seconds"), \
+	R_(STRING, "api_listen"), \
+	R_(STRING, "home_dir"), \
+	R_(STRING, "data_dir"), \
+	R_(STRING, "log_level"), \
+	R_NULL(STRING, "hostname"), \
+	R_(BOOL, "network_enabled"), \
+	R_(BOOL, "terminal_enabled"), \
+	R_(BOOL, "config_exists")
+extern const struct schema agent_item, provider_item;
+extern const struct schema dashboard, chat_command, command_list;
 #endif

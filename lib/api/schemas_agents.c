@@ -162,7 +162,7 @@ static const struct field agent_item_fields[] = {
 	R_(BOOL, "has_processed_message"),
 	F_END
 };
-static const struct schema agent_item = { .name = "AgentItem", .fields = agent_item_fields };
+const struct schema agent_item = { .name = "AgentItem", .fields = agent_item_fields };
 
 static const struct field agent_page_fields[] = {
 	R_(ARRAY, "items", .of = &agent_item),

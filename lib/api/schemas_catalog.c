@@ -132,7 +132,7 @@ static const struct schema region = { .name = "ProviderRegion", .fields = region
 	R_OPT(ARRAY, "discovered_model_info", .item = FT_ANY)
 
 static const struct field provider_item_fields[] = { PROVIDER_COMMON, F_END };
-static const struct schema provider_item = { .name = "Provider", .fields = provider_item_fields };
+const struct schema provider_item = { .name = "Provider", .fields = provider_item_fields };
 
 static const struct field provider_list_fields[] = {
 	R_(ARRAY, "providers", .of = &provider_item),

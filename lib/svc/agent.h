@@ -34,6 +34,8 @@ struct agent_filter {
 };
 /* Write Page<AgentItem>. BAD_REQUEST for an unknown sort field. */
 enum err agent_write_page(struct ctx *, const struct agent_filter *, struct jw *) MUST_CHECK;
+/* Its items alone, into the open array. */
+enum err agent_write_items(struct ctx *, const struct agent_filter *, struct jw *) MUST_CHECK;
 void agent_write_detail(struct ctx *, const struct agent *, struct jw *);
 /* What the manifest says of tools, skills, MCP servers, channels: members of the open object. */
 void agent_write_tools(struct json_object *manifest, struct jw *);

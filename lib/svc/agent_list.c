@@ -287,6 +287,19 @@ write_items(struct ctx *c, const struct prepared *p, const struct kids *kids, st
 }
 
 enum err
+agent_write_items(struct ctx *c, const struct agent_filter *f, struct jw *w)
+{
+	struct kids kids = { NULL, 0 };
+	struct prepared p = { 0 };
+	int64_t rows = 0;
+	enum err e;
+
+	if ((e = prepare(c, f, &p)) != ERR_OK || (e = load_kids(c, p.owner, &kids)) != ERR_OK)
+		return e;
+	return write_items(c, &p, &kids, w, &rows);
+}
+
+enum err
 agent_write_page(struct ctx *c, const struct agent_filter *f, struct jw *w)
 {
 	struct kids kids = { NULL, 0 };

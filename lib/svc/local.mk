@@ -22,6 +22,7 @@ libsvc_a_SOURCES = \
 	lib/svc/catalog_models.c \
 	lib/svc/catalog_rows.c \
 	lib/svc/catalog_show.c \
+	lib/svc/chat_command.c \
 	lib/svc/config.c \
 	lib/svc/config_budget.c \
 	lib/svc/conversation.c \

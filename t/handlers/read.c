@@ -152,6 +152,9 @@ shapes(struct ctx *c)
 	shaped(c, "/api/health/detail", &health_detail);
 	shaped(c, "/api/ready", &readiness);
 	shaped(c, "/api/status", &system_state);
+	shaped(c, "/api/dashboard/snapshot", &dashboard);
+	shaped(c, "/api/commands", &command_list);
+	shaped(c, "/api/commands/%2FHELP", &chat_command);
 	shaped(c, "/api/version", &version_info);
 	shaped(c, "/api/versions", &api_versions);
 	shaped(c, "/api/openapi.json", &openapi_document);
@@ -193,6 +196,7 @@ refusals(struct ctx *c)
 	refused(c, "GET", "/api/providers/OpenAI", NULL, 404, "provider_not_found");
 	refused(c, "GET", "/api/providers/chutes", NULL, 404, "provider_not_found");
 	refused(c, "GET", "/api/tools/no_such_tool", NULL, 404, "not_found");
+	refused(c, "GET", "/api/commands/no-such-command", NULL, 404, "not_found");
 	refused(c, "GET", "/api/memory/agents/x/kv", NULL, 400, "invalid_agent_id");
 	refused(c, "GET", "/api/memory/agents/" NOBODY "/kv/nothing", NULL, 404, "not_found");
 	refused(c, "PUT", "/api/memory/agents/" ADA "/kv/k", "{\"value\":", 400, "bad_request");
