@@ -11,15 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/audit_note.h"
 #include "daemon/dbpool.h"
-#include "daemon/threads.h"
 #include "db/db.h"
 #include "lib/base/arena.h"
 #include "lib/base/json.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
-#include "lib/svc/audit.h"
-#include "lib/svc/caller.h"
 
 enum { TAKEN_US = 5000000, QUEUE_US = 10000000, VALUE_MAX = 4 << 20 };
 
@@ -67,64 +65,6 @@ taken(struct ctx *c, uint32_t before)
 	return fail(c, ERR_UNAVAILABLE, "config.toml is written; the running server has not taken it yet");
 }
 
-void
-note_alone(struct ctx *c, const struct audit *entry)
-{
-	enum err e;
-
-	job_db_release(c);
-	e = audit_alone(c, entry);
-	if (e != ERR_OK)
-		log_line(LOG_ERROR, "rid=%s err=%s what=\"a change is not in the audit log\" action=%s", c->rid, err_code(e), entry->action);
-	job_db_acquire(c);
-}
-
-struct note { struct conf *conf; struct caller who; char rid[37], action[32], detail[300], outcome[64], channel[16]; };
-
-static void
-write_note(void *arg)
-{
-	struct note *n = arg;
-	struct ctx c = { .arena = arena_new(4096), .cfg = conf_of(n->conf), .who = &n->who, .now_ms = clock_ms() };
-
-	if (c.arena != NULL) {
-		memcpy(c.rid, n->rid, sizeof(c.rid));
-		note_alone(&c, &(struct audit){ .action = n->action, .detail = n->detail, .outcome = n->outcome, .channel = n->channel });
-		job_db_release(&c);
-	}
-	arena_free(c.arena);
-	conf_drop(n->conf);
-	free(n);
-}
-
-void
-note_later(struct ctx *c, const struct audit *a)
-{
-	struct note *n = calloc(1, sizeof(*n));
-
-	if (n != NULL) {
-		n->who = *c->who;
-		n->who.name = "";
-		memcpy(n->rid, c->rid, sizeof(n->rid));
-		snprintf(n->action, sizeof(n->action), "%s", a->action);
-		snprintf(n->detail, sizeof(n->detail), "%s", a->detail != NULL ? a->detail : "");
-		snprintf(n->outcome, sizeof(n->outcome), "%s", a->outcome != NULL ? a->outcome : "");
-		snprintf(n->channel, sizeof(n->channel), "%s", a->channel);
-		n->conf = conf_hold();
-		if (threads_run_now(write_note, n) == 0)
-			return;
-		conf_drop(n->conf);
-		free(n);
-	}
-	log_line(LOG_WARN, "rid=%s what=\"a refusal is not in the audit log\" action=%s", c->rid, a->action);
-}
-
-void
-config_note(struct ctx *c, const char *agent_id, const char *detail)
-{
-	note_alone(c, &(struct audit){ .agent_id = agent_id, .action = "ConfigChange", .detail = detail, .outcome = "ok" });
-}
-
 /* Which keys, not what they hold. */
 static void
 note_keys(struct ctx *c, const struct config_change *ch, size_t n)
@@ -137,7 +77,7 @@ note_keys(struct ctx *c, const struct config_change *ch, size_t n)
 			buf_printf(&keys, "%s: ", ch[i].user);
 		buf_str(&keys, ch[i].key != NULL ? ch[i].key : ch[i].members != NULL ? "added" : "removed");
 	}
-	config_note(c, NULL, keys.failed ? "config.toml" : keys.p);
+	note_alone(c, &(struct audit){ .action = "ConfigChange", .detail = keys.failed ? "config.toml" : keys.p, .outcome = "ok" });
 }
 
 static enum err

@@ -4,7 +4,6 @@
 #ifndef LF_CONFIG_WRITE_H
 #define LF_CONFIG_WRITE_H
 #include "daemon/conf.h"
-#include "lib/svc/audit.h"
 #include "lib/svc/config_file.h"
 
 /* May it be written at all? LOCKED config_managed: LIBREFANG_CONFIG_MODE=managed. */
@@ -21,10 +20,4 @@ enum err config_write(struct ctx *, const struct config_change *, size_t n, stru
 enum err config_take(struct ctx *, const struct config_change *, size_t n) MUST_CHECK;
 /* What the file says of a key now, in force or not; kept with the job. NOT_FOUND, IO, CONFLICT. */
 enum err config_in_file(struct ctx *, const char *key, struct json_object **ret) MUST_CHECK;
-/* An entry of the audit log in a transaction of its own; that it failed is logged. c->db is there afterwards. */
-void note_alone(struct ctx *, const struct audit *);
-/* The same on a thread of its own, for who may not wait. */
-void note_later(struct ctx *, const struct audit *);
-/* A ConfigChange so; agent_id NULL: of the system. */
-void config_note(struct ctx *, const char *agent_id, const char *detail);
 #endif

@@ -5,6 +5,7 @@ libdaemon_a_SOURCES = \
 	daemon/alarm.c \
 	daemon/aliases.c \
 	daemon/assigned.c \
+	daemon/audit_note.c \
 	daemon/background.c \
 	daemon/compact.c \
 	daemon/conf.c \

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "daemon/alarm.h"
-#include "daemon/config_write.h"
+#include "daemon/audit_note.h"
 #include "daemon/dbpool.h"
 #include "daemon/hub.h"
 #include "daemon/loop.h"

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/audit_note.h"
 #include "daemon/compact.h"
-#include "daemon/config_write.h"
 #include "daemon/dbpool.h"
 #include "daemon/model_choice.h"
 #include "daemon/parting.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/audit_note.h"
 #include "daemon/config_write.h"
 #include "daemon/dbpool.h"
 #include "daemon/live/agents.h"
