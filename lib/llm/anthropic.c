@@ -411,10 +411,8 @@ prepare(struct outgoing *o, struct llm_answer *a)
 	enum err e;
 
 	(void)a;
-	if (n == 0) {
-		o->why = "its base_url is missing or too long";
-		return ERR_INVALID;
-	}
+	if (n == 0)
+		return out_no_base(o);
 	if (n > 3 && memcmp(base + n - 3, "/v1", 3) == 0)
 		n -= 3;
 	e = out_url(o, "%.*s/v1/messages", (int)n, base);

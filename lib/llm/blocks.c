@@ -93,11 +93,17 @@ block_is_image(struct json_object *block)
 	return (is_block(block, "image") && js_str(block, "data") != NULL) || is_block(block, "image_file");
 }
 
+static const char *
+media_type(struct json_object *block)
+{
+	return js_str_or(block, "media_type", "image/png");
+}
+
 const char *
 block_image(struct json_object *block, struct buf *base64)
 {
 	SCOPED_BUF raw = BUF_INIT(IMAGE_MAX);
-	const char *path = js_str(block, "path"), *type = js_str_or(block, "media_type", "image/png");
+	const char *path = js_str(block, "path"), *type = media_type(block);
 
 	if (is_block(block, "image") && js_str(block, "data") != NULL) {
 		buf_str(base64, js_str(block, "data"));
@@ -107,6 +113,13 @@ block_image(struct json_object *block, struct buf *base64)
 		return NULL;            /* gone since: the conversation goes on without it */
 	add_base64(base64, raw.p, raw.len);
 	return type;
+}
+
+bool
+block_image_url(struct json_object *block, struct buf *url)
+{
+	buf_printf(url, "data:%.100s;base64,", media_type(block));
+	return block_image(block, url) != NULL;
 }
 
 void

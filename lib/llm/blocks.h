@@ -17,6 +17,8 @@ struct json_object *block_text(struct json_object *block);
  * file is gone; else its media type.
  */
 const char *block_image(struct json_object *block, struct buf *base64);
+/* The same as a data: URL, into an empty buffer. false: there is no picture, and what is in the buffer is nothing. */
+bool block_image_url(struct json_object *block, struct buf *url);
 /* Would block_image find one? Files are only looked at by their block. */
 bool block_is_image(struct json_object *block);
 /* The text of a tool_result block; never NULL, "(empty)" when it says nothing. */

@@ -13,28 +13,6 @@
 /* --- the request --------------------------------------------------------- */
 
 static void
-write_image(struct jw *w, struct json_object *block)
-{
-	SCOPED_BUF data = BUF_INIT(LLM_BODY_MAX);
-	SCOPED_BUF url = BUF_INIT(LLM_BODY_MAX);
-	const char *type = block_image(block, &data);
-
-	if (type == NULL)
-		return;
-	buf_printf(&url, "data:%.100s;base64,", type);
-	buf_add(&url, data.p, data.len);
-	w->b->failed |= url.failed || data.failed;
-	if (url.failed)
-		return;
-	jw_object(w, NULL);
-	jw_str(w, "type", "image_url");
-	jw_object(w, "image_url");
-	jw_strn(w, "url", url.p, url.len);
-	jw_end(w);
-	jw_end(w);
-}
-
-static void
 write_user(struct jw *w, struct json_object *blocks, unsigned *messages)
 {
 	jw_object(w, NULL);
@@ -44,7 +22,7 @@ write_user(struct jw *w, struct json_object *blocks, unsigned *messages)
 		struct json_object *o = json_object_array_get_idx(blocks, i);
 
 		if (block_text(o) == NULL) {
-			write_image(w, o);
+			oa_write_image(w, o);
 			continue;
 		}
 		jw_object(w, NULL);
@@ -206,18 +184,9 @@ prepare(struct outgoing *o, struct llm_answer *a)
 	const char *base;
 	size_t n = out_base(o, &base);
 	bool v2 = n > 3 && memcmp(base + n - 3, "/v2", 3) == 0;
-	enum err e;
+	enum err e = out_head(o, base, n, v2 ? "/chat" : "/v2/chat");
 
 	(void)a;
-	if (n == 0) {
-		o->why = "its base_url is missing or too long";
-		return ERR_INVALID;
-	}
-	e = out_url(o, "%.*s%s/chat", (int)n, base, v2 ? "" : "/v2");
-	if (e == ERR_OK)
-		e = out_bearer(o, o->rq->api_key);
-	if (e == ERR_OK)
-		e = out_usual_headers(o);
 	return e == ERR_OK ? write_body(o) : e;
 }
 

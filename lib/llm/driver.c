@@ -122,6 +122,13 @@ out_base(const struct outgoing *o, const char **ret)
 }
 
 enum err
+out_no_base(struct outgoing *o)
+{
+	o->why = "its base_url is missing or too long";
+	return ERR_INVALID;
+}
+
+enum err
 out_url(struct outgoing *o, const char *fmt, ...)
 {
 	va_list ap;
@@ -134,6 +141,16 @@ out_url(struct outgoing *o, const char *fmt, ...)
 		return ERR_OK;
 	o->why = "its address is too long";
 	return ERR_INVALID;
+}
+
+enum err
+out_head(struct outgoing *o, const char *base, size_t n, const char *path)
+{
+	enum err e = n > 0 ? out_url(o, "%.*s%s", (int)n, base, path) : out_no_base(o);
+
+	if (e == ERR_OK)
+		e = out_bearer(o, o->rq->api_key);
+	return e == ERR_OK ? out_usual_headers(o) : e;
 }
 
 enum err

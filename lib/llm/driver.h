@@ -54,8 +54,11 @@ enum err out_key(struct outgoing *, const char *name, const char *key) MUST_CHEC
 enum err out_bearer(struct outgoing *, const char *key) MUST_CHECK;     /* "Authorization: Bearer …" */
 /* The request's base_url without slashes at its end; 0: there is none or it is too long. */
 size_t out_base(const struct outgoing *, const char **ret);
+enum err out_no_base(struct outgoing *) MUST_CHECK;    /* INVALID, and says so */
 /* Into url. INVALID: too long. */
 enum err out_url(struct outgoing *, const char *fmt, ...) PRINTF(2, 3) MUST_CHECK;
+/* A head of the usual kind: the path behind the first n bytes of base, the key as a bearer's, the usual headers. INVALID: n is 0, too long; NOMEM. */
+enum err out_head(struct outgoing *, const char *base, size_t n, const char *path) MUST_CHECK;
 /* The name of a model as one segment of a path, into o->model. INVALID: it can be none. */
 enum err out_model(struct outgoing *, const char *model) MUST_CHECK;
 /* Free url, headers (wiped) and body; what was learnt stays, for another attempt. */

@@ -67,13 +67,6 @@ write_dimensions(struct jw *w, const char *key, const struct embed_request *rq)
 		jw_i64(w, key, rq->dimensions);
 }
 
-static enum err
-no_base(struct outgoing *o)
-{
-	o->why = "its base_url is missing or too long";
-	return ERR_INVALID;
-}
-
 /* OpenAI and Ollama ask in the same words. */
 static void
 write_body(struct outgoing *o, const struct batch *b)
@@ -92,7 +85,7 @@ openai_prepare(struct outgoing *o, const struct batch *b)
 {
 	const char *base;
 	size_t n = out_base(o, &base);
-	enum err e = n > 0 ? out_url(o, "%.*s/embeddings", (int)n, base) : no_base(o);
+	enum err e = n > 0 ? out_url(o, "%.*s/embeddings", (int)n, base) : out_no_base(o);
 
 	write_body(o, b);
 	return e == ERR_OK ? out_bearer(o, b->rq->api_key) : e;
@@ -126,7 +119,7 @@ ollama_prepare(struct outgoing *o, const struct batch *b)
 {
 	const char *base;
 	size_t n = ollama_base(o, &base);
-	enum err e = n > 0 ? out_url(o, "%.*s/api/embed", (int)n, base) : no_base(o);
+	enum err e = n > 0 ? out_url(o, "%.*s/api/embed", (int)n, base) : out_no_base(o);
 
 	write_body(o, b);
 	return e == ERR_OK ? out_bearer(o, b->rq->api_key) : e;
@@ -179,7 +172,7 @@ gemini_prepare(struct outgoing *o, const struct batch *b)
 
 	if (n > 7 && memcmp(base + n - 7, "/v1beta", 7) == 0)
 		n -= 7;
-	e = n > 0 ? out_model(o, b->rq->model) : no_base(o);
+	e = n > 0 ? out_model(o, b->rq->model) : out_no_base(o);
 	if (e == ERR_OK)
 		e = out_url(o, "%.*s/v1beta/models/%s:%s", (int)n, base, o->model, b->n == 1 ? "embedContent" : "batchEmbedContents");
 	if (b->n == 1) {
@@ -218,7 +211,7 @@ cohere_prepare(struct outgoing *o, const struct batch *b)
 	const char *base;
 	size_t n = out_base(o, &base);
 	bool v2 = n > 3 && memcmp(base + n - 3, "/v2", 3) == 0;
-	enum err e = n > 0 ? out_url(o, "%.*s%s/embed", (int)n, base, v2 ? "" : "/v2") : no_base(o);
+	enum err e = n > 0 ? out_url(o, "%.*s%s/embed", (int)n, base, v2 ? "" : "/v2") : out_no_base(o);
 
 	jw_object(&w, NULL);
 	jw_str(&w, "model", b->rq->model);

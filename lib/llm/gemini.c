@@ -328,10 +328,8 @@ prepare(struct outgoing *o, struct llm_answer *a)
 	enum err e;
 
 	(void)a;
-	if (n == 0) {
-		o->why = "its base_url is missing or too long";
-		return ERR_INVALID;
-	}
+	if (n == 0)
+		return out_no_base(o);
 	if (n > 7 && memcmp(base + n - 7, "/v1beta", 7) == 0)
 		n -= 7;
 	e = out_model(o, model);

@@ -253,18 +253,9 @@ prepare(struct outgoing *o, struct llm_answer *a)
 {
 	const char *base;
 	size_t n = ollama_base(o, &base);
-	enum err e;
+	enum err e = out_head(o, base, n, "/api/chat");
 
 	(void)a;
-	if (n == 0) {
-		o->why = "its base_url is missing or too long";
-		return ERR_INVALID;
-	}
-	e = out_url(o, "%.*s/api/chat", (int)n, base);
-	if (e == ERR_OK)
-		e = out_bearer(o, o->rq->api_key);
-	if (e == ERR_OK)
-		e = out_usual_headers(o);
 	return e == ERR_OK ? write_body(o) : e;
 }
 

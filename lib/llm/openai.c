@@ -153,18 +153,9 @@ prepare(struct outgoing *o, struct llm_answer *a)
 {
 	const char *base;
 	size_t n = out_base(o, &base);
-	enum err e;
+	enum err e = out_head(o, base, n, "/chat/completions");
 
 	(void)a;
-	if (n == 0) {
-		o->why = "its base_url is missing or too long";
-		return ERR_INVALID;
-	}
-	e = out_url(o, "%.*s/chat/completions", (int)n, base);
-	if (e == ERR_OK)
-		e = out_bearer(o, o->rq->api_key);
-	if (e == ERR_OK)
-		e = out_usual_headers(o);
 	return e == ERR_OK ? oa_prepare_body(o) : e;
 }
 

@@ -9,7 +9,8 @@
 /* The body. INVALID: there is no message to send; NOMEM. */
 enum err oa_write_body(const struct llm_request *, const struct quirks *, struct buf *) MUST_CHECK;
 
-/* "tool_calls" of an assistant's blocks, and one tool: relatives write them the same. */
+/* A picture, "tool_calls" of an assistant's blocks, and one tool: relatives write them the same. */
+void oa_write_image(struct jw *, struct json_object *block);
 void oa_write_calls(struct jw *, struct json_object *blocks);
 void oa_write_tool(struct jw *, struct json_object *tool);
 

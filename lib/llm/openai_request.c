@@ -74,21 +74,16 @@ mine(const struct body *b, const char *key)
 
 /* --- parts --------------------------------------------------------------- */
 
-static void
-write_image(struct jw *w, struct json_object *block)
+void
+oa_write_image(struct jw *w, struct json_object *block)
 {
-	SCOPED_BUF data = BUF_INIT(LLM_BODY_MAX);
 	SCOPED_BUF url = BUF_INIT(LLM_BODY_MAX);
-	const char *type = block_image(block, &data);
 
-	if (type == NULL)
+	if (!block_image_url(block, &url))
 		return;
-	buf_printf(&url, "data:%.100s;base64,", type);
-	buf_add(&url, data.p, data.len);
-	if (url.failed || data.failed) {
-		w->b->failed = true;
+	w->b->failed |= url.failed;
+	if (url.failed)
 		return;
-	}
 	jw_object(w, NULL);
 	jw_str(w, "type", "image_url");
 	jw_object(w, "image_url");
@@ -141,7 +136,7 @@ write_parts(struct body *b, struct json_object *blocks)
 		else if (file_of(b, o) != NULL)
 			write_file(w, file_of(b, o));
 		else
-			write_image(w, o);
+			oa_write_image(w, o);
 	}
 	jw_end(w);
 }

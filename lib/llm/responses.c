@@ -37,20 +37,19 @@ open_item(struct body *b, const char *type)
 static void
 write_image(struct body *b, struct json_object *block)
 {
-	SCOPED_BUF data = BUF_INIT(LLM_BODY_MAX);
 	SCOPED_BUF url = BUF_INIT(LLM_BODY_MAX);
-	const char *named = js_str(block, "url"), *type = named == NULL ? block_image(block, &data) : NULL;
+	const char *named = js_str(block, "url");
 
-	if (named == NULL && type == NULL)
+	if (named != NULL)
+		buf_str(&url, named);
+	else if (!block_image_url(block, &url))
 		return;
-	if (named == NULL) {
-		buf_printf(&url, "data:%.100s;base64,", type);
-		buf_add(&url, data.p, data.len);
-	}
-	b->w.b->failed |= url.failed || data.failed;
+	b->w.b->failed |= url.failed;
+	if (url.failed)
+		return;
 	jw_object(&b->w, NULL);
 	jw_str(&b->w, "type", "input_image");
-	jw_strn(&b->w, "image_url", named != NULL ? named : url.p != NULL ? url.p : "", named != NULL ? strlen(named) : url.len);
+	jw_strn(&b->w, "image_url", url.p, url.len);
 	jw_end(&b->w);
 }
 
@@ -256,18 +255,9 @@ prepare(struct outgoing *o, struct llm_answer *a)
 {
 	const char *base;
 	size_t n = out_base(o, &base);
-	enum err e;
+	enum err e = out_head(o, base, n, "/responses");
 
 	(void)a;
-	if (n == 0) {
-		o->why = "its base_url is missing or too long";
-		return ERR_INVALID;
-	}
-	e = out_url(o, "%.*s/responses", (int)n, base);
-	if (e == ERR_OK)
-		e = out_bearer(o, o->rq->api_key);
-	if (e == ERR_OK)
-		e = out_usual_headers(o);
 	return e == ERR_OK ? write_body(o, false) : e;
 }
 
