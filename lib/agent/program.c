@@ -21,7 +21,7 @@
 #include "lib/base/util.h"
 #include "lib/net/http.h"
 
-enum { LOOK_MS = 100, CPU_S = 20, MEMORY_BYTES = 1 << 30, FILES = 64 };
+enum { LOOK_MS = 10, CPU_S = 20, MEMORY_BYTES = 1 << 30, FILES = 64 };
 
 const char *
 program_find(struct ctx *c, const char *name)
@@ -63,21 +63,21 @@ child(const char *path, char *const argv[], int in, int out)
 	_exit(127);
 }
 
-/* Read until its end, the deadline, or as much as is wanted. */
+/* Read until its end, the deadline, a cancel, or as much as is wanted. */
 static enum err
-gather(struct ctx *c, int fd, int64_t until_us, struct cancel *k, struct buf *out, bool *cut)
+gather(struct ctx *c, int fd, int64_t until_us, const struct cancel_watch *k, struct buf *out, bool *cut)
 {
 	char part[16384];
 
 	for (;;) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = k->fd, .events = POLLIN } };
 		ssize_t n;
 
-		if (k != NULL && cancelled(k))
+		if (cancelled(k->k))
 			return fail(c, ERR_CANCELLED, "Cancelled");
 		if (clock_mono_us() >= until_us)
 			return fail(c, ERR_TIMEOUT, "The program was not done in time");
-		if (poll(&p, 1, LOOK_MS) <= 0)
+		if (poll(p, 2, cancel_watch_ms(k, until_us)) <= 0 || p[0].revents == 0)
 			continue;
 		n = read(fd, part, sizeof(part));
 		if (n < 0 && errno == EINTR)
@@ -96,19 +96,21 @@ gather(struct ctx *c, int fd, int64_t until_us, struct cancel *k, struct buf *ou
 }
 
 /* It has closed its output; soon it should be gone. */
-static bool
-wait_end(pid_t pid, int64_t until_us)
+static enum err
+wait_end(struct ctx *c, pid_t pid, int64_t until_us, const struct cancel_watch *k)
 {
 	SCOPED_FD fd = pidfd_open(pid, 0);
-	struct pollfd p = { .fd = fd, .events = POLLIN };       /* readable at its end; without one it is looked after */
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = k->fd, .events = POLLIN } };
 	siginfo_t si = { 0 };
 
 	while (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT | WNOHANG) == 0 && si.si_pid == 0) {
+		if (cancelled(k->k))
+			return fail(c, ERR_CANCELLED, "Cancelled");
 		if (clock_mono_us() >= until_us)
-			return false;
-		(void)poll(&p, 1, fd >= 0 ? LOOK_MS : LOOK_MS / 10);
+			return fail(c, ERR_TIMEOUT, "The program was not done in time");
+		(void)poll(p, 2, fd >= 0 ? cancel_watch_ms(k, until_us) : LOOK_MS);
 	}
-	return true;
+	return ERR_OK;
 }
 
 enum err
@@ -116,6 +118,7 @@ program_output(struct ctx *c, const char *path, char *const argv[], int input_fd
     struct buf *out, bool *ret_cut)
 {
 	int64_t until = clock_mono_us() + (int64_t)timeout_ms * 1000;
+	struct cancel_watch watch;
 	SCOPED_FD from = -1;
 	SCOPED_FD to = -1;
 	int ends[2], status = 0;
@@ -135,9 +138,11 @@ program_output(struct ctx *c, const char *path, char *const argv[], int input_fd
 	(void)setpgid(pid, pid);
 	scoped_fd_close(&to);
 	to = -1;
-	e = gather(c, from, until, k, out, ret_cut);
-	if (e == ERR_OK && !*ret_cut && !wait_end(pid, until))
-		e = fail(c, ERR_TIMEOUT, "The program was not done in time");
+	cancel_watch(&watch, k);
+	e = gather(c, from, until, &watch, out, ret_cut);
+	if (e == ERR_OK && !*ret_cut)
+		e = wait_end(c, pid, until, &watch);
+	cancel_unwatch(&watch);
 	(void)kill(-pid, SIGKILL);      /* also what it may have left behind; its id is taken until we have waited */
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

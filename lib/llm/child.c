@@ -21,7 +21,7 @@
 
 #include "lib/base/util.h"
 
-enum { LOOK_MS = 100, END_MS = 2000, PART = 16384 };
+enum { LOOK_MS = 10, END_MS = 2000, PART = 16384 };
 
 extern char **environ;
 
@@ -148,8 +148,15 @@ hear(struct child *c, struct pipes *p, size_t *got, bool *more)
 	return ERR_OK;
 }
 
+/* Who has said nothing for a while is told of, once. */
+static bool
+tells_quiet(const struct child *c, int64_t last_us, int64_t told_us)
+{
+	return c->on_quiet != NULL && c->quiet_ms > 0 && told_us != last_us;
+}
+
 static enum err
-talk(struct child *c, struct pipes *p, int64_t until_us)
+talk(struct child *c, struct pipes *p, const struct cancel_watch *k, int64_t until_us)
 {
 	int64_t last_us = clock_mono_us(), told_us = 0;
 	size_t given = 0, got = 0;
@@ -157,8 +164,11 @@ talk(struct child *c, struct pipes *p, int64_t until_us)
 	enum err e = ERR_OK;
 
 	while (more && e == ERR_OK) {
-		struct pollfd f[3] = { { .fd = p->out, .events = POLLIN }, { .fd = p->err, .events = POLLIN }, { .fd = p->in, .events = POLLOUT } };
-		int n = poll(f, 3, LOOK_MS);
+		struct pollfd f[4] = { { .fd = p->out, .events = POLLIN }, { .fd = p->err, .events = POLLIN }, { .fd = p->in, .events = POLLOUT },
+			{ .fd = k->fd, .events = POLLIN } };
+		bool tells = tells_quiet(c, last_us, told_us);
+		int64_t quiet_us = last_us + (int64_t)c->quiet_ms * 1000;
+		int n = poll(f, 4, cancel_watch_ms(k, tells && quiet_us < until_us ? quiet_us : until_us));
 
 		if (cancelled(c->cancel))
 			return ERR_CANCELLED;
@@ -171,8 +181,7 @@ talk(struct child *c, struct pipes *p, int64_t until_us)
 		if (n > 0 && f[0].revents != 0) {
 			e = hear(c, p, &got, &more);
 			last_us = clock_mono_us();
-		} else if (c->on_quiet != NULL && c->quiet_ms > 0 && told_us != last_us &&
-		    clock_mono_us() - last_us >= (int64_t)c->quiet_ms * 1000) {
+		} else if (tells && clock_mono_us() >= quiet_us) {
 			told_us = last_us;
 			c->on_quiet(c->arg);
 		}
@@ -182,16 +191,16 @@ talk(struct child *c, struct pipes *p, int64_t until_us)
 
 /* It has closed its output: soon it should be gone, and what it still has to say is worth hearing. */
 static void
-farewell(struct child *c, struct pipes *p, pid_t pid, int64_t until_us)
+farewell(struct child *c, struct pipes *p, pid_t pid, const struct cancel_watch *k, int64_t until_us)
 {
 	SCOPED_FD fd = pidfd_open(pid, 0);      /* readable at its end; without one it is looked after */
 	siginfo_t si = { 0 };
 
 	while (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT | WNOHANG) == 0 && si.si_pid == 0 && clock_mono_us() < until_us &&
 	    !cancelled(c->cancel)) {
-		struct pollfd f[2] = { { .fd = p->err, .events = POLLIN }, { .fd = fd, .events = POLLIN } };
+		struct pollfd f[3] = { { .fd = p->err, .events = POLLIN }, { .fd = fd, .events = POLLIN }, { .fd = k->fd, .events = POLLIN } };
 
-		if (poll(f, 2, fd >= 0 ? LOOK_MS : LOOK_MS / 10) > 0 && f[0].revents != 0)
+		if (poll(f, 3, fd >= 0 ? cancel_watch_ms(k, until_us) : LOOK_MS) > 0 && f[0].revents != 0)
 			note(c, p);
 	}
 	for (int i = 0; i < 8 && p->err >= 0; i++) {
@@ -208,6 +217,7 @@ child_run(struct child *c)
 {
 	int64_t until = clock_mono_us() + (int64_t)c->timeout_ms * 1000, soon;
 	struct pipes p = { -1, -1, -1 };
+	struct cancel_watch watch;
 	int status = 0;
 	pid_t pid = -1;
 	enum err e;
@@ -216,10 +226,12 @@ child_run(struct child *c)
 	c->exit_code = -1;
 	e = start(c, &p, &pid);
 	if (e == ERR_OK) {
-		e = talk(c, &p, until);
+		cancel_watch(&watch, c->cancel);
+		e = talk(c, &p, &watch, until);
 		soon = clock_mono_us() + END_MS * 1000;
 		if (e == ERR_OK)
-			farewell(c, &p, pid, soon < until ? soon : until);
+			farewell(c, &p, pid, &watch, soon < until ? soon : until);
+		cancel_unwatch(&watch);
 		(void)kill(-pid, SIGKILL);      /* also what it may have left behind */
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;

@@ -23,6 +23,15 @@ enum { CANCEL_NO = 0, CANCEL_USER = 1, CANCEL_GONE = 2, CANCEL_SHUTDOWN = 3, CAN
 void cancel_now(struct cancel *, int why);      /* any thread; idempotent: the first reason stays */
 /* Wait so long, or until it is cancelled: false then. NULL: nobody cancels. */
 bool cancel_wait(const struct cancel *, int64_t ms);
+/*
+ * While watched, fd is readable once k is cancelled, for who polls something else as well; look at cancelled() after this. fd is -1
+ * when nobody can cancel (k NULL), or none could be had: look now and then, as cancel_watch_ms() says.
+ */
+struct cancel_watch { int fd; const struct cancel *k; struct cancel_watch *next; };
+void cancel_watch(struct cancel_watch *, const struct cancel *);
+void cancel_unwatch(struct cancel_watch *);
+/* How long poll() may wait beside it, until then at most. */
+int cancel_watch_ms(const struct cancel_watch *, int64_t until_us);
 static inline bool cancelled(const struct cancel *k) { return k && atomic_load(&k->why) != 0; }
 
 struct http_call {

@@ -9,15 +9,20 @@
  */
 #include "lib/net/line.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "lib/base/util.h"
+
+enum { LOOK_MS = 100 };
 
 static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t wake_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;        /* somebody was cancelled */
+static struct cancel_watch *watches;    /* under wake_lock */
 static struct line *idle;               /* the newest first */
 static unsigned n_idle;
 
@@ -34,6 +39,9 @@ cancel_now(struct cancel *k, int why)
 	m = atomic_load(&k->multi);
 	if (m != NULL)
 		(void)curl_multi_wakeup(m);     /* fails only for want of memory: then the poll's slice ends it */
+	for (struct cancel_watch *w = watches; w != NULL; w = w->next)
+		if (w->k == k && w->fd >= 0)
+			(void)eventfd_write(w->fd, 1);
 	pthread_mutex_unlock(&wake_lock);
 }
 
@@ -47,6 +55,37 @@ cancel_wait(const struct cancel *k, int64_t ms)
 		;
 	pthread_mutex_unlock(&wake_lock);
 	return !cancelled(k);
+}
+
+void
+cancel_watch(struct cancel_watch *w, const struct cancel *k)
+{
+	*w = (struct cancel_watch){ .fd = k != NULL ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1, .k = k };
+	pthread_mutex_lock(&wake_lock);
+	w->next = watches;
+	watches = w;
+	pthread_mutex_unlock(&wake_lock);
+}
+
+void
+cancel_unwatch(struct cancel_watch *w)
+{
+	struct cancel_watch **at = &watches;
+
+	pthread_mutex_lock(&wake_lock);
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+	pthread_mutex_unlock(&wake_lock);
+	scoped_fd_close(&w->fd);
+}
+
+int
+cancel_watch_ms(const struct cancel_watch *w, int64_t until_us)
+{
+	int64_t ms = (until_us - clock_mono_us() + 999) / 1000, most = w->fd >= 0 || w->k == NULL ? INT_MAX : LOOK_MS;
+
+	return ms < 0 ? 0 : ms < most ? (int)ms : (int)most;
 }
 
 void

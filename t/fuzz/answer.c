@@ -45,6 +45,26 @@ cancel_now(struct cancel *k, int why)
 	(void)why;
 }
 
+void
+cancel_watch(struct cancel_watch *w, const struct cancel *k)
+{
+	*w = (struct cancel_watch){ .fd = -1, .k = k };
+}
+
+void
+cancel_unwatch(struct cancel_watch *w)
+{
+	(void)w;
+}
+
+int
+cancel_watch_ms(const struct cancel_watch *w, int64_t until_us)
+{
+	(void)w;
+	(void)until_us;
+	return 0;
+}
+
 bool
 cancel_wait(const struct cancel *k, int64_t ms)
 {
