@@ -22,7 +22,7 @@
 enum {
 	AT_ONCE = 16,                    /* jobs at their beginning */
 	STALL_MS = 100,                 /* who has not ended nor rested in this time does wait for somebody */
-	TICK_MS = 25,
+	RETRY_MS = 25,                  /* when no thread could be made */
 	CROWD = 64,                     /* so many threads or jobs in line leave something to clean up */
 };
 
@@ -51,10 +51,12 @@ static struct {
 	struct worker *fresh[AT_ONCE];
 	unsigned n_fresh;
 	struct waiting *head, **end;    /* the line */
-	unsigned n_line;
+	unsigned n_line, longest;       /* longest: since it is watched */
 	bool watched;                   /* a thread looks after the line */
+	pthread_cond_t no_line;         /* for that one: nobody stands in it any more */
 	void (*on_quiet)(void);
-} pool = { .mu = PTHREAD_MUTEX_INITIALIZER, .fewer = PTHREAD_COND_INITIALIZER, .cap = 64, .end = &pool.head };
+} pool = { .mu = PTHREAD_MUTEX_INITIALIZER, .fewer = PTHREAD_COND_INITIALIZER, .no_line = PTHREAD_COND_INITIALIZER, .cap = 64,
+	.end = &pool.head };
 
 static _Thread_local struct worker *me;
 
@@ -166,7 +168,8 @@ line_add(void (*fn)(void *), void *arg)
 	*x = (struct waiting){ .fn = fn, .arg = arg };
 	*pool.end = x;
 	pool.end = &x->next;
-	pool.n_line++;
+	if (++pool.n_line > pool.longest)
+		pool.longest = pool.n_line;
 	return true;
 }
 
@@ -181,7 +184,8 @@ line_next(void)
 	pool.head = x->next;
 	if (pool.head == NULL)
 		pool.end = &pool.head;
-	pool.n_line--;
+	if (--pool.n_line == 0 && pool.watched)
+		pthread_cond_signal(&pool.no_line);
 	return x;
 }
 
@@ -342,32 +346,44 @@ drop_stalled(void)
 	int64_t before_us = clock_mono_us() - STALL_MS * 1000;
 
 	for (unsigned i = pool.n_fresh; i > 0; i--)
-		if (pool.fresh[i - 1]->since_us < before_us)
+		if (pool.fresh[i - 1]->since_us <= before_us)
 			fresh_drop(pool.fresh[i - 1]);
+}
+
+/* With the lock: when the first of those at their beginning will hold the line up. */
+static int64_t
+line_due_us(void)
+{
+	int64_t due = INT64_MAX;
+
+	if (pool.n_fresh < AT_ONCE)
+		return clock_mono_us() + RETRY_MS * 1000;
+	for (unsigned i = 0; i < pool.n_fresh; i++)
+		if (pool.fresh[i]->since_us < due)
+			due = pool.fresh[i]->since_us;
+	return due + STALL_MS * 1000;
 }
 
 /* A thread of its own while there is a line: looks for those who hold it up. */
 static void
 watch_line(void *unused)
 {
-	static const struct timespec tick = { .tv_nsec = TICK_MS * 1000000 };
-	unsigned longest = 0;
 	void (*on_quiet)(void);
 
 	(void)unused;
 	pthread_mutex_lock(&pool.mu);
 	while (pool.n_line > 0) {
-		longest = pool.n_line > longest ? pool.n_line : longest;
-		pthread_mutex_unlock(&pool.mu);
-		clock_nanosleep(CLOCK_MONOTONIC, 0, &tick, NULL);
-		pthread_mutex_lock(&pool.mu);
+		struct timespec until = timespec_of_us(line_due_us());
+
+		pthread_cond_clockwait(&pool.no_line, &pool.mu, CLOCK_MONOTONIC, &until);
 		drop_stalled();
 		pthread_mutex_unlock(&pool.mu);
 		move_line();
 		pthread_mutex_lock(&pool.mu);
 	}
 	pool.watched = false;
-	on_quiet = longest >= CROWD ? pool.on_quiet : NULL;
+	on_quiet = pool.longest >= CROWD ? pool.on_quiet : NULL;
+	pool.longest = 0;
 	pthread_mutex_unlock(&pool.mu);
 	if (on_quiet != NULL)
 		on_quiet();
