@@ -121,7 +121,7 @@ resettle(struct sup *s)
 }
 
 void
-sup_reload(struct sup *s)
+sup_reload(struct sup *s, bool pool)
 {
 	struct published before = s->pub;
 	uint32_t generation = atomic_load(&shm->generation) + 1;
@@ -143,7 +143,8 @@ sup_reload(struct sup *s)
 	log_set_level(log_level_of(s->pub.log_level));
 	atomic_store(&shm->generation, generation);
 	sup_signal(s, SLOT_DAEMON, SIGHUP);
-	replace_pool(s);
+	if (pool)               /* else they take it with their next request */
+		replace_pool(s);
 	if (!s->set.private_nginx)
 		;
 	else if (!same_addresses(&before, &s->pub))

@@ -38,7 +38,7 @@ struct loop {
 	int64_t probe_wait_us;          /* grows with each failure */
 	bool healthy;
 	int report_fd;                  /* who waits for the start; -1: nobody */
-	bool hup, usr1;                 /* came while booting */
+	bool hup, usr1, usr2;           /* came while booting */
 };
 
 void
@@ -334,6 +334,9 @@ on_signal(struct loop *l, int sig)
 	case SIGUSR1:
 		l->usr1 = true;
 		break;
+	case SIGUSR2:                           /* our daemon has written config.toml */
+		l->usr2 = true;
+		break;
 	default:                                /* TERM, INT: the second one loses patience */
 		if (s->stage == STAGE_BOOT)
 			sup_fail(s, "asked to stop while starting");
@@ -345,11 +348,11 @@ on_signal(struct loop *l, int sig)
 }
 
 static void
-take_configuration(struct loop *l)
+take_configuration(struct loop *l, bool pool)
 {
-	l->hup = false;
+	l->hup = l->usr2 = false;
 	ollama_forget(l->s);
-	sup_reload(l->s);
+	sup_reload(l->s, pool);
 	ollama_ask(l->s);
 }
 
@@ -361,11 +364,11 @@ read_signals(struct loop *l)
 
 	for (ssize_t i = 0; i * (ssize_t)sizeof(si[0]) < n; i++)
 		on_signal(l, (int)si[i].ssi_signo);
-	if (l->s->stage == STAGE_RUN && l->hup)
-		take_configuration(l);
+	if (l->s->stage == STAGE_RUN && (l->hup || l->usr2))
+		take_configuration(l, l->hup);
 	if (l->s->stage == STAGE_RUN && l->s->ollama_news) {
 		l->s->ollama_news = false;
-		sup_reload(l->s);
+		sup_reload(l->s, false);
 	}
 	if (l->s->stage == STAGE_RUN && l->usr1) {
 		l->usr1 = false;
@@ -480,7 +483,7 @@ turn(struct loop *l)
 	if (p[CONF].revents != 0)
 		conf_watch_read(s);
 	if (s->stage == STAGE_RUN && conf_watch_due(s))
-		take_configuration(l);
+		take_configuration(l, false);
 	start_due(s, clock_mono_us());
 	if (s->stage == STAGE_BOOT)
 		boot_step(l, clock_mono_us());
@@ -499,6 +502,7 @@ open_signals(struct sup *s)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
 	if (sigprocmask(SIG_SETMASK, &set, NULL) != 0)

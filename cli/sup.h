@@ -89,7 +89,8 @@ void sup_fail(struct sup *, const char *fmt, ...) PRINTF(2, 3);
 void sup_signal(const struct sup *, int slot, int sig);         /* nothing if nobody is there */
 
 /* reload.c */
-void sup_reload(struct sup *);
+/* Take the configuration as it is now; pool: with workers that are new. */
+void sup_reload(struct sup *, bool pool);
 void sup_reopen_logs(struct sup *);
 bool sup_bind(struct sup *, const struct published *);          /* for publish() */
 void sup_daemon_json(const struct sup *);                       /* <home>/daemon.json, while we run */

@@ -1,6 +1,6 @@
 /*
  * The configuration, written where it is read from. The supervisor makes it into the snapshot that all processes
- * load: it is told as a person would tell it, by HUP.
+ * load: it is told by USR2, as HUP would have it make new workers besides.
  */
 #include "daemon/config_write.h"
 
@@ -58,7 +58,7 @@ static enum err
 taken(struct ctx *c, uint32_t before)
 {
 	pid_t pid = supervisor();
-	bool told = pid > 1 && kill(pid, SIGHUP) == 0;
+	bool told = pid > 1 && kill(pid, SIGUSR2) == 0;
 
 	if (told && conf_await(before, TAKEN_US))
 		return ERR_OK;

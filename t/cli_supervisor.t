@@ -75,6 +75,15 @@ subtest 'reload loses nothing' => sub {
     ok $api->wait_for(sub { !grep { $before{$_} } @{ $api->processes->{'librefang-fcgi'} } }), 'all workers are new';
 };
 
+subtest 'what is set over the API is taken by the workers that run' => sub {
+    my @before = sort @{ $api->processes->{'librefang-fcgi'} };
+    for my $limit (3, 4) {
+        $api->put('/api/budget', { max_hourly_usd => $limit }, 200);
+        is $api->get('/api/budget', 200)->{hourly_limit}, $limit, "$limit dollars";
+    }
+    is_deeply [ sort @{ $api->processes->{'librefang-fcgi'} } ], \@before, 'they are the same';
+};
+
 subtest 'a broken configuration' => sub {
     my $path = $api->home . '/config.toml';
     my $good = LF::slurp($path);
