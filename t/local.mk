@@ -100,10 +100,12 @@ prove = cd $(srcdir) && LC_ALL=C.UTF-8 \
 	ASAN_OPTIONS=detect_leaks=1:$${ASAN_OPTIONS-} \
 	UBSAN_OPTIONS=print_stacktrace=1:$${UBSAN_OPTIONS-} \
 	$(PROVE) --exec t/limit $(PROVE_FLAGS)
-PROVE_FLAGS = -j2
-# The longest first, those in C, which are short, last: so both cores end together.
-CHECK_T = t/fuzz.t t/*.t
-c_tests = $(check_PROGRAMS:%=$(abs_top_builddir)/%)
+# A test waits more than it computes: four at a time are what two cores have room for.
+PROVE_FLAGS = -j4
+# The longest first, those in C, which are short, last: so all ends together. What is named twice runs once.
+c_long = $(abs_top_builddir)/t/handlers/starve
+CHECK_T = t/fuzz.t t/growth.t $(c_long) t/webchat*.t t/upgrade.t t/*.t
+c_tests = $(c_long) $(check_PROGRAMS:%=$(abs_top_builddir)/%)
 
 # What failed beside another test runs once more by itself: a machine that does much else
 # may have kept it from its time. What is wrong fails again.
