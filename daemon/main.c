@@ -84,7 +84,7 @@ fit_process(void)
 		r.rlim_cur = r.rlim_max < FDS_MAX ? r.rlim_max : FDS_MAX;
 		(void)setrlimit(RLIMIT_NOFILE, &r);
 	}
-	mallopt(M_ARENA_MAX, 3);
+	mallopt(M_ARENA_MAX, 16);       /* fewer, and the threads of turns stand in line for memory */
 	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 	mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);     /* less often by itself: we know when it is quiet (give_back) */
 	mallopt(M_TOP_PAD, 256 * 1024);

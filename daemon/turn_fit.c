@@ -13,6 +13,7 @@
 #include "lib/agent/fit.h"
 #include "lib/agent/repair.h"
 #include "lib/agent/tokens.h"
+#include "lib/agent/tool.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 
@@ -39,7 +40,7 @@ static int64_t
 around(struct turn *t)
 {
 	if (t->around == 0)
-		t->around = 1 + tokens_of_text(t->system, strlen(t->system)) + tokens_of_json(t->tools);
+		t->around = 1 + tokens_of_text(t->system, strlen(t->system)) + tools_tokens(t->tools);
 	return t->around;
 }
 

@@ -39,7 +39,7 @@ used_tokens(struct ctx *c, const struct agent *a, const char *session_id, int64_
 	kept = history_for_model(c, &h, (unsigned)limit);
 	if (kept == NULL || (kept = history_with_summary(c, kept, summary)) == NULL)
 		return fail(c, ERR_NOMEM, "out of memory");
-	*ret = tokens_of_text(prompt.p != NULL ? prompt.p : "", prompt.len) + tokens_of_history(kept) + tokens_of_json(tools.sent);
+	*ret = tokens_of_text(prompt.p != NULL ? prompt.p : "", prompt.len) + tokens_of_history(kept) + tools_tokens(tools.sent);
 	return ERR_OK;
 }
 

@@ -19,6 +19,7 @@ libagent_a_SOURCES = \
 	lib/agent/prompt.c \
 	lib/agent/prompt_files.c \
 	lib/agent/prompt_recall.c \
+	lib/agent/prompt_tools.c \
 	lib/agent/recover.c \
 	lib/agent/regex.c \
 	lib/agent/repair.c \

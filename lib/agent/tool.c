@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/agent/capability.h"
+#include "lib/agent/tokens.h"
 #include "lib/agent/tool.h"
 #include "lib/agent/tools/tools.h"
 #include "lib/base/json.h"
@@ -261,27 +262,49 @@ in_profile(const char *profile, const char *name)
 	return true;            /* none named: all */
 }
 
+/* What a manifest and a mode say of all tools, looked up once. */
+struct grant {
+	struct json_object *manifest, *declared, *block, *allow;
+	const char *profile;
+	bool none, assists;
+};
+
+static struct grant
+grant_of(struct json_object *manifest, const char *mode)
+{
+	return (struct grant){
+		.manifest = manifest,
+		.declared = js_arr(js_obj(manifest, "capabilities"), "tools"),
+		.block = js_arr(manifest, "tool_blocklist"),
+		.allow = js_arr(manifest, "tool_allowlist"),
+		.profile = js_str(manifest, "profile"),
+		.none = js_bool(manifest, "tools_disabled", false) || (mode != NULL && strcasecmp(mode, "observe") == 0),
+		.assists = mode != NULL && strcasecmp(mode, "assist") == 0,
+	};
+}
+
+static bool
+grants(const struct grant *g, const char *name)
+{
+	if (g->none)
+		return false;
+	if (is_filled(g->declared) ? !in_patterns(g->declared, name) : !in_profile(g->profile, name))
+		return false;
+	if (in_patterns(g->block, name))
+		return false;
+	if (is_filled(g->allow) && !in_patterns(g->allow, name))
+		return false;
+	if ((strcmp(name, "agent_spawn") == 0 || strcmp(name, "agent_kill") == 0) && !caps_may_spawn(g->manifest))
+		return false;
+	return !g->assists || in_words(assist, name);
+}
+
 bool
 tool_granted(struct json_object *manifest, const char *mode, const char *name)
 {
-	struct json_object *declared = js_arr(js_obj(manifest, "capabilities"), "tools");
-	struct json_object *allow = js_arr(manifest, "tool_allowlist");
+	struct grant g = grant_of(manifest, mode);
 
-	if (js_bool(manifest, "tools_disabled", false))
-		return false;
-	if (is_filled(declared) ? !in_patterns(declared, name) : !in_profile(js_str(manifest, "profile"), name))
-		return false;
-	if (in_patterns(js_arr(manifest, "tool_blocklist"), name))
-		return false;
-	if (is_filled(allow) && !in_patterns(allow, name))
-		return false;
-	if ((strcmp(name, "agent_spawn") == 0 || strcmp(name, "agent_kill") == 0) && !caps_may_spawn(manifest))
-		return false;
-	if (mode != NULL && strcasecmp(mode, "observe") == 0)
-		return false;
-	if (mode != NULL && strcasecmp(mode, "assist") == 0)
-		return in_words(assist, name);
-	return true;
+	return grants(&g, name);
 }
 
 static struct json_object *
@@ -309,7 +332,7 @@ definition(struct json_object *t)
  */
 static struct {
 	pthread_mutex_t mu;
-	struct { uint64_t set; struct json_object *list; } all[LISTS_MAX];
+	struct { uint64_t set; struct json_object *list; int64_t tokens; } all[LISTS_MAX];
 	size_t n;
 } lists = { .mu = PTHREAD_MUTEX_INITIALIZER };
 
@@ -345,6 +368,19 @@ tools_last(const struct json_object *list)
 	return last;
 }
 
+int64_t
+tools_tokens(const struct json_object *list)
+{
+	int64_t n = -1;
+
+	pthread_mutex_lock(&lists.mu);
+	for (size_t i = 0; i < lists.n && n < 0; i++)
+		if (lists.all[i].list == list)
+			n = lists.all[i].tokens;
+	pthread_mutex_unlock(&lists.mu);
+	return n >= 0 ? n : tokens_of_json(list);
+}
+
 /* The list of a set, made once; the caller's own when there are too many. */
 static struct json_object *
 list_of(struct ctx *c, uint64_t set)
@@ -357,6 +393,7 @@ list_of(struct ctx *c, uint64_t set)
 			ret = lists.all[i].list;
 	if (ret == NULL && lists.n < LISTS_MAX && (ret = list_make(set)) != NULL) {
 		lists.all[lists.n].set = set;
+		lists.all[lists.n].tokens = tokens_of_json(ret);
 		lists.all[lists.n++].list = ret;
 	}
 	pthread_mutex_unlock(&lists.mu);
@@ -388,13 +425,14 @@ struct toolset
 tools_of(struct ctx *c, struct json_object *manifest, const char *mode, bool may_load, uint64_t loaded)
 {
 	struct json_object *all = tool_catalog();
+	struct grant g = grant_of(manifest, mode);
 	uint64_t set = 0, always = 0, loaders = 0;
 
 	for (size_t i = 0, n = json_object_array_length(all); i < n && i < 64; i++) {
 		const char *name = js_str_or(json_object_array_get_idx(all, i), "name", "");
 		const struct tool *t = find_exact(name);
 
-		if (t == NULL || !tool_granted(manifest, mode, name))
+		if (t == NULL || !grants(&g, name))
 			continue;
 		set |= (uint64_t)1 << i;
 		sort_bits(t, (uint64_t)1 << i, &always, &loaders);

@@ -76,6 +76,8 @@ struct json_object *tool_catalog(void);
 bool tool_granted(struct json_object *manifest, const char *mode, const char *name);
 /* Is that one of the lists of tools_for() that stay as they are until the process ends? */
 bool tools_last(const struct json_object *list);
+/* As tokens_of_json(); of those lists counted once. */
+int64_t tools_tokens(const struct json_object *list);
 /*
  * The tools of an agent, as arrays for llm_request.tools; shared by all threads: read them, take no reference. An agent that may load tools
  * (it may use any, and its metadata.lazy_tools is not false) is sent the usual ones and those of `loaded`, the sum of their tool_bit(); then

@@ -87,7 +87,13 @@ buf_str(struct buf *b, const char *s)
 void
 buf_ch(struct buf *b, char ch)
 {
-	buf_add(b, &ch, 1);
+	char *p = buf_room(b, 1);
+
+	if (p == NULL)
+		return;
+	p[0] = ch;
+	p[1] = '\0';
+	b->len++;
 }
 
 void

@@ -51,7 +51,7 @@ set(void)
 {
 	static const char *no_name[1];
 	static const struct catalog_set none = { .by_provider.name = no_name, .by_provider_alias.name = no_name,
-	    .by_id.name = no_name, .by_display.name = no_name, .by_alias.name = no_name };
+	    .by_id.name = no_name, .by_display.name = no_name, .by_own_alias.name = no_name, .by_alias.name = no_name };
 
 	return mine != NULL ? mine : catalog_init() ? base : &none;
 }
@@ -191,17 +191,6 @@ first_in(const struct index *x, const char *provider, const char *name)
 	return first;
 }
 
-static bool
-has_alias(const struct model *m, const char *name)
-{
-	size_t n = m->aliases == NULL ? 0 : json_object_array_length(m->aliases);
-
-	for (size_t i = 0; i < n; i++)
-		if (strcasecmp(js_item(m->aliases, i), name) == 0)
-			return true;
-	return false;
-}
-
 static const struct model *
 within(const char *provider, const char *name)
 {
@@ -209,12 +198,13 @@ within(const char *provider, const char *name)
 	const struct model *m = first_in(&s->by_id, provider, name);
 	size_t len = strlen(provider);
 	char full[256];
+	int at;
 
 	if (m != NULL)
 		return m;
-	for (size_t i = 0; i < s->n_models; i++)
-		if (strcmp(s->models[i].provider, provider) == 0 && has_alias(&s->models[i], name))
-			return &s->models[i];
+	for (unsigned i = index_start(&s->by_own_alias, name); (at = index_next(&s->by_own_alias, name, &i)) >= 0;)
+		if (strcmp(s->models[at].provider, provider) == 0)
+			return &s->models[at];
 	if (strncmp(name, provider, len) == 0 && name[len] == '/')
 		return first_in(&s->by_id, provider, name + len + 1);
 	if (len + 1 + strlen(name) >= sizeof(full))

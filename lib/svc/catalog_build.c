@@ -70,6 +70,21 @@ index_add(struct index *x, const char *name, size_t at)
 /* --- aliases ----------------------------------------------------------------------------- */
 
 static void
+index_own_aliases(struct build *b)
+{
+	struct catalog_set *s = b->s;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_models; i++)
+		n += s->models[i].aliases != NULL ? json_object_array_length(s->models[i].aliases) : 0;
+	if (b->full || !index_make(b, &s->by_own_alias, n))
+		return;
+	for (size_t i = 0; i < s->n_models; i++)
+		for (size_t k = 0; s->models[i].aliases != NULL && k < json_object_array_length(s->models[i].aliases); k++)
+			index_add(&s->by_own_alias, js_item(s->models[i].aliases, k), i);
+}
+
+static void
 add_alias(struct build *b, const char *alias, const char *target)
 {
 	struct catalog_set *s = b->s;
@@ -220,6 +235,7 @@ make(struct build *b, const struct rows *r)
 	    !index_make(b, &s->by_provider_alias, (size_t)json_object_object_length(b->provider_aliases)))
 		return;
 	build_models(b, r);
+	index_own_aliases(b);
 	load_aliases(b, r->alias, r->n_alias);
 }
 

@@ -23,7 +23,8 @@ struct catalog_set {
 	const char **targets; size_t n_targets;                 /* of all aliases: model ids */
 	struct provider_state *states; size_t n_states;
 	struct catalog_override *overrides; size_t n_overrides;
-	struct index by_provider, by_provider_alias, by_id, by_display, by_alias;       /* by_alias: into targets */
+	struct index by_provider, by_provider_alias, by_id, by_display, by_own_alias;   /* by_own_alias: models, by what they call themselves */
+	struct index by_alias;          /* into targets */
 };
 
 unsigned index_start(const struct index *, const char *name);

@@ -77,6 +77,53 @@ test_quote(void)
 	is_str(b.p, "\"\"", "an empty text is two quotes");
 }
 
+/* Each byte at each place of texts around eight bytes: the reader gives back what was written, and nothing raw is left. */
+static void
+test_each_byte(void)
+{
+	unsigned lost = 0, raw = 0;
+
+	for (size_t n = 1; n <= 24; n++)
+		for (size_t at = 0; at < n; at++)
+			for (unsigned ch = 0; ch < 128; ch++) {
+				SCOPED_BUF b = BUF_INIT(4096);
+				struct json_object *o;
+				char s[24];
+
+				memset(s, "a ~"[n % 3], n);
+				s[at] = (char)ch;
+				json_quote(&b, s, n);
+				o = json_tokener_parse(b.p);
+				lost += o == NULL || (size_t)json_object_get_string_len(o) != n || memcmp(json_object_get_string(o), s, n) != 0;
+				json_object_put(o);
+				for (size_t i = 1; i + 1 < b.len; i++)
+					raw += (unsigned char)b.p[i] < 0x20 || b.p[i] == 0x7f;
+			}
+	is_int(lost, 0, "every ASCII byte at every place comes back");
+	is_int(raw, 0, "and no control character is written as it is");
+}
+
+static const char *
+whole(struct buf *b, int64_t v)
+{
+	struct jw w = JW_INIT(b);
+
+	buf_clear(b);
+	jw_i64(&w, NULL, v);
+	return b->p;
+}
+
+static void
+test_whole(void)
+{
+	SCOPED_BUF b = BUF_INIT(4096);
+
+	is_str(whole(&b, 0), "0", "nought");
+	is_str(whole(&b, -10), "-10", "a negative number");
+	is_str(whole(&b, INT64_MAX), "9223372036854775807", "the largest number");
+	is_str(whole(&b, INT64_MIN), "-9223372036854775808", "and the smallest");
+}
+
 static const char *
 number(struct buf *b, double v)
 {
@@ -164,6 +211,8 @@ main(void)
 	test_shape();
 	test_again();
 	test_quote();
+	test_each_byte();
+	test_whole();
 	test_numbers();
 	test_json(&c);
 	test_limits();
