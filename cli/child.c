@@ -43,7 +43,7 @@ static bool
 is_secret(const char *var)
 {
 	static const char *const ends[] = {
-		"_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_PASSWD", "_CREDENTIALS", "_WEBHOOK_URL",
+		"_KEY", "_TOKEN", "_SECRET", "_PASSWORD", "_PASSWD", "_PASS", "_CREDENTIALS", "_WEBHOOK_URL",
 	};
 	size_t n = strcspn(var, "=");
 

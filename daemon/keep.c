@@ -17,6 +17,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/audit.h"
 #include "lib/svc/budget.h"
+#include "lib/svc/login.h"
 #include "lib/svc/session_admin.h"
 #include "lib/svc/upload.h"
 
@@ -96,6 +97,20 @@ trim_audit(struct ctx *c)
 }
 
 static void
+sweep_logins(struct ctx *c)
+{
+	enum err e;
+
+	if (c->arena == NULL)
+		return;
+	job_db_acquire(c);
+	e = login_sweep(c);
+	job_db_release(c);
+	if (e != ERR_OK)
+		log_line(LOG_WARN, "what=logins_swept err=%s", err_code(e));
+}
+
+static void
 after_boot(void *arg)
 {
 	struct conf *k = conf_hold();
@@ -128,6 +143,7 @@ tidy(void *arg)
 		sweep_sessions(&c);
 		sweep_uploads(&c, 0);
 	}
+	sweep_logins(&c);
 	trim_audit(&c);
 	arena_free(c.arena);
 	conf_drop(k);

@@ -13,6 +13,7 @@
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
 #include "lib/svc/config_file.h"
+#include "lib/svc/login.h"
 #include "lib/svc/vault.h"
 
 enum { FILES_MAX = 512 << 10 };
@@ -92,7 +93,10 @@ in_files(struct ctx *c, const char *name)
 static bool
 is_ours(const struct ctx *c, const char *name)
 {
-	return strncmp(name, "LIBREFANG_", 10) == 0 || (c->cfg->key_vault != NULL && strcmp(name, c->cfg->key_vault) == 0);
+	const char *pass = c->cfg->dashboard.pass_vault;
+
+	return strncmp(name, "LIBREFANG_", 10) == 0 || (c->cfg->key_vault != NULL && strcmp(name, c->cfg->key_vault) == 0) ||
+	    (pass != NULL && strcmp(name, pass) == 0);
 }
 
 const char *
@@ -120,50 +124,80 @@ key_of_proxy(struct ctx *c, const char *name)
 	return in_files(c, ctx_printf(c, "proxy:%.150s", name));
 }
 
+/* What was remembered of a digest that is another one now counts no more. */
+static void
+tell_digest(struct shm_digest *d, const uint8_t sum[32])
+{
+	char before[65], after[65];
+	bool was = shm_digest_get(d, before);
+
+	shm_digest_set(d, sum);
+	if (was != shm_digest_get(d, after) || (was && strcmp(before, after) != 0))
+		atomic_fetch_add(&shm->logouts, 1);
+}
+
+static void
+tell_text(struct shm_digest *d, const char *text)
+{
+	uint8_t sum[32];
+
+	if (text != NULL)
+		sha256(text, strlen(text), sum);
+	tell_digest(d, text != NULL ? sum : NULL);
+}
+
+/* NULL: not named, or not there, which is logged. */
+static const char *
+of_vault(struct ctx *c, const char *setting, const char *name)
+{
+	struct fault before = c->fault;
+	char *secret, q[300];
+
+	if (name == NULL)
+		return NULL;
+	if (vault_get(c, name, &secret) != ERR_OK) {
+		log_line(LOG_ERROR, "what=%s why=%s", setting, log_quote(c->fault.msg, q, sizeof(q)));
+		secret = NULL;
+	}
+	c->fault = before;
+	return secret;
+}
+
 void
 keys_publish(struct ctx *c)
 {
-	union { uint8_t bytes[32]; uint64_t word[4]; } sum;
-	struct fault before = c->fault;
-	char *key, q[300];
-	enum err e;
+	const struct config *cfg = c->cfg;
+	const char *pass;
+	char token[65];
 
 	if (shm == NULL)
 		return;
-	e = c->cfg->key_vault != NULL ? vault_get(c, c->cfg->key_vault, &key) : ERR_NOT_FOUND;
-	atomic_store(&shm->vault_key_known, 0);
-	if (e == ERR_OK) {
-		sha256(key, strlen(key), sum.bytes);
-		for (int i = 0; i < 4; i++)
-			atomic_store(&shm->vault_key[i], sum.word[i]);
-		atomic_store(&shm->vault_key_known, 1);
-	} else if (c->cfg->key_vault != NULL) {
-		log_line(LOG_ERROR, "what=api_key why=%s", log_quote(c->fault.msg, q, sizeof(q)));
-	}
-	c->fault = before;
-}
-
-/* --- what came and must not stay ------------------------------------------------- */
-
-static void
-wipe_json(struct json_object *o)
-{
-	if (json_object_is_type(o, json_type_string)) {
-		zero_bytes((void *)(uintptr_t)json_object_get_string(o), (size_t)json_object_get_string_len(o));
-	} else if (json_object_is_type(o, json_type_object)) {
-		json_object_object_foreach(o, k, v) {
-			(void)k;
-			wipe_json(v);
-		}
-	}
+	tell_text(&shm->vault_key, of_vault(c, "api_key", cfg->key_vault));
+	pass = of_vault(c, "dashboard_pass", cfg->dashboard.pass_vault);
+	tell_text(&shm->vault_pass, pass);
+	if (pass != NULL)
+		login_derived(pass, cfg->dashboard.user, token);
+	tell_text(&shm->vault_token, pass != NULL && (cfg->key_sha256 != NULL || cfg->key_hash != NULL || cfg->key_vault != NULL) ? token : NULL);
+	zero_bytes(token, sizeof(token));
 }
 
 void
-request_wipe(const struct request *rq, const char *text)
+keys_logins(struct ctx *c)
 {
-	if (text != NULL)
-		zero_bytes((void *)(uintptr_t)text, strlen(text));
-	if (rq->body_bytes > 0)
-		zero_bytes((void *)(uintptr_t)rq->body, rq->body_bytes);
-	wipe_json(rq->json);
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+	static uint8_t last[32];
+	static bool known;
+	char room[65];
+	const char *id = login_password_id(c->cfg, room), *text = id != NULL ? ctx_printf(c, "%s %s", id, c->cfg->dashboard.user) : "";
+	uint8_t sum[32];
+
+	if (text == NULL || (id == NULL && c->cfg->dashboard.pass_vault != NULL))
+		return;
+	sha256(text, strlen(text), sum);
+	pthread_mutex_lock(&one);
+	if (known && !same_bytes(sum, last, sizeof(sum)))
+		ignore_err(login_end_all(c));   /* they open nothing in any case */
+	memcpy(last, sum, sizeof(sum));
+	known = true;
+	pthread_mutex_unlock(&one);
 }

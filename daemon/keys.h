@@ -16,8 +16,8 @@ void keys_load(const struct run_paths *);
 const char *key_named(struct ctx *, const char *name);
 /* The address of a proxy with its password, by its name as config_proxies_each() says it; as above. NULL: it has none. */
 const char *key_of_proxy(struct ctx *, const char *name);
-/* The digest of the master key, when it is in the vault, into shared memory. After the vault or the configuration changed. */
+/* The digests of the master key and of the dashboard's password, when they are in the vault, into shared memory. After the vault or the configuration changed. */
 void keys_publish(struct ctx *);
-/* A request held a secret: wipe what came, and the decoded text beside it. */
-void request_wipe(const struct request *, const char *text);
+/* After that, with the store: logins that were made with a password which is no longer the dashboard's are forgotten. */
+void keys_logins(struct ctx *);
 #endif

@@ -204,6 +204,7 @@ tell(bool again)
 	if (c.arena != NULL) {
 		keys_publish(&c);
 		job_db_acquire(&c);
+		keys_logins(&c);
 		aliases_take(&c);
 		if (!again) {
 			rests_load(&c);

@@ -22,6 +22,7 @@ static const struct name header_names[] = {
 	NAME("ACCESS_CONTROL_REQUEST_METHOD", struct headers, acr_method),
 	NAME("AUTHORIZATION", struct headers, authorization),
 	NAME("CF_CONNECTING_IP", struct headers, cf_connecting_ip),
+	NAME("COOKIE", struct headers, cookie),
 	NAME("FORWARDED", struct headers, forwarded),
 	NAME("HOST", struct headers, host),
 	NAME("IDEMPOTENCY_KEY", struct headers, idempotency_key),
@@ -34,6 +35,7 @@ static const struct name header_names[] = {
 	NAME("SEC_WEBSOCKET_PROTOCOL", struct headers, ws_protocol),
 	NAME("X_API_KEY", struct headers, x_api_key),
 	NAME("X_FORWARDED_FOR", struct headers, x_forwarded_for),
+	NAME("X_FORWARDED_PROTO", struct headers, x_forwarded_proto),
 	NAME("X_REAL_IP", struct headers, x_real_ip),
 };
 

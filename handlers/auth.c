@@ -30,7 +30,7 @@ auth_link(struct ctx *c, const struct request *rq)
 	if (e == ERR_OK && (!is_token(in->token) || !link_take(c->cfg->home, in->token)))
 		e = auth_failed(c, rq->peer, "This link was used already, or is older than 15 minutes");
 	if (e == ERR_OK)
-		e = login_create(c, token, &expires_ms);
+		e = login_create(c, LOGIN_LINK, token, &expires_ms);
 	if (e != ERR_OK)
 		return reply_fail(c);
 	if ((w = reply_open(c)) != NULL) {
@@ -45,16 +45,33 @@ auth_link(struct ctx *c, const struct request *rq)
 	return reply_json(c, 200, w);
 }
 
+/* The session that the cookie names; NULL: none. */
+static const char *
+cookie_token(struct ctx *c, const struct request *rq)
+{
+	static const char name[] = "librefang_session=";
+	const char *p = rq->h.cookie;
+
+	for (size_t n; p != NULL && *p != '\0'; p += n) {
+		p += strspn(p, "; \t");
+		n = strcspn(p, ";");
+		if (n == sizeof(name) - 1 + LOGIN_TOKEN && strncmp(p, name, sizeof(name) - 1) == 0)
+			return ctx_strndup(c, p + sizeof(name) - 1, LOGIN_TOKEN);
+	}
+	return NULL;
+}
+
 /* What was presented ends, if it is a session; a key of the configuration stays what it is. */
 struct reply
 auth_logout(struct ctx *c, const struct request *rq)
 {
-	const char *token = auth_token(c, rq);
+	const char *tokens[] = { auth_token(c, rq), rq->h.x_api_key, cookie_token(c, rq) };
 	struct reply r;
 	struct jw *w;
 
-	if (token != NULL && is_token(token) && login_end(c, token) != ERR_OK)
-		return reply_fail(c);
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++)
+		if (tokens[i] != NULL && is_token(tokens[i]) && login_end(c, tokens[i]) != ERR_OK)
+			return reply_fail(c);
 	if ((w = reply_open(c)) != NULL) {
 		jw_object(w, NULL);
 		jw_bool(w, "ok", true);

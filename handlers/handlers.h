@@ -20,6 +20,7 @@ HANDLER(system_openapi);
 HANDLER(dashboard_snapshot);
 HANDLER(commands_list);
 HANDLER(commands_show);
+HANDLER(system_security);
 
 HANDLER(usage_agents);
 HANDLER(usage_summary);
@@ -33,6 +34,8 @@ HANDLER(budget_users);
 HANDLER(budget_user);
 
 HANDLER(auth_link);
+HANDLER(dashboard_check);
+HANDLER(dashboard_login);
 HANDLER(auth_logout);
 HANDLER(auth_whoami);
 HANDLER(auth_leave);

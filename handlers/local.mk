@@ -7,6 +7,7 @@ libhandlers_a_SOURCES = \
 	handlers/auth.c \
 	handlers/commands.c \
 	handlers/dashboard.c \
+	handlers/dashboard_login.c \
 	handlers/memories.c \
 	handlers/memory.c \
 	handlers/models.c \

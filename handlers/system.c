@@ -13,6 +13,7 @@
 #include "lib/svc/agent.h"
 #include "lib/svc/config.h"
 #include "lib/svc/metrics.h"
+#include "lib/svc/security.h"
 #include "lib/svc/system.h"
 #include "lib/svc/vectors.h"
 #include "version.h"
@@ -273,4 +274,15 @@ system_openapi(struct ctx *c, const struct request *rq)
 	static struct cached_body body;
 
 	return cached_reply(c, rq, &body, "application/json; charset=utf-8", make_openapi);
+}
+
+struct reply
+system_security(struct ctx *c, const struct request *rq)
+{
+	struct jw *w = reply_open(c);
+
+	(void)rq;
+	if (w != NULL && security_write(c, w) != ERR_OK)
+		return reply_fail(c);
+	return reply_json(c, 200, w);
 }

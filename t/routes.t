@@ -32,7 +32,7 @@ my @templates = ('POST /api/templates', 'PUT /api/templates/{name}', 'DELETE /ap
 my $unlisted = 'GET /api/dashboard/snapshot';       # LibreFang has it, its list does not
 my %ours = map { $_ => 1 } @templates, $unlisted, 'POST /api/auth/link', 'GET /api/users/{name}/groups', 'GET /api/vault', 'POST /api/vault/init', 'POST /api/vault/rotate-key', 'PUT /api/vault/{name}',
     'DELETE /api/vault/{name}', map {"$_ /api/models/overrides/{key*}"} qw(GET PUT DELETE);
-my %for_all = map { $_ => 1 } 'POST /api/auth/link', 'POST /auth/logout';
+my %for_all = map { $_ => 1 } 'POST /api/auth/link', 'POST /api/auth/dashboard-login', 'POST /auth/logout';
 
 subtest 'a row is well formed' => sub {
     for my $r (@rows) {

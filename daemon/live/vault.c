@@ -75,6 +75,7 @@ vault_put(struct ctx *c, const struct request *rq)
 	if (e != ERR_OK)
 		return reply_fail(c);
 	keys_publish(c);
+	keys_logins(c);
 	embedding_tell(c);
 	return reply_words(c, 200, "status", "saved", "name", name_of(rq), NULL);
 }
@@ -88,6 +89,7 @@ vault_drop(struct ctx *c, const struct request *rq)
 	if (e != ERR_OK)
 		return reply_fail(c);
 	keys_publish(c);
+	keys_logins(c);
 	embedding_tell(c);
 	return reply_empty(c);
 }

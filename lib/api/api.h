@@ -29,6 +29,7 @@ enum route_flags {
 	RT_UPLOAD = 256,        /* LIVE: the body is a file; read with live_read(), rq->body_bytes is what was declared */
 	RT_FIELDS_400 = 512,    /* wrong members are 400 instead of 422 */
 	RT_ALSO_SOCKET = 1024,  /* the same over a WebSocket, by an upgrade */
+	RT_LOGIN = 2048,        /* somebody tries to come in: so often a quarter of an hour (login_limit_check) */
 	RT_OWN_USER = 128,      /* a user below admin may call it on agents of their own */
 };
 
@@ -68,7 +69,9 @@ struct headers {
 	const char *host, *origin, *authorization, *x_api_key, *content_type, *accept,
 	    *idempotency_key, *if_none_match, *accept_encoding, *ws_protocol, *fetch_site,
 	    *acr_method, *last_event_id, *traceparent, *tracestate, *x_filename, *range, *if_range,
-	    *x_forwarded_for, *forwarded, *x_real_ip, *cf_connecting_ip;     /* peer_resolve() alone believes them */
+	    *cookie,
+	    *x_forwarded_for, *forwarded, *x_real_ip, *cf_connecting_ip,     /* peer_resolve() alone believes them */
+	    *x_forwarded_proto;                                              /* a trusted proxy's only */
 };
 
 struct live;                            /* the daemon's end of a streaming connection */
@@ -97,6 +100,9 @@ struct request {
 	struct json_object *json;       /* parsed body, if the row has a body schema */
 	bool by_role;                   /* the caller's role is too low for the row; refusal_of() */
 };
+
+/* A request held a secret: wipe what came, and the decoded text beside it (NULL: none). */
+void request_wipe(const struct request *, const char *text);
 
 const char *path_arg(const struct request *, const char *name);      /* never NULL for a name in the path */
 const struct path_arg *path_arg_n(const struct request *, const char *name);
@@ -203,6 +209,13 @@ const char *auth_token(struct ctx *, const struct request *);
 enum err auth_attempt(struct ctx *, const char *peer) MUST_CHECK;
 /* It failed: counted against the peer. UNAUTHORIZED with that sentence. */
 enum err auth_failed(struct ctx *, const char *peer, const char *why) MUST_CHECK;
+/* One more try to log in. RATE_LIMITED after rate_limit.auth_rate_limit_per_ip in 15 minutes, whether they went well or not. */
+enum err login_limit_check(struct ctx *, const char *peer) MUST_CHECK;
+/*
+ * Is that the dashboard's name and password? Takes as long for a wrong name; user NULL: the password alone.
+ * RATE_LIMITED: others try just now, come again; UNAVAILABLE: the daemon has not read the vault yet.
+ */
+enum err dashboard_verify(struct ctx *, const char *peer, const char *user, const char *pass, bool *ret) MUST_CHECK;
 enum err auth_check(struct ctx *, const struct request *, struct caller *ret) MUST_CHECK;
 /*
  * Fill front_peer and local, and put the client that a trusted proxy speaks for in the place of

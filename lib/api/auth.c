@@ -10,15 +10,13 @@
 #include <strings.h>
 
 #include "lib/api/api.h"
+#include "lib/api/attempts.h"
 #include "lib/base/shm.h"
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 #include "lib/svc/login.h"
 
-enum { ARGON_STALE_S = 5, FAILS_MAX = 10, FAILS_WINDOW_MS = 60000 };
-
-#define A_LOGIN UINT32_MAX              /* instead of a user's number, in what is remembered */
-
+#define LOGINS_FROM 0xffffff00u          /* instead of a user's number, in what is remembered: the session's kind and role */
 
 static const char *
 token_of(struct ctx *c, const struct headers *h)
@@ -48,20 +46,31 @@ struct proof {
 	uint64_t mac[4];
 };
 
+/* Whose number it passed as in that generation. */
 static bool
-remembered(const struct proof *p, uint32_t generation, uint32_t user)
+remembered_as(const struct proof *p, uint32_t generation, uint32_t *ret_user)
 {
 	unsigned at = (unsigned)(p->mac[0] % SHM_AUTH_SLOTS);
+	uint32_t user;
 
-	if (shm == NULL || atomic_load(&shm->verified[at].generation) != generation ||
-	    atomic_load(&shm->verified[at].user) != user)
+	if (shm == NULL || atomic_load(&shm->verified[at].generation) != generation)
 		return false;
+	user = atomic_load(&shm->verified[at].user);
 	for (int i = 0; i < 4; i++)
 		if (atomic_load(&shm->verified[at].mac[i]) != p->mac[i])
 			return false;
+	*ret_user = user;
 	/* once more: the slot may have been written for another user in between */
 	return atomic_load(&shm->verified[at].generation) == generation &&
 	    atomic_load(&shm->verified[at].user) == user;
+}
+
+static bool
+remembered(const struct proof *p, uint32_t generation, uint32_t user)
+{
+	uint32_t was;
+
+	return remembered_as(p, generation, &was) && was == user;
 }
 
 static void
@@ -78,42 +87,6 @@ remember(const struct proof *p, uint32_t generation, uint32_t user)
 	atomic_store(&shm->verified[at].generation, generation);
 }
 
-/* One Argon2 at a time in all processes; a holder that died is passed over. */
-static bool
-argon_turn(void)
-{
-	uint32_t now = (uint32_t)(clock_mono_us() / 1000000) + 1, held;
-
-	if (shm == NULL)
-		return true;
-	held = atomic_load(&shm->argon_busy);
-	if (held != 0 && now - held < ARGON_STALE_S)
-		return false;
-	return atomic_compare_exchange_strong(&shm->argon_busy, &held, now);
-}
-
-static bool
-too_many_failures(const char *peer, bool count)
-{
-	uint64_t key = peer_key(peer);
-	int64_t now = clock_mono_us() / 1000;
-	unsigned at = (unsigned)(key % SHM_AUTH_SLOTS);
-
-	if (shm == NULL)
-		return false;
-	if (atomic_load(&shm->authfail[at].key) != key ||
-	    now - atomic_load(&shm->authfail[at].since_ms) > FAILS_WINDOW_MS) {
-		if (!count)
-			return false;
-		atomic_store(&shm->authfail[at].key, key);
-		atomic_store(&shm->authfail[at].since_ms, now);
-		atomic_store(&shm->authfail[at].n, 0);
-	}
-	if (count)
-		return atomic_fetch_add(&shm->authfail[at].n, 1) + 1 > FAILS_MAX;
-	return atomic_load(&shm->authfail[at].n) >= FAILS_MAX;
-}
-
 /* Does the token fit this verifier? *busy: it could not be tried now. */
 static bool
 fits(struct ctx *c, const struct proof *p, const char *hash, uint32_t user, const char *peer, bool *busy)
@@ -128,34 +101,17 @@ fits(struct ctx *c, const struct proof *p, const char *hash, uint32_t user, cons
 		return false;
 	if (remembered(p, c->cfg->generation, user))
 		return true;
-	if (too_many_failures(peer, false) || !argon_turn()) {
+	if (failures_many(peer) || !argon_enter(false)) {
 		*busy = true;
 		return false;
 	}
 	good = argon2_ok(hash, p->token);
-	if (shm != NULL)
-		atomic_store(&shm->argon_busy, 0);
+	argon_leave();
 	if (good)
 		remember(p, c->cfg->generation, user);
 	else
-		(void)too_many_failures(peer, true);
+		failures_count(peer);
 	return good;
-}
-
-/* A browser's session? */
-static bool
-is_login(struct ctx *c, const struct proof *p)
-{
-	uint32_t mark = login_mark(c);
-
-	if (strlen(p->token) != LOGIN_TOKEN)
-		return false;
-	if (remembered(p, mark, A_LOGIN))
-		return true;
-	if (!login_known(c, p->hex))
-		return false;
-	remember(p, mark, A_LOGIN);
-	return true;
 }
 
 static enum role
@@ -173,6 +129,41 @@ be_root(struct caller *w)
 	w->role = OWNER;
 	w->name = "root";
 	memcpy(w->user_id, CALLER_ROOT_ID, sizeof(CALLER_ROOT_ID));
+}
+
+static void
+be_dashboard(struct caller *w, const struct config *cfg, enum role role)
+{
+	w->role = role;
+	w->name = cfg->dashboard.user;
+	w->dashboard = true;
+	caller_id_of(w->name, w->user_id);
+}
+
+/* A browser's session? Then *w is whose. */
+static enum err
+try_login(struct ctx *c, const struct proof *p, struct caller *w, bool *ret)
+{
+	uint32_t mark = login_mark(c), as;
+	struct login l;
+	enum err e;
+
+	*ret = false;
+	if (strlen(p->token) != LOGIN_TOKEN)
+		return ERR_OK;
+	if (!remembered_as(p, mark, &as) || as < LOGINS_FROM) {
+		if ((e = login_find(c, p->token, p->hex, &l)) != ERR_OK || l.kind == LOGIN_NONE)
+			return e;
+		as = LOGINS_FROM | (uint32_t)l.kind << 4 | (uint32_t)role_of(l.role);
+		if (l.expires_ms / LOGIN_MARK_MS > c->now_ms / LOGIN_MARK_MS)
+			remember(p, mark, as);
+	}
+	*ret = true;
+	if ((as >> 4 & 15) == LOGIN_PASSWORD)
+		be_dashboard(w, c->cfg, (enum role)(as & 15));
+	else
+		be_root(w);
+	return ERR_OK;
 }
 
 void
@@ -197,72 +188,71 @@ prove(struct proof *p, const char *token)
 	zero_bytes(d, sizeof(d));
 }
 
-/* Is it the master key, which only the daemon could read? */
 static bool
-is_vault_key(const struct config *cfg, const struct proof *p)
+is_digest(const struct proof *p, const char *hex)
 {
-	uint64_t sum[4];
+	return hex != NULL && strlen(hex) == 64 && same_bytes(hex, p->hex, 64);
+}
+
+/* Is it what only the daemon could read? */
+static bool
+is_told(const struct proof *p, const char *named, const struct shm_digest *d)
+{
 	char hex[65];
 
-	if (cfg->key_vault == NULL || shm == NULL || atomic_load(&shm->vault_key_known) == 0)
-		return false;
-	for (int i = 0; i < 4; i++)
-		sum[i] = atomic_load(&shm->vault_key[i]);
-	hex_of(sum, sizeof(sum), hex);
-	return atomic_load(&shm->vault_key_known) != 0 && same_bytes(hex, p->hex, 64);
+	return named != NULL && shm != NULL && shm_digest_get(d, hex) && is_digest(p, hex);
+}
+
+/* The token that LibreFang once made of the dashboard's password. */
+static bool
+is_derived(const struct config *cfg, const struct proof *p)
+{
+	return is_digest(p, cfg->dashboard.token_sha256) ||
+	    (shm != NULL && is_told(p, cfg->dashboard.pass_vault, &shm->vault_token));
+}
+
+static enum err
+try_keys(struct ctx *c, const struct proof *p, const char *peer, struct caller *w)
+{
+	const struct config *cfg = c->cfg;
+	bool busy = false, login;
+	enum err e;
+
+	be_root(w);
+	if (is_digest(p, cfg->key_sha256) || (shm != NULL && is_told(p, cfg->key_vault, &shm->vault_key)))
+		return ERR_OK;
+	if (is_derived(cfg, p)) {
+		w->dashboard = true;
+		return ERR_OK;
+	}
+	if ((e = try_login(c, p, w, &login)) != ERR_OK || login || fits(c, p, cfg->key_hash, 0, peer, &busy))
+		return e;
+	for (size_t i = 0; i < cfg->n_users; i++)
+		if (fits(c, p, cfg->users[i].key_hash, (uint32_t)i + 1, peer, &busy)) {
+			caller_of_user(w, &cfg->users[i]);
+			return ERR_OK;
+		}
+	return busy ? auth_busy(c, peer) : fail(c, ERR_UNAUTHORIZED, "Invalid API key");
 }
 
 static enum err
 check_token(struct ctx *c, const char *token, const char *peer, struct caller *w)
 {
-	const struct config *cfg = c->cfg;
-	bool busy = false, good;
 	struct proof p = { 0 };
+	enum err e;
 
 	prove(&p, token);
-	good = cfg->key_sha256 != NULL && strlen(cfg->key_sha256) == 64 &&
-	    same_bytes(cfg->key_sha256, p.hex, 64);
-	if (good || is_vault_key(cfg, &p) || is_login(c, &p) || fits(c, &p, cfg->key_hash, 0, peer, &busy)) {
-		be_root(w);
-		zero_bytes(&p, sizeof(p));
-		return ERR_OK;
-	}
-	for (size_t i = 0; i < cfg->n_users; i++)
-		if (fits(c, &p, cfg->users[i].key_hash, (uint32_t)i + 1, peer, &busy)) {
-			caller_of_user(w, &cfg->users[i]);
-			zero_bytes(&p, sizeof(p));
-			return ERR_OK;
-		}
+	e = try_keys(c, &p, peer, w);
 	zero_bytes(&p, sizeof(p));
-	if (busy) {
-		ignore_err(fail(c, ERR_RATE_LIMITED, "Too many attempts. Please wait before trying again."));
-		c->fault.retry_after_s = too_many_failures(peer, false) ? 60 : 1;
-		return ERR_RATE_LIMITED;
-	}
-	return fail(c, ERR_UNAUTHORIZED, "Invalid API key");
+	if (e != ERR_OK)
+		*w = (struct caller){ .name = "root" };
+	return e;
 }
 
 const char *
 auth_token(struct ctx *c, const struct request *rq)
 {
 	return token_of(c, &rq->h);
-}
-
-enum err
-auth_attempt(struct ctx *c, const char *peer)
-{
-	if (!too_many_failures(peer, false))
-		return ERR_OK;
-	ignore_err(fail(c, ERR_RATE_LIMITED, "Too many login attempts. Please wait before trying again."));
-	c->fault.retry_after_s = FAILS_WINDOW_MS / 1000;
-	return ERR_RATE_LIMITED;
-}
-
-enum err
-auth_failed(struct ctx *c, const char *peer, const char *why)
-{
-	(void)too_many_failures(peer, true);
-	return fail(c, ERR_UNAUTHORIZED, "%s", why);
 }
 
 enum err
@@ -294,7 +284,8 @@ auth_mark(const struct config *cfg, const struct caller *w)
 {
 	const struct config_user *u = NULL;
 	uint8_t sum[32];
-	char text[1024];
+	char text[2048], room[65];
+	const char *id;
 	uint64_t mark;
 
 	if (w->control)
@@ -304,6 +295,9 @@ auth_mark(const struct config *cfg, const struct caller *w)
 			u = &cfg->users[i];
 	if (w->open_mode)
 		snprintf(text, sizeof(text), "open %d", cfg->open_mode);
+	else if (w->dashboard)
+		snprintf(text, sizeof(text), "dashboard %s %s", (id = login_password_id(cfg, room)) != NULL ? id : "",
+		    cfg->dashboard.user != NULL ? cfg->dashboard.user : "");
 	else if (strcmp(w->user_id, CALLER_ROOT_ID) == 0)
 		snprintf(text, sizeof(text), "root %s %s %s", cfg->key_sha256 != NULL ? cfg->key_sha256 : "",
 		    cfg->key_hash != NULL ? cfg->key_hash : "", cfg->key_vault != NULL ? cfg->key_vault : "");

@@ -246,6 +246,8 @@ admit(struct ctx *c, struct request *rq, struct match *m)
 {
 	enum err e;
 
+	if (!rq->control && m->route != NULL && (m->route->flags & RT_LOGIN) != 0 && (e = login_limit_check(c, rq->peer)) != ERR_OK)
+		return e;
 	if (!rq->control &&
 	    (e = limit_check(c, rq->peer, m->route != NULL ? m->route->cost : COST_DEFAULT)) != ERR_OK)
 		return e;

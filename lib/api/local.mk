@@ -1,7 +1,9 @@
 noinst_LIBRARIES += libapi.a
 libapi_a_SOURCES = \
 	lib/api/agent_arg.c \
+	lib/api/attempts.c \
 	lib/api/auth.c \
+	lib/api/dashboard.c \
 	lib/api/count.c \
 	lib/api/dispatch.c \
 	lib/api/idem.c \
@@ -22,8 +24,10 @@ libapi_a_SOURCES = \
 	lib/api/schemas_templates.c \
 	lib/api/schemas_usage.c \
 	lib/api/schemas_users.c \
+	lib/api/schemas_security.c \
 	lib/api/schemas_vault.c \
-	lib/api/user_arg.c
+	lib/api/user_arg.c \
+	lib/api/wipe.c
 
 # The generator reads the route table and prints what follows from it.
 noinst_PROGRAMS += lf-gen

@@ -11,6 +11,7 @@ libbase_a_SOURCES = \
 	lib/base/ed25519.c \
 	lib/base/file.c \
 	lib/base/gcra.c \
+	lib/base/tally.c \
 	lib/base/json_check.c \
 	lib/base/json_build.c \
 	lib/base/json_read.c \

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,7 +58,7 @@ shm_open_segment(const char *name, bool create, struct shm **ret)
 	if (m == MAP_FAILED)
 		return ERR_IO;
 	if (create) {
-		if (!make_line(&m->writers)) {
+		if (!make_line(&m->writers) || !make_line(&m->argon) || !make_line(&m->argon_next)) {
 			munmap(m, sizeof(*m));
 			return ERR_IO;
 		}
@@ -70,6 +71,33 @@ shm_open_segment(const char *name, bool create, struct shm **ret)
 	}
 	shm = *ret = m;
 	return ERR_OK;
+}
+
+void
+shm_digest_set(struct shm_digest *d, const uint8_t sum[32])
+{
+	uint64_t word[4];
+
+	atomic_store(&d->known, 0);
+	if (sum == NULL)
+		return;
+	memcpy(word, sum, sizeof(word));
+	for (int i = 0; i < 4; i++)
+		atomic_store(&d->word[i], word[i]);
+	atomic_store(&d->known, 1);
+}
+
+bool
+shm_digest_get(const struct shm_digest *d, char ret[static 65])
+{
+	uint64_t word[4];
+
+	if (atomic_load(&d->known) == 0)
+		return false;
+	for (int i = 0; i < 4; i++)
+		word[i] = atomic_load(&d->word[i]);
+	hex_of(word, sizeof(word), ret);
+	return atomic_load(&d->known) != 0;
 }
 
 void

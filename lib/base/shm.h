@@ -10,10 +10,11 @@
 #include "lib/base/base.h"
 
 enum {
-	SHM_VERSION = 5,
+	SHM_VERSION = 6,
 	SHM_GCRA_SLOTS = 65536,
 	SHM_WS_SLOTS = 1024,
 	SHM_AUTH_SLOTS = 256,
+	SHM_TALLY_SLOTS = 1024,
 	SHM_ROUTES_MAX = 512,
 	SHM_STATUS_CLASSES = 6,         /* 0: other, 1xx..5xx */
 	SHM_LAT_BUCKETS = 12,
@@ -23,6 +24,9 @@ enum {
 
 struct gcra_slot { _Atomic uint64_t key; _Atomic uint64_t tat_ns; };
 struct ws_slot { _Atomic uint64_t key; _Atomic uint32_t n; };
+struct tally { _Atomic uint64_t key, since_n; };        /* when its window began (s, 40 bits), and how often since */
+/* SHA-256 of a secret that one process knows and all must recognise. */
+struct shm_digest { _Atomic uint64_t word[4]; _Atomic uint32_t known; };
 
 /* One line, or histogram, of /api/metrics (lib/svc/series.h). */
 struct series_slot {
@@ -41,14 +45,13 @@ struct shm {
 	_Atomic uint32_t daemon_ready;          /* 1 while the daemon answers */
 	_Atomic uint32_t schema_version;
 	uint8_t boot_key[32];                   /* random, for HMACs of verified tokens */
-	/* SHA-256 of the master key when it is in the vault, told by the daemon; known: all of it is there */
-	_Atomic uint64_t vault_key[4];
-	_Atomic uint32_t vault_key_known;
-	_Atomic uint32_t argon_busy;
-	pthread_mutex_t writers;                /* their line (db/line.c); robust, shared by processes */
+	/* told by the daemon: the master key, the dashboard's password and the token made of it, when the vault has them */
+	struct shm_digest vault_key, vault_pass, vault_token;
+	pthread_mutex_t argon, argon_next;      /* one Argon2 at a time, and one who waits for it (lib/api/attempts.c) */
+	pthread_mutex_t writers;                /* their line (db/line.c); these are robust, shared by processes */
 	_Atomic uint32_t logouts;
 	struct { _Atomic uint64_t mac[4]; _Atomic uint32_t generation, user; } verified[SHM_AUTH_SLOTS];
-	struct { _Atomic uint64_t key; _Atomic int64_t since_ms; _Atomic uint32_t n; } authfail[SHM_AUTH_SLOTS];
+	struct tally authfail[SHM_TALLY_SLOTS], logins[SHM_TALLY_SLOTS];
 	/* counters for /api/metrics: by row of the route table; last row: unmatched */
 	struct {
 		_Atomic uint64_t by_status[SHM_STATUS_CLASSES];
@@ -90,6 +93,17 @@ enum err shm_open_segment(const char *name, bool create, struct shm **ret) MUST_
 void shm_remove(const char *name);
 /* The process's segment; set by shm_open_segment. NULL before: limits then do not apply (tests). */
 extern struct shm *shm;
+
+/* NULL: it is known no more. */
+void shm_digest_set(struct shm_digest *, const uint8_t sum[32]);
+/* In hex; false: nobody has told it. */
+bool shm_digest_get(const struct shm_digest *, char ret[static 65]);
+
+/*
+ * How often a key was counted in the window of so many seconds that began with its first time; count: once more, which
+ * is in the number. Of keys that find no place whose window is open, the oldest loses its own.
+ */
+uint32_t tally(struct tally slots[static SHM_TALLY_SLOTS], uint64_t key, unsigned window_s, int64_t now_s, bool count);
 
 /* GCRA (generic cell rate algorithm) on the shared slots. true: allowed and counted. */
 bool gcra_take(struct shm *, uint64_t key, unsigned cost, uint64_t per_minute, uint64_t now_us);

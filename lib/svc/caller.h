@@ -9,9 +9,10 @@ enum role { PUBLIC, VIEWER, USER, ADMIN, OWNER };
 
 struct caller {
 	enum role role;
-	const char *name;               /* "root", a [[users]] name */
+	const char *name;               /* "root", a [[users]] name, dashboard_user */
 	char user_id[37];
 	bool open_mode;                 /* nobody is configured; trusted as loopback */
+	bool dashboard;                 /* by the dashboard's password: a session, or the token made of it */
 	bool control;                   /* the command, by SO_PEERCRED */
 };
 

@@ -89,10 +89,15 @@ load_users(struct ctx *c, const struct json_object *root, struct config *cfg)
 static void
 load_access(const struct json_object *root, const struct json_object *raw, struct config *cfg)
 {
+	const struct json_object *login = js_obj(root, "dashboard");
+
 	cfg->key_sha256 = text(root, "key_sha256");
 	cfg->key_hash = text(root, "key_hash");
 	cfg->key_vault = text(root, "key_vault");
-	cfg->has_dashboard_login = js_bool(root, "dashboard_login", false);
+	cfg->dashboard = (struct config_dashboard){
+		.user = text(login, "user"), .pass_hash = text(login, "pass_hash"), .pass_sha256 = text(login, "pass_sha256"),
+		.pass_vault = text(login, "pass_vault"), .token_sha256 = text(login, "token_sha256"),
+	};
 	cfg->open_mode = js_bool(root, "open_mode", false);
 	cfg->allow_no_auth = js_bool(root, "allow_no_auth", false);
 	cfg->reads_open = cfg->open_mode || (!js_bool(raw, "require_auth_for_reads", true) &&
@@ -109,6 +114,7 @@ load_limits(const struct json_object *raw, struct config *cfg)
 	if (cfg->api_requests_per_minute == 0)
 		cfg->api_requests_per_minute = 1;
 	cfg->retry_after_s = number(o, "retry_after_secs", 60);
+	cfg->logins_per_ip = number(o, "auth_rate_limit_per_ip", 10);
 	cfg->max_ws_per_ip = number(o, "max_ws_per_ip", 5);
 	cfg->ws_messages_per_minute = number(o, "ws_messages_per_minute", 10);
 	cfg->ws_idle_s = number(o, "ws_idle_timeout_secs", 1800);

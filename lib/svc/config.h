@@ -16,6 +16,13 @@ struct config_user {
 	const char *key_hash;                   /* $sha256$hex or Argon2id PHC; NULL */
 };
 
+/* The dashboard's login. One of the three has the password: Argon2id, hex of its SHA-256, or its name in the vault (its digest: shm.h). */
+struct config_dashboard {
+	const char *user;                       /* NULL: nobody logs in so */
+	const char *pass_hash, *pass_sha256, *pass_vault;
+	const char *token_sha256;               /* of the token that LibreFang made of it once; NULL */
+};
+
 /* What may be spent in a window; 0: as much as one likes. */
 enum budget_span { BUDGET_HOUR, BUDGET_DAY, BUDGET_MONTH, BUDGET_SPANS };
 struct budget_caps { int64_t nanousd[BUDGET_SPANS], tokens[BUDGET_SPANS]; };
@@ -46,7 +53,7 @@ struct config {
 	const char *key_hash;                   /* api_key_hash: $sha256$… or PHC; NULL */
 	const char *key_vault;                  /* the vault's name of the master key (its digest: shm.h); NULL: none */
 	struct config_user *users; size_t n_users;
-	bool has_dashboard_login;
+	struct config_dashboard dashboard;
 	bool open_mode;                         /* no credential configured at all */
 	bool allow_no_auth;                     /* LIBREFANG_ALLOW_NO_AUTH */
 	bool reads_open;                        /* require_auth_for_reads=false and external_auth_proxy=true, or open_mode */
@@ -55,6 +62,7 @@ struct config {
 
 	/* limits */
 	uint64_t api_requests_per_minute; unsigned retry_after_s;
+	unsigned logins_per_ip;                 /* in 15 minutes; 0: no bound */
 	unsigned max_ws_per_ip, ws_messages_per_minute, ws_idle_s, ws_debounce_ms, ws_debounce_chars;
 	size_t max_body_bytes;
 	uint64_t max_upload_bytes; unsigned max_uploads;        /* of one file; at once */

@@ -34,7 +34,8 @@ struct resolved {
 	char key_sha[65];                       /* "" none */
 	const char *key_hash;
 	const char *key_vault;                  /* name in the vault; NULL: not there */
-	bool dashboard, open_mode, allow_no_auth;
+	struct dashboard_login dashboard;
+	bool open_mode, allow_no_auth;
 	const char *provider, *model, *provider_cfg;
 	const char *ollama_model;               /* of a server on this machine; NULL: there is none */
 	struct json_object *providers;          /* id → {"key_present", "alt"}, of programs "program" too */
@@ -225,19 +226,18 @@ is_yes(const char *s)
 static enum err
 resolve_access(struct resolved *v)
 {
-	struct json_object *doc = v->r.doc;
-	bool user_keys = false;
+	bool user_keys = false, master;
 	enum err e = resolve_key(v);
 
 	if (e == ERR_OK)
 		e = check_users(v, &user_keys);
+	master = v->key_sha[0] != '\0' || v->key_hash != NULL || v->key_vault != NULL;
+	if (e == ERR_OK)
+		e = config_dashboard(&v->r, master, &v->dashboard);
 	if (e != ERR_OK)
 		return e;
-	v->dashboard = (config_env("LIBREFANG_DASHBOARD_USER") != NULL || text(doc, "dashboard_user") != NULL) &&
-	    (config_env("LIBREFANG_DASHBOARD_PASS") != NULL || text(doc, "dashboard_pass") != NULL ||
-	    text(doc, "dashboard_pass_hash") != NULL);
 	v->allow_no_auth = is_yes(getenv("LIBREFANG_ALLOW_NO_AUTH"));
-	v->open_mode = v->key_sha[0] == '\0' && v->key_hash == NULL && v->key_vault == NULL && !user_keys && !v->dashboard;
+	v->open_mode = !master && !user_keys && v->dashboard.user == NULL;
 	if (!v->open_mode)
 		return ERR_OK;
 	if (!v->allow_no_auth && !addr_is_loopback(v->host) && strcasecmp(v->host, "localhost") != 0)
@@ -489,7 +489,7 @@ write_snapshot(struct resolved *v, uint32_t generation, bool exists, struct buf 
 	jw_str(&w, "key_hash", v->key_hash);
 	jw_str(&w, "key_vault", v->key_vault);
 	write_users(v, &w);
-	jw_bool(&w, "dashboard_login", v->dashboard);
+	config_dashboard_write(&v->dashboard, &w);
 	jw_bool(&w, "open_mode", v->open_mode);
 	jw_bool(&w, "allow_no_auth", v->allow_no_auth);
 	jw_str(&w, "provider", v->provider);

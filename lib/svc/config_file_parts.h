@@ -43,6 +43,18 @@ bool config_is_env_name(const char *);
 /* Replace every secret in the tree by "***". */
 void config_redact(struct json_object *);
 
+/* The dashboard's login, as it goes into the snapshot. Passwords stay here: digests. */
+struct dashboard_login {
+	const char *user;               /* NULL: there is no login */
+	const char *pass_hash;          /* Argon2id, counts alone when it is there; NULL */
+	const char *pass_vault;         /* name in the vault; NULL */
+	char pass_sha[65];              /* "" none */
+	char token_sha[65];             /* of the token that LibreFang once made of the password; "" none */
+};
+/* master_key: there is one, which that token needs. INVALID. */
+enum err config_dashboard(struct reading *, bool master_key, struct dashboard_login *ret) MUST_CHECK;
+void config_dashboard_write(const struct dashboard_login *, struct jw *);
+
 /* Snapshot of this text, for checking an edit before it is written. */
 enum err config_snapshot_text(const struct run_paths *, const struct config_over *, uint32_t generation,
     const char *text, size_t n, bool exists, bool load_env, struct buf *out, char *msg, size_t cap) MUST_CHECK;

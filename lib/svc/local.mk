@@ -33,6 +33,7 @@ libsvc_a_SOURCES = \
 	lib/svc/history.c \
 	lib/svc/login.c \
 	lib/svc/login_link.c \
+	lib/svc/security.c \
 	lib/svc/kv.c \
 	lib/svc/leftover.c \
 	lib/svc/memory.c \
@@ -79,6 +80,7 @@ libconfigfile_a_SOURCES = \
 	lib/svc/config_file.c \
 	lib/svc/config_file_change.c \
 	lib/svc/config_file_check.c \
+	lib/svc/config_file_dashboard.c \
 	lib/svc/config_file_edit.c \
 	lib/svc/config_file_env.c \
 	lib/svc/config_file_include.c

@@ -50,6 +50,31 @@ test_crowd(struct shm *m)
 }
 
 static void
+test_tally(void)
+{
+	static struct tally t[SHM_TALLY_SLOTS];
+	unsigned kept = 0;
+
+	is_int(tally(t, 7, 60, 100, false), 0, "who was never counted has no count");
+	is_int(tally(t, 7, 60, 100, true), 1, "the first time is counted");
+	is_int(tally(t, 7, 60, 159, true), 2, "so is another in its window");
+	is_int(tally(t, 7, 60, 159, false), 2, "to look counts nothing");
+	is_int(tally(t, 7 + SHM_TALLY_SLOTS, 60, 159, true), 1, "a key of the same place has a count of its own");
+	is_int(tally(t, 7, 60, 159, false), 2, "and takes nobody else's");
+	is_int(tally(t, 7, 60, 160, false), 0, "a window ends");
+	is_int(tally(t, 7, 60, 160, true), 1, "and another begins");
+	is_int(tally(t, 7, 60, 90, true), 1, "also when time went back");
+	for (uint64_t k = 1; k <= 5; k++)
+		(void)tally(t, 3 + k * SHM_TALLY_SLOTS, 60, 200 + (int64_t)k, true);
+	for (uint64_t k = 1; k <= 5; k++)
+		kept += tally(t, 3 + k * SHM_TALLY_SLOTS, 60, 210, false) == 1;
+	is_int(kept, 5, "a few that meet in one place all keep theirs");
+	for (uint64_t k = 6; k <= 200; k++)
+		(void)tally(t, 3 + k * SHM_TALLY_SLOTS, 60, 210, true);
+	is_int(tally(t, 3 + 200 * SHM_TALLY_SLOTS, 60, 210, true), 2, "in a crowd the newest are known");
+}
+
+static void
 test_keys(void)
 {
 	ok(peer_key("10.0.0.1") == peer_key("10.0.0.1") && peer_key("10.0.0.1") != peer_key("10.0.0.2"), "an IPv4 address is a peer");
@@ -80,6 +105,7 @@ main(void)
 	is_int(shm_open_segment(name, false, &again), ERR_OK, "another process opens it");
 	ok(again != NULL && memcmp(again->boot_key, key, 32) == 0, "and sees the same");
 	test_budget(m);
+	test_tally();
 	test_crowd(m);
 	test_keys();
 	is_int(shm_open_segment(name, true, &again), ERR_OK, "made anew");

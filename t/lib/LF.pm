@@ -111,7 +111,7 @@ sub write_config {
     }
     my $text = defined $self->{key} && length $self->{key} ? qq(api_key = "$self->{key}"\n) : qq(api_key = ""\n);
     $text .= "$o{top}\n" if defined $o{top};
-    $text .= "\n[rate_limit]\napi_requests_per_minute = " . ($o{rate} // 4000000000) . "\n" . ($o{limits} // '');
+    $text .= "\n[rate_limit]\napi_requests_per_minute = " . ($o{rate} // 4000000000) . "\n" . ($o{limits} // '') . (($o{limits} // '') =~ /^auth_rate/m ? '' : "auth_rate_limit_per_ip = 0\n");
     $text .= "\n[default_model]\n" . join '', map { qq($_ = "$m->{$_}"\n) } sort keys %$m;
     $text .= "\n$o{config}\n" if defined $o{config};
     open my $fh, '>', "$self->{home}/config.toml" or die "config.toml: $!";

@@ -226,7 +226,7 @@ keys(void)
 	    strcmp(cfg->users[0].key_hash, "$argon2id$v=19$x") == 0 && strcmp(cfg->users[1].role, "user") == 0 &&
 	    cfg->users[1].key_hash == NULL, "... and users have their roles");
 	setenv("LIBREFANG_DASHBOARD_USER", "u", 1);
-	ok(with("dashboard_pass = \"hush-hush\"\n") == ERR_OK && cfg->has_dashboard_login && !cfg->open_mode, "so does a dashboard login");
+	ok(with("dashboard_pass = \"hush-hush\"\n") == ERR_OK && cfg->dashboard.user != NULL && !cfg->open_mode, "so does a dashboard login");
 	ok(strstr(snap.p, "hush") == NULL, "... whose password stays here");
 	unsetenv("LIBREFANG_DASHBOARD_USER");
 	ok(with("api_key = \"k\"\nrequire_auth_for_reads = false\n") == ERR_OK && !cfg->reads_open &&

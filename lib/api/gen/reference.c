@@ -82,7 +82,7 @@ gen_reference(struct buf *out)
 	    "The examples need:\n\n```\nBASE=http://127.0.0.1:4545\nKEY=$(librefang config get api_key)\n"
 	    "AGENT=$(librefang agent list | head -n 1 | cut -f 4)\n"
 	    "LINK=$(librefang login | sed -n 's/.*#link=//p')       # works once\n"
-	    "LOGIN=                                                 # the session that /api/auth/link gives\n"
+	    "LOGIN=                                                 # the session that /api/auth/link or dashboard-login gives\n"
 	    "MEMORY=                                                # an id from /api/memory\n"
 	    "PERSON=ada                                             # a name in [[users]] of config.toml\n"
 	    "POLL=                                                  # a poll_id from /api/providers/github-copilot/oauth/start\n"

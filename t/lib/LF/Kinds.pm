@@ -99,7 +99,7 @@ sub _system {
     'short reads' => [ 1, sub { return one_of('/api/agents', $kv, '/api/status', '/api/tools', '/api/health', '/api/ready', '/api/dashboard/snapshot', '/api/commands', '/api/commands/help') } ],
     'long reads' => [ 0.1, sub { return one_of('/api/models', '/api/openapi.json', '/api/metrics', '/api/providers', '/v1/models') } ],
     'what there is' => [ 0.5, sub {
-        return one_of('/api/health/detail', '/api/version', '/api/versions', '/api/authz/whoami', '/api/tools/web_fetch', '/api/catalog/status', '/api/credential-pools', '/api/vault');
+        return one_of('/api/health/detail', '/api/version', '/api/versions', '/api/authz/whoami', '/api/tools/web_fetch', '/api/catalog/status', '/api/credential-pools', '/api/vault', '/api/security', '/api/auth/dashboard-check');
     } ],
     'values written and deleted' => [ 0.5, sub {
         my $k = "k$_[0]-" . $n++ % 50;
@@ -123,7 +123,7 @@ sub _system {
     } ],
     'logins' => [ 0.1, sub {
         my ($s) = ask(POST => '/api/auth/link', qq({"token":"@{[ sprintf '%064x', $n++ ]}"}), Authorization => '');
-        return ($s == 401 || $s == 429 ? () : "link: $s", expect(200, POST => '/api/auth/logout'), expect(200, POST => '/auth/logout'));
+        return ($s == 401 || $s == 429 ? () : "link: $s", expect(200, POST => '/api/auth/dashboard-login', '{"username":"x","password":"y"}'), expect(200, POST => '/api/auth/logout'), expect(200, POST => '/auth/logout'));
     } ],
     'users' => [ 0.1, sub { return one_of('/api/users', map {"/api/users/ada$_"} '', '/policy', '/groups', '/provider-keys') } ],
     'users changed' => [ 0.005, sub {
