@@ -11,7 +11,7 @@ use Test::More;
 my %keys = (vera => 'vera-viewer-key', ursula => 'ursula-user-key');
 my $up = LF->mock(when => [ [ '"role":"tool"' => { text => 'noted' } ], [ 'USE-A-TOOL' => { tool_calls => [ { name => 'memory_store', arguments => { key => 'x', value => 'y' } } ], text => 'I shall note that.' } ],
     [ 'NEVER-EVER' => { hang => 1 } ], [ 'BROKEN' => { status => 400, body => { error => { message => 'no' } } } ] ], default => { text => 'fine' });
-my $api = LF->start(model => $up, config => join '', map {
+my $api = LF->start(model => $up, config => join '', "[proactive_memory]\nenabled = false\n", map {
     my ($role) = $keys{$_} =~ /-(\w+)-key$/;
     qq([[users]]\nname = "$_"\nrole = "$role"\napi_key_hash = ") . sha256_hash($keys{$_}) . qq("\n)
 } sort keys %keys);

@@ -39,7 +39,7 @@ my $up = LF->mock(when => [
         [ 'WHICH-CITY' => { tool_calls => [ { id => 'call_city', name => 'city', arguments => {} } ] } ],
         [ 'NEVER-EVER' => { hang => 1 } ],
     ], default => { text => 'fine' });
-my $api = LF->start(model => $up, top => "agent_max_iterations = 4\nmax_agent_call_depth = 2", config => qq([web.fetch]\nssrf_allowed_hosts = ["127.0.0.1"]\n));
+my $api = LF->start(model => $up, top => "agent_max_iterations = 4\nmax_agent_call_depth = 2", config => qq([web.fetch]\nssrf_allowed_hosts = ["127.0.0.1"]\n[proactive_memory]\nenabled = false\n));
 my $n = 0;
 
 sub spawn { my ($more, $name) = @_; return $api->post('/api/agents', { manifest_toml => 'name = "' . ($name // 'rule-' . ++$n) . qq("\n) . ($more // '') }, 201)->{agent_id} }

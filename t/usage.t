@@ -28,7 +28,7 @@ my $up = LF->mock(
     default => { text => 'Hello from the mock.', chunks => 4 },
 );
 my $api = LF->start(model => $up, env => { LF_LLM_RETRY_MS => 20, OPENAI_API_KEY => 'sk-mock' },
-    config => qq([provider_urls]\nopenai = "@{[ $up->url ]}"\n\n[provider_max_retries]\nopenai = 0\n[proactive_memory]\nauto_retrieve = false\n));
+    config => qq([provider_urls]\nopenai = "@{[ $up->url ]}"\n\n[provider_max_retries]\nopenai = 0\n[proactive_memory]\nenabled = false\n));
 my $id = $api->get('/api/agents', 200)->{items}[0]{id};
 
 sub anew { $api->post("/api/agents/$id/sessions", {}, 200) }
