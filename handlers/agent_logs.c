@@ -36,8 +36,6 @@ agents_logs(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	struct agent a;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (request_agent(c, rq, &a) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -62,8 +60,6 @@ agents_deliveries(struct ctx *c, const struct request *rq)
 	int64_t n = 0;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if ((uuid_parse(who, id) ? agent_load(c, id, &a) : agent_load_by_name(c, who, &a)) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -88,8 +84,6 @@ sessions_trajectory(struct ctx *c, const struct request *rq)
 	struct agent a;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (request_agent(c, rq, &a) != ERR_OK || request_session_id(c, rq, "session_id", id) != ERR_OK ||
 	    session_of(c, &a, id, &s) != ERR_OK || trajectory_write(c, &a, &s, lines, w->b) != ERR_OK)
 		return reply_fail(c);

@@ -34,8 +34,6 @@ agents_show(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	struct agent a;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (request_agent(c, rq, &a) != ERR_OK)
 		return reply_fail(c);
 	agent_write_detail(c, &a, w);
@@ -51,8 +49,6 @@ agents_session(struct ctx *c, const struct request *rq)
 	struct agent a;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (q->session_id != NULL && session_id_of(c, q->session_id, id) != ERR_OK)
 		return reply_fail(c);
 	if (request_agent(c, rq, &a) != ERR_OK ||
@@ -67,8 +63,6 @@ agents_sessions(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	struct agent a;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (request_agent(c, rq, &a) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -88,8 +82,6 @@ assigned(struct ctx *c, const struct request *rq, void (*write)(struct json_obje
 	struct jw *w = reply_open(c);
 	struct agent a;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (request_agent(c, rq, &a) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);

@@ -170,7 +170,7 @@ make_rows(struct ctx *c, const struct request *rq,
 {
 	struct jw *w = reply_open(c);
 
-	if (w != NULL && make(c, rq, w) != ERR_OK)
+	if (make(c, rq, w) != ERR_OK)
 		return reply_fail(c);
 	return reply_json(c, 200, w);
 }

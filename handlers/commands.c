@@ -58,7 +58,6 @@ commands_show(struct ctx *c, const struct request *rq)
 		return reply_fail(c);
 	}
 	w = reply_open(c);
-	if (w != NULL)
-		write_command(c, w, k);
+	write_command(c, w, k);
 	return reply_json(c, 200, w);
 }

@@ -52,8 +52,6 @@ page(struct ctx *c, const struct request *rq, const char *agent_id)
 	struct jw *w = reply_open(c);
 	int64_t total = 0;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_array(w, "memories");
 	if (memory_write_items(c, &f, w) != ERR_OK || memory_total(c, &f, &total) != ERR_OK)
@@ -87,8 +85,6 @@ found(struct ctx *c, const struct memory_filter *f)
 {
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_array(w, "memories");
 	if (memory_write_items(c, f, w) != ERR_OK)
@@ -137,8 +133,6 @@ stats(struct ctx *c, const char *agent_id)
 	struct json_object *o = rules(c);
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	if (memory_write_stats(c, agent_id, w) != ERR_OK)
 		return reply_fail(c);
@@ -176,8 +170,6 @@ memories_count(struct ctx *c, const struct request *rq)
 	int64_t n = 0;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (agent_of(c, rq, MEMORY_READ, id) != ERR_OK ||
 	    memory_total(c, &(struct memory_filter){ .agent_id = id, .level = known ? q->level : NULL }, &n) != ERR_OK)
 		return reply_fail(c);
@@ -196,8 +188,6 @@ memories_duplicates(struct ctx *c, const struct request *rq)
 	int64_t n = 0;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (agent_of(c, rq, MEMORY_READ, id) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -219,8 +209,6 @@ memories_history(struct ctx *c, const struct request *rq)
 	int64_t n = 0;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (uuid_of(c, rq, "memory_id", "the memory's id", id) != ERR_OK || memory_may(c, MEMORY_READ) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -241,8 +229,6 @@ memories_replace(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (in->content[strspn(in->content, " \t\r\n")] == '\0') {
 		ignore_err(fail(c, ERR_BAD_REQUEST, "content must not be blank"));
 		return reply_fail(c);
@@ -277,8 +263,6 @@ memories_bulk_delete(struct ctx *c, const struct request *rq)
 	int64_t deleted = 0, failed = 0;
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (memory_may(c, MEMORY_REMOVE) != ERR_OK)
 		return reply_fail(c);
 	for (size_t i = 0; i < n; i++) {
@@ -340,8 +324,6 @@ memories_consolidate(struct ctx *c, const struct request *rq)
 	int64_t gone = 0;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (agent_of(c, rq, MEMORY_REMOVE, id) != ERR_OK || memory_merge(c, id, &gone) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -358,8 +340,6 @@ memories_cleanup(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (memory_may(c, MEMORY_REMOVE) != ERR_OK || (hours > 0 && memory_expire(c, c->now_ms - hours * 3600000, &gone) != ERR_OK))
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -377,8 +357,6 @@ memories_decay(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (memory_may(c, MEMORY_REMOVE) != ERR_OK || memory_fade(c, rate) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -397,8 +375,6 @@ memories_export(struct ctx *c, const struct request *rq)
 	int64_t n = 0;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (agent_of(c, rq, MEMORY_EXPORT, id) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -420,8 +396,6 @@ memories_import(struct ctx *c, const struct request *rq)
 	int64_t n = 0;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (agent_of(c, rq, MEMORY_WRITE, id) != ERR_OK)
 		return reply_fail(c);
 	if (items == NULL) {

@@ -24,8 +24,6 @@ memory_kv_list(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (memory_of(c, rq, MEMORY_READ, id) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -46,8 +44,6 @@ memory_kv_show(struct ctx *c, const struct request *rq)
 	size_t n;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (memory_of(c, rq, MEMORY_READ, id) != ERR_OK ||
 	    kv_get(c, id, key->value, key->n, &json, &n) != ERR_OK)
 		return reply_fail(c);
@@ -67,8 +63,6 @@ memory_kv_store(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	(void)json_member_span(rq->body, rq->body_bytes, "value", &value, &n); /* none: the body is the value */
 	jw_object(w, NULL);             /* first what may fail, then what stays */
 	jw_str(w, "status", "stored");

@@ -65,8 +65,7 @@ models_list(struct ctx *c, const struct request *rq)
 	if (q->provider == NULL && q->tier == NULL && q->available == NULL)
 		return cached_reply(c, rq, &body, NULL, make_all);
 	w = reply_open(c);
-	if (w != NULL)
-		write_list(c, q, w);
+	write_list(c, q, w);
 	return reply_json(c, 200, w);
 }
 
@@ -114,8 +113,6 @@ models_show(struct ctx *c, const struct request *rq)
 		return reply_fail(c);
 	}
 	w = reply_open(c);
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	catalog_write_model_members(w, c->cfg, m);
 	key = ctx_printf(c, "%s:%s", m->provider, m->id);
@@ -149,12 +146,11 @@ catalog_status(struct ctx *c, const struct request *rq)
 	(void)rq;
 	if (catalog_synced(c, &at) != ERR_OK)
 		return reply_fail(c);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_time(w, "last_sync", at);
-		jw_i64(w, "providers", (int64_t)catalog_providers(&p));
-		jw_i64(w, "models", (int64_t)catalog_models(&m));
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_time(w, "last_sync", at);
+	jw_i64(w, "providers", (int64_t)catalog_providers(&p));
+	jw_i64(w, "models", (int64_t)catalog_models(&m));
+	jw_end(w);
 	return reply_json(c, 200, w);
 }

@@ -56,7 +56,6 @@ providers_show(struct ctx *c, const struct request *rq)
 		return reply_fail(c);
 	}
 	w = reply_open(c);
-	if (w != NULL)
-		catalog_write_provider(w, c->cfg, p, true);
+	catalog_write_provider(w, c->cfg, p, true);
 	return reply_json(c, 200, w);
 }

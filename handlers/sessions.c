@@ -26,8 +26,6 @@ sessions_list(struct ctx *c, const struct request *rq)
 	const struct page_query *q = rq->query;
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (sessions_write_page(c, q->limit, q->offset, w) != ERR_OK)
 		return reply_fail(c);
 	return reply_json(c, 200, w);
@@ -40,8 +38,6 @@ sessions_search(struct ctx *c, const struct request *rq)
 	struct search_ask ask = { .words = q->q, .agent_id = q->agent_id, .limit = q->limit, .offset = q->offset };
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (q->q == NULL || q->q[strspn(q->q, " \t\r\n")] == '\0') {
 		ignore_err(fail(c, ERR_BAD_REQUEST, "missing or empty 'q' parameter"));
 		return reply_fail(c);
@@ -57,8 +53,6 @@ sessions_show(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	struct session s;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (request_session(c, rq, &s) != ERR_OK || session_write_raw(c, &s, w) != ERR_OK)
 		return reply_fail(c);
 	return reply_json(c, 200, w);
@@ -84,8 +78,6 @@ sessions_label(struct ctx *c, const struct request *rq)
 	const char *label = NULL;
 	struct session s;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (request_session(c, rq, &s) != ERR_OK || session_label(c, in->label, &label) != ERR_OK ||
 	    session_set_label(c, s.id, label) != ERR_OK)
 		return reply_fail(c);
@@ -119,8 +111,6 @@ sessions_model(struct ctx *c, const struct request *rq)
 	const char *model;
 	struct session s;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (request_session(c, rq, &s) != ERR_OK || model_checked(c, rq->json, &model) != ERR_OK ||
 	    session_set_model(c, s.id, model) != ERR_OK)
 		return reply_fail(c);
@@ -136,8 +126,6 @@ sessions_by_label(struct ctx *c, const struct request *rq)
 	struct agent a;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if ((uuid_parse(who, id) ? agent_load(c, id, &a) : agent_load_by_name(c, who, &a)) != ERR_OK ||
 	    session_by_label(c, &a, path_arg(rq, "label"), &s) != ERR_OK)
 		return reply_fail(c);
@@ -158,8 +146,6 @@ sessions_export(struct ctx *c, const struct request *rq)
 	struct agent a;
 	char id[37];
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (request_agent(c, rq, &a) != ERR_OK || request_session_id(c, rq, "session_id", id) != ERR_OK ||
 	    session_of(c, &a, id, &s) != ERR_OK || session_write_export(c, &a, &s, w) != ERR_OK)
 		return reply_fail(c);
@@ -191,8 +177,6 @@ sessions_clean(struct ctx *c, const struct request *rq)
 	int64_t n;
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (sessions_cleanup(c, js_i64(cfg, "retention_days", 0), js_i64(cfg, "max_sessions_per_agent", 0), &n) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -209,8 +193,6 @@ agents_memory_export(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	struct agent a;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (request_agent(c, rq, &a) != ERR_OK || kv_may(c, a.id, MEMORY_EXPORT) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -247,8 +229,6 @@ agents_memory_import(struct ctx *c, const struct request *rq)
 	int64_t n = 0;
 	bool partial;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	(void)json_member_span(rq->body, rq->body_bytes, "kv", &kv, &kv_n);    /* there is one, or it is refused */
 	if (request_agent(c, rq, &a) != ERR_OK || import_checked(c, rq->json) != ERR_OK ||
 	    kv_may(c, a.id, js_bool(rq->json, "clear_existing", false) ? MEMORY_REMOVE : MEMORY_WRITE) != ERR_OK ||

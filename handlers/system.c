@@ -49,8 +49,6 @@ system_health(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	system_write_health(c, w);
 	jw_end(w);
@@ -64,8 +62,6 @@ system_health_detail(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_str(w, "status", db_ok ? "ok" : "degraded");
 	jw_str(w, "version", LF_VERSION);
@@ -95,8 +91,6 @@ system_ready(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 503, w);
 	jw_object(w, NULL);
 	jw_str(w, "status", ready ? "ready" : "not_ready");
 	jw_array(w, "checks");
@@ -193,8 +187,6 @@ system_version(struct ctx *c, const struct request *rq)
 	bool known = uname(&u) == 0;
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_str(w, "name", "librefang");
 	jw_str(w, "version", LF_VERSION);
@@ -217,8 +209,6 @@ system_versions(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	write_support(w);
 	jw_array(w, "details");
@@ -246,8 +236,10 @@ system_metrics(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);           /* for its buffer, which ends with the job */
 
 	(void)rq;
-	if (rows == NULL || w == NULL)
-		return reply_json(c, 200, NULL);
+	if (rows == NULL) {
+		ignore_err(fail(c, ERR_NOMEM, "out of memory"));
+		return reply_fail(c);
+	}
 	for (size_t i = 0; i < n_routes; i++)
 		rows[i] = (struct metric_route){ verb_names[routes[i].verb], routes[i].path };
 	if (metrics_write(c, LF_VERSION, rows, n_routes, w->b) != ERR_OK)
@@ -282,7 +274,7 @@ system_security(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 
 	(void)rq;
-	if (w != NULL && security_write(c, w) != ERR_OK)
+	if (security_write(c, w) != ERR_OK)
 		return reply_fail(c);
 	return reply_json(c, 200, w);
 }

@@ -59,7 +59,6 @@ tools_show(struct ctx *c, const struct request *rq)
 		return reply_fail(c);
 	}
 	w = reply_open(c);
-	if (w != NULL)
-		write_tool(w, t);
+	write_tool(w, t);
 	return reply_json(c, 200, w);
 }

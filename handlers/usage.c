@@ -14,8 +14,6 @@ shown(struct ctx *c, const struct usage_query *q, enum err (*write)(struct ctx *
 	struct usage_range r;
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (usage_range_of(c, q->start_date, q->end_date, &r) != ERR_OK || write(c, &r, w) != ERR_OK)
 		return reply_fail(c);
 	return reply_json(c, 200, w);
@@ -53,8 +51,6 @@ usage_days(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	enum err e;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	e = usage_range_of(c, q->start_date, q->end_date, &r);
 	if (e == ERR_OK && q->has_days && (q->days < 1 || q->days > DAYS_MAX))
 		e = fail(c, ERR_BAD_REQUEST, "days: 1 to %d", DAYS_MAX);
@@ -73,8 +69,6 @@ budget_show(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	return budget_write_status(c, c->cfg, w) == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
 }
 
@@ -84,8 +78,6 @@ budget_agents(struct ctx *c, const struct request *rq)
 	const struct all_query *q = rq->query;
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	return budget_write_agents(c, q->all, w) == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
 }
 
@@ -95,8 +87,6 @@ budget_agent(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	struct agent a;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (request_agent(c, rq, &a) != ERR_OK || budget_write_agent(c, &a, w) != ERR_OK)
 		return reply_fail(c);
 	return reply_json(c, 200, w);
@@ -110,8 +100,6 @@ budget_users(struct ctx *c, const struct request *rq)
 	char *end;
 	long long n = q->limit != NULL ? strtoll(q->limit, &end, 10) : USERS_DFLT;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (q->limit != NULL && (*end != '\0' || end == q->limit))
 		n = USERS_DFLT;
 	n = n < 1 ? 1 : n > USERS_MAX ? USERS_MAX : n;
@@ -123,7 +111,5 @@ budget_user(struct ctx *c, const struct request *rq)
 {
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	return budget_write_user(c, path_arg(rq, "user_id"), w) == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
 }

@@ -10,8 +10,6 @@ users_list(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_array(w, NULL);
 	for (size_t i = 0; i < c->cfg->n_users; i++)
 		user_write(c->cfg, &c->cfg->users[i], w);
@@ -27,8 +25,7 @@ users_show(struct ctx *c, const struct request *rq)
 
 	if (request_user(c, rq, &u) != ERR_OK)
 		return reply_fail_user(c);
-	if (w != NULL)
-		user_write(c->cfg, u, w);
+	user_write(c->cfg, u, w);
 	return reply_json(c, 200, w);
 }
 
@@ -40,8 +37,7 @@ users_policy(struct ctx *c, const struct request *rq)
 
 	if (request_user(c, rq, &u) != ERR_OK)
 		return reply_fail_user(c);
-	if (w != NULL)
-		user_write_policy(c->cfg, u, w);
+	user_write_policy(c->cfg, u, w);
 	return reply_json(c, 200, w);
 }
 
@@ -54,8 +50,6 @@ users_groups(struct ctx *c, const struct request *rq)
 
 	if (request_user(c, rq, &u) != ERR_OK)
 		return reply_fail_user(c);
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_str(w, "name", u->name);
 	jw_array(w, "groups");

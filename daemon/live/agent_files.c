@@ -64,8 +64,6 @@ agents_files(struct ctx *c, const struct request *rq)
 	struct agent a;
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (workspace_of(c, rq, &a, &dir) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
@@ -97,8 +95,6 @@ agents_file(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	enum err e;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	e = place_of(c, rq, &p);
 	if (e == ERR_OK)
 		e = sandbox_read(c, p.dir, p.inner, strlen(p.inner), READ_MAX, &b);
@@ -127,8 +123,6 @@ agents_file_store(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	enum err e;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	e = place_of(c, rq, &p);
 	if (e == ERR_OK && n > FILE_MAX)
 		e = fail(c, ERR_TOO_LARGE, "File content too large (max 32KB)");

@@ -111,13 +111,12 @@ agents_delete(struct ctx *c, const struct request *rq)
 		e = agent_end(c, id, true, &was);
 	if (e != ERR_OK)
 		return reply_fail(c);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_str(w, "status", "killed");
-		jw_str(w, "agent_id", id);
-		jw_bool(w, "identity_purged", true);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_str(w, "status", "killed");
+	jw_str(w, "agent_id", id);
+	jw_bool(w, "identity_purged", true);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }
 

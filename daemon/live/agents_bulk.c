@@ -49,8 +49,6 @@ outcomes(struct ctx *c, const struct outcome *v, size_t n, bool made)
 
 	for (size_t i = 0; i < n; i++)
 		ok += v[i].ok;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_i64(w, "total", (int64_t)n);
 	jw_i64(w, "succeeded", (int64_t)ok);
@@ -222,17 +220,16 @@ cloned(struct ctx *c, const struct agent *a, const char *id, const char *name)
 	if (agent_set_identity(c, id, a->identity) != ERR_OK)
 		lost[n++] = "identity";
 	c->fault = (struct fault){ 0 };         /* the copy is there; what it lacks is told */
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_str(w, "agent_id", id);
-		jw_str(w, "name", name);
-		jw_bool(w, "partial", n > 0);
-		jw_array(w, "warnings");
-		for (size_t i = 0; i < n; i++)
-			jw_str(w, NULL, ctx_printf(c, "%s could not be copied", lost[i]));
-		jw_end(w);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_str(w, "agent_id", id);
+	jw_str(w, "name", name);
+	jw_bool(w, "partial", n > 0);
+	jw_array(w, "warnings");
+	for (size_t i = 0; i < n; i++)
+		jw_str(w, NULL, ctx_printf(c, "%s could not be copied", lost[i]));
+	jw_end(w);
+	jw_end(w);
 	return reply_json(c, 201, w);
 }
 

@@ -259,14 +259,13 @@ agents_config_set(struct ctx *c, const struct request *rq)
 	}
 	if (e != ERR_OK)
 		return reply_fail(c);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_str(w, "status", "ok");
-		jw_str(w, "agent_id", a.id);
-		jw_array(w, "warnings");
-		jw_end(w);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_str(w, "status", "ok");
+	jw_str(w, "agent_id", a.id);
+	jw_array(w, "warnings");
+	jw_end(w);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }
 
@@ -332,13 +331,12 @@ agents_tools_set(struct ctx *c, const struct request *rq)
 		json_object_object_add(m, "tools_disabled", json_object_new_boolean(in->disabled));
 	if (agent_update(c, &a, m) != ERR_OK)
 		return reply_fail(c);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		agent_write_tools(m, w);
-		if (in->capabilities_tools != NULL || in->tool_allowlist != NULL)
-			write_warnings(c, m, w);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	agent_write_tools(m, w);
+	if (in->capabilities_tools != NULL || in->tool_allowlist != NULL)
+		write_warnings(c, m, w);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }
 
@@ -355,12 +353,11 @@ assign(struct ctx *c, const struct agent *a, struct json_object *m, const char *
 	json_object_object_add(m, key, json_object_get(list));
 	if (agent_update(c, a, m) != ERR_OK)
 		return reply_fail(c);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_str(w, "status", "ok");
-		jw_json(w, key, list);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_str(w, "status", "ok");
+	jw_json(w, key, list);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }
 

@@ -112,12 +112,11 @@ sessions_stop(struct ctx *c, const struct request *rq)
 			return reply_fail(c);
 		n = turns_cancel(id, session, CANCEL_USER);
 	}
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_str(w, "status", "ok");
-		jw_bool(w, "stopped", n > 0);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_str(w, "status", "ok");
+	jw_bool(w, "stopped", n > 0);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }
 
@@ -180,10 +179,9 @@ agents_inject(struct ctx *c, const struct request *rq)
 		e = inject(c, a.id, all ? NULL : session, in->message, &taken);
 	if (e != ERR_OK)
 		return reply_fail(c);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_bool(w, "injected", taken > 0);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_bool(w, "injected", taken > 0);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }

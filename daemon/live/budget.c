@@ -88,8 +88,6 @@ budget_set(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	enum err e;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	for (size_t i = 0; i < ARRAY_LEN(each); i++)
 		if (!add(c, &ch, rq, each[i].key, each[i].member) && each[i].older != NULL)
 			(void)add(c, &ch, rq, each[i].key, each[i].older);
@@ -132,8 +130,6 @@ budget_agent_set(struct ctx *c, const struct request *rq)
 	size_t n = 0;
 	enum err e;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	for (size_t i = 0; i < ARRAY_LEN(members); i++)
 		n += js_get(rq->json, members[i]) != NULL;
 	e = request_agent(c, rq, &a);
@@ -203,8 +199,6 @@ budget_provider_set(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	enum err e;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	e = name_checked(c, name);
 	for (size_t i = 0; e == ERR_OK && i < ARRAY_LEN(members); i++) {
 		const char *key = provider_key(c, name->value, members[i]);
@@ -240,8 +234,6 @@ budget_providers(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	return budget_write_providers(c, exhausted, w) == ERR_OK ? reply_json(c, 200, w) : reply_fail(c);
 }
 
@@ -264,8 +256,6 @@ budget_user_set(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	enum err e = user_of(c, rq, &u);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	for (size_t i = 0; e == ERR_OK && i < ARRAY_LEN(members); i++) {
 		if (add(c, &ch, rq, ctx_printf(c, "budget.%s", members[i]), members[i]))
 			ch.v[ch.n - 1].user = u->name;

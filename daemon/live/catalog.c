@@ -151,15 +151,14 @@ catalog_update(struct ctx *c, const struct request *rq)
 		return reply_fail(c);
 	if ((note == NULL && catalog_set_synced(c, c->now_ms) != ERR_OK) || catalog_changed(c) != ERR_OK)
 		return reply_fail(c);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_str(w, "status", "ok");
-		jw_i64(w, "files_downloaded", named && note == NULL);
-		jw_i64(w, "models_count", (int64_t)catalog_shipped_models());
-		jw_time(w, "timestamp", c->now_ms);
-		if (note != NULL)
-			jw_str(w, "note", note);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_str(w, "status", "ok");
+	jw_i64(w, "files_downloaded", named && note == NULL);
+	jw_i64(w, "models_count", (int64_t)catalog_shipped_models());
+	jw_time(w, "timestamp", c->now_ms);
+	if (note != NULL)
+		jw_str(w, "note", note);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }

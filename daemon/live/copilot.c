@@ -121,15 +121,14 @@ copilot_start(struct ctx *c, const struct request *rq)
 		memcpy(f->code, code, strlen(code) + 1);
 	}
 	pthread_mutex_unlock(&mu);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_str(w, "user_code", user);
-		jw_str(w, "verification_uri", uri);
-		jw_str(w, "poll_id", id);
-		jw_i64(w, "expires_in", expires);
-		jw_i64(w, "interval", interval);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_str(w, "user_code", user);
+	jw_str(w, "verification_uri", uri);
+	jw_str(w, "poll_id", id);
+	jw_i64(w, "expires_in", expires);
+	jw_i64(w, "interval", interval);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }
 
@@ -164,8 +163,6 @@ said(struct ctx *c, const char *status, int64_t interval, const char *error)
 {
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_str(w, "status", status);
 	if (interval > 0)

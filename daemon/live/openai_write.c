@@ -185,8 +185,6 @@ completion_object(struct completion *m, const char *text, const char *finish, st
 	struct jw *w = reply_open(m->c);
 
 	buf_done(&m->b);
-	if (w == NULL)
-		return reply_json(m->c, 200, w);
 	head(m, w, "chat.completion");
 	jw_object(w, NULL);
 	jw_i64(w, "index", 0);

@@ -136,8 +136,6 @@ saved(struct ctx *c, const char *id, const char *model)
 {
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_str(w, "status", "saved");
 	jw_str(w, "provider", id);
@@ -255,8 +253,6 @@ tested(struct ctx *c, const struct probe *p, const struct probed *r)
 	struct json_object *live = r->live != NULL ? json_stored(c, r->live) : NULL;
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_str(w, "status", r->error == LLM_OK ? "ok" : "error");
 	jw_str(w, "provider", p->id);
@@ -322,14 +318,13 @@ providers_ollama(struct ctx *c, const struct request *rq)
 	(void)rq;
 	if (probe_whom(c, "ollama", &p) == ERR_OK && p.base_url != NULL)
 		probe_ask(c, &p, &r);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_bool(w, "available", r.error == LLM_OK && r.status == 200 && r.live != NULL);
-		jw_array(w, "models");
-		if (r.live != NULL)
-			write_names(w, json_stored(c, r.live));
-		jw_end(w);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_bool(w, "available", r.error == LLM_OK && r.status == 200 && r.live != NULL);
+	jw_array(w, "models");
+	if (r.live != NULL)
+		write_names(w, json_stored(c, r.live));
+	jw_end(w);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }

@@ -139,8 +139,6 @@ moved(struct ctx *c, const struct probe *p, const struct probed *r)
 	struct json_object *live = p->discovers && r->live != NULL ? json_stored(c, r->live) : NULL;
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_str(w, "status", "saved");
 	jw_str(w, "provider", p->id);
@@ -264,15 +262,14 @@ providers_default(struct ctx *c, const struct request *rq)
 	}
 	if (config_take(c, all, n) != ERR_OK)
 		return reply_fail(c);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_str(w, "status", "updated");
-		jw_str(w, "provider", id);
-		jw_str(w, "model", model);
-		jw_str(w, "api_key_env", catalog_key_env(c->cfg, id, env));
-		jw_bool(w, "persisted", true);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_str(w, "status", "updated");
+	jw_str(w, "provider", id);
+	jw_str(w, "model", model);
+	jw_str(w, "api_key_env", catalog_key_env(c->cfg, id, env));
+	jw_bool(w, "persisted", true);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }
 
@@ -296,13 +293,12 @@ providers_discovery(struct ctx *c, const struct request *rq)
 		return reply_fail(c);
 	if (in->discover_models && (catalog_provider(id) == NULL || auth_available(catalog_auth_status(c->cfg, id))))
 		probe_later(c, id);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_str(w, "status", "ok");
-		jw_str(w, "provider", id);
-		jw_bool(w, "discover_models", in->discover_models);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_str(w, "status", "ok");
+	jw_str(w, "provider", id);
+	jw_bool(w, "discover_models", in->discover_models);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }
 
@@ -355,8 +351,6 @@ providers_pools(struct ctx *c, const struct request *rq)
 	struct key_pool p;
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_array(w, NULL);
 	for (size_t i = 0; all != NULL && i < json_object_array_length(all); i++) {
 		if (pool_read(c, json_object_array_get_idx(all, i), &p) != ERR_OK)

@@ -75,8 +75,6 @@ sessions_context(struct ctx *c, const struct request *rq)
 	char id[37];
 	enum err e = request_agent(c, rq, &a);
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (e == ERR_OK && q->session_id != NULL)
 		e = session_id_of(c, q->session_id, id);
 	if (e == ERR_OK && q->session_id != NULL)

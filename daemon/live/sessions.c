@@ -46,8 +46,6 @@ sessions_create(struct ctx *c, const struct request *rq)
 	char id[37];
 	enum err e;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	e = request_agent(c, rq, &a);
 	if (e == ERR_OK)
 		e = session_label(c, in->label, &label);

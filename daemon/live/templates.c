@@ -154,8 +154,6 @@ templates_list(struct ctx *c, const struct request *rq)
 	enum err e;
 
 	(void)rq;
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_array(w, "templates");
 	e = templates_all(c, &all, &n);
@@ -220,8 +218,6 @@ detail(struct ctx *c, int status, const struct template *t)
 {
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, status, w);
 	jw_object(w, NULL);
 	jw_str(w, "name", t->name);
 	jw_str(w, "source", source_of(t));
@@ -369,7 +365,7 @@ templates_remove(struct ctx *c, const struct request *rq)
 		e = fail_code(c, ERR_CONFLICT, "template_builtin", "Template '%s' is part of the program", t.name);
 	if (e == ERR_OK)
 		e = template_file_remove(c, t.name);
-	if (e != ERR_OK || w == NULL)
+	if (e != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);
 	jw_bool(w, "deleted", true);
@@ -384,8 +380,6 @@ templates_history(struct ctx *c, const struct request *rq)
 	struct jw *w = reply_open(c);
 	struct template t;
 
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	if (named(c, rq, &t) != ERR_OK)
 		return reply_fail(c);
 	jw_object(w, NULL);

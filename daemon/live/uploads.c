@@ -213,8 +213,6 @@ made(struct ctx *c, const struct receiver *r, const struct upload *about)
 {
 	struct jw *w = reply_open(c);
 
-	if (w == NULL)
-		return reply_json(c, 201, w);
 	jw_object(w, NULL);
 	jw_str(w, "file_id", r->up.id);
 	jw_str(w, "filename", about->filename);

@@ -165,8 +165,7 @@ shown(struct ctx *c, int status, const char *name)
 		ignore_err(fail(c, ERR_NOT_FOUND, "user '%s' not found", name));     /* gone again meanwhile */
 		return reply_fail_user(c);
 	}
-	if (w != NULL)
-		user_write(c->cfg, u, w);
+	user_write(c->cfg, u, w);
 	return reply_json(c, status, w);
 }
 
@@ -261,7 +260,7 @@ users_rotate(struct ctx *c, const struct request *rq)
 	ended = standing_of(name);
 	e = config_take(c, &(struct config_change){
 	    .user = name, .key = "api_key_hash", .literal = ctx_printf(c, "\"$sha256$%s\"", hex) }, 1);
-	if (e == ERR_OK && w != NULL) {
+	if (e == ERR_OK) {
 		user_note(c, "has a new key", name, NULL);
 		jw_object(w, NULL);
 		jw_str(w, "status", "ok");

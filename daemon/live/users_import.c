@@ -162,8 +162,6 @@ users_import(struct ctx *c, const struct request *rq)
 		e = begin(c, &im, rows);
 	if (e != ERR_OK)
 		return reply_fail_user(c);
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_array(w, "rows");
 	for (size_t i = 0; i < rows; i++)

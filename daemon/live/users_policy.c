@@ -90,8 +90,7 @@ users_policy_set(struct ctx *c, const struct request *rq)
 		return reply_fail_user(c);
 	if (n > 0)
 		user_note(c, "has another policy", name, NULL);
-	if (w != NULL)
-		user_write_policy(c->cfg, u, w);
+	user_write_policy(c->cfg, u, w);
 	return reply_json(c, 200, w);
 }
 
@@ -125,8 +124,6 @@ users_keys(struct ctx *c, const struct request *rq)
 		e = vault_list(c, &names);
 	if (e != ERR_OK)
 		return reply_fail_user(c);
-	if (w == NULL)
-		return reply_json(c, 200, w);
 	jw_object(w, NULL);
 	jw_array(w, "providers");
 	for (size_t i = 0; i < names.n; i++)
@@ -183,12 +180,10 @@ users_key_drop(struct ctx *c, const struct request *rq)
 		return reply_fail_user(c);
 	if (removed)
 		user_note(c, "has no key of their own any more for", u->name, provider);
-	if (w != NULL) {
-		jw_object(w, NULL);
-		jw_str(w, "status", "ok");
-		jw_str(w, "provider", provider);
-		jw_bool(w, "removed", removed);
-		jw_end(w);
-	}
+	jw_object(w, NULL);
+	jw_str(w, "status", "ok");
+	jw_str(w, "provider", provider);
+	jw_bool(w, "removed", removed);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }

@@ -24,17 +24,16 @@ vault_show(struct ctx *c, const struct request *rq)
 	(void)rq;
 	if (vault_list(c, &names) != ERR_OK)
 		return reply_fail(c);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_bool(w, "exists", names.exists);
-		jw_str(w, "key_from", names.key_from);
-		jw_array(w, "names");
-		for (size_t i = 0; i < names.n; i++)
-			jw_str(w, NULL, names.name[i]);
-		jw_end(w);
-		jw_i64(w, "total", (int64_t)names.n);
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_bool(w, "exists", names.exists);
+	jw_str(w, "key_from", names.key_from);
+	jw_array(w, "names");
+	for (size_t i = 0; i < names.n; i++)
+		jw_str(w, NULL, names.name[i]);
+	jw_end(w);
+	jw_i64(w, "total", (int64_t)names.n);
+	jw_end(w);
 	return reply_json(c, 200, w);
 }
 

@@ -144,7 +144,8 @@ struct reply {
 	enum err err;                   /* for the log line */
 };
 
-struct jw *reply_open(struct ctx *);                       /* a writer for one JSON body */
+/* A writer for one JSON body; never NULL, without memory what is made of it is reply_fail(). */
+struct jw *reply_open(struct ctx *);
 struct reply reply_json(struct ctx *, int status, struct jw *);  /* closes nothing: the value must be complete */
 struct reply reply_raw(struct ctx *, int status, const char *media, const char *body, size_t n);
 struct reply reply_empty(struct ctx *);                    /* 204 */

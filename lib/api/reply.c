@@ -26,13 +26,17 @@ free_buf(void *b)
 	buf_done(b);
 }
 
+/* The writer without memory writes nothing, and reply_json() says so. */
 struct jw *
 reply_open(struct ctx *c)
 {
+	static _Thread_local struct open_reply none;
 	struct open_reply *r = ctx_alloc(c, sizeof(*r));
 
-	if (r == NULL)
-		return NULL;
+	if (r == NULL) {
+		none = (struct open_reply){ .b = { .failed = true }, .w = { .b = &none.b } };
+		return &none.w;
+	}
 	r->b.max = REPLY_MAX;
 	r->w.b = &r->b;
 	(void)arena_defer(c->arena, free_buf, &r->b);   /* failing only means: freed now, still empty */
@@ -42,7 +46,7 @@ reply_open(struct ctx *c)
 struct reply
 reply_json(struct ctx *c, int status, struct jw *w)
 {
-	if (w == NULL || w->b->failed || w->depth != 0) {
+	if (w->b->failed || w->depth != 0) {
 		ignore_err(fail(c, ERR_NOMEM, "out of memory or an unfinished answer"));
 		return reply_fail(c);
 	}
@@ -85,8 +89,6 @@ reply_words(struct ctx *c, int status, ...)
 	const char *name;
 	va_list ap;
 
-	if (w == NULL)
-		return reply_json(c, status, w);
 	jw_object(w, NULL);
 	va_start(ap, status);
 	while ((name = va_arg(ap, const char *)) != NULL)
@@ -178,9 +180,8 @@ put_error(struct ctx *c, bool openai, struct reply *r)
 {
 	struct jw *w = reply_open(c);
 
-	if (w != NULL)
-		error_body(c, openai, w->b);
-	if (w == NULL || w->b->failed) {
+	error_body(c, openai, w->b);
+	if (w->b->failed) {
 		last_resort(c, openai, r);
 	} else {
 		r->body = w->b->p;
