@@ -164,7 +164,7 @@ wake(struct ctx *c, struct hand *h, const struct delegation *d, const struct age
 		return fail(c, ERR_NOMEM, "out of memory");
 	c->who = background_caller(c, asker->author);
 	e = turn_run(c, &ask, &a);
-	if (e == ERR_OK || atomic_load(&h->cancel.why) == CANCEL_SHUTDOWN || e == ERR_BUSY || e == ERR_UNAVAILABLE)
+	if (e == ERR_OK || atomic_load(&h->cancel.why) == CANCEL_SHUTDOWN || e == ERR_BUSY || e == ERR_UNAVAILABLE || e == ERR_NOMEM)
 		return e;
 	f = c->fault;
 	job_db_acquire(c);

@@ -62,7 +62,7 @@ try_provider(struct ctx *c, struct json_object *rules, const char *provider, boo
 	if (key != NULL && key[0] != '\0' && (mm = json_keep(c, json_object_new_object())) != NULL)
 		json_object_object_add(mm, "api_key_env", json_object_new_string(key));
 	e = model_route_vectors(c, provider, model_of(rules, provider), mm, &r);
-	c->fault = f;
+	fault_forget(c, f);
 	if (e != ERR_OK || !embed_speaks(r.format) || (!named && r.api_key[0] == '\0'))
 		return false;
 	*ret = (struct embedding){ .provider = r.provider, .model = r.model, .format = r.format, .base_url = r.base_url,

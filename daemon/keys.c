@@ -112,6 +112,7 @@ key_named(struct ctx *c, const char *name)
 	e = vault_get(c, name, &kept);
 	if (e == ERR_OK)
 		return kept;
+	memory_short |= e == ERR_NOMEM;         /* nobody's other key takes its place */
 	if (e == ERR_NOT_FOUND)
 		c->fault = before;
 	s = getenv(name);

@@ -210,7 +210,7 @@ key_of_user(struct ctx *c, const char *user_id, const char *provider)
 		return NULL;
 	if (vault_get(c, ctx_printf(c, "user.%s.%s", user_id, provider), &key) == ERR_OK)
 		return key;
-	c->fault = before;              /* a vault that cannot be opened is told of with the key that all share */
+	fault_forget(c, before);        /* a vault that cannot be opened is told of with the key that all share */
 	return NULL;
 }
 

@@ -235,11 +235,9 @@ probe_models(struct ctx *c, const char *text, size_t n)
 {
 	struct buf b = BUF_INIT(4 << 20);
 	struct jw w = JW_INIT(&b);
-	struct json_object *o = NULL, *list;
+	struct json_object *o = n > 0 ? json_try(c, text, n) : NULL, *list;
 	const char *live = NULL;
 
-	if (n == 0 || json_read(c, text, n, &o) != ERR_OK)
-		return NULL;
 	list = js_arr(o, "models") != NULL ? js_arr(o, "models") : js_arr(o, "data");
 	if (list == NULL)
 		return NULL;
@@ -317,7 +315,6 @@ probe_ask(struct ctx *c, const struct probe *p, struct probed *r)
 		.timeout_ms = url != NULL && is_near(url) ? LOCAL_MS : REMOTE_MS,
 	};
 	struct http_answer a = { .status = 0 };
-	struct fault before = c->fault;
 	int64_t since = clock_mono_us();
 	enum err e;
 
@@ -337,7 +334,6 @@ probe_ask(struct ctx *c, const struct probe *p, struct probed *r)
 		llm_redact(r->why, p->key);
 	}
 	buf_done(&a.body);
-	c->fault = before;
 	job_db_acquire(c);
 }
 

@@ -549,7 +549,7 @@ rest_holds(struct ctx *c, const char *provider, enum llm_error *why, int64_t *le
 		until = pool_until(c, provider, why);
 	else if (until == 0 && model_route_for(c, NULL, provider, "", NULL, &route) == ERR_OK && route.api_key[0] != '\0')
 		until = held_until(provider, route.api_key, why);
-	c->fault = before;              /* who has no key rests not */
+	fault_forget(c, before);        /* who has no key rests not */
 	*left_ms = until == REST_FOR_GOOD ? -1 : until - clock_ms();
 	return until > 0;
 }

@@ -240,7 +240,7 @@ add_pdf(struct turn *t, struct json_object *blocks, const struct upload *u, int 
 	const char *head = ctx_printf(t->c, "[Attached PDF: %s (%" PRIu64 " bytes)]\n\n", u->filename, size);
 	enum err e = size <= PDF_BYTES_MAX ? pdf_text(t, fd, &b) : ERR_TOO_LARGE;
 
-	if (e == ERR_CANCELLED)
+	if (e == ERR_CANCELLED || e == ERR_NOMEM)
 		return e;
 	t->c->fault = (struct fault){ 0 };
 	if (e == ERR_OK && b.len > 0 && b.p[strspn(b.p, " \t\r\n\f")] != '\0' && utf8_ok(b.p, b.len))

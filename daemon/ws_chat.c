@@ -443,8 +443,11 @@ take_frame(struct ws_session *s, struct ctx *c, const char *text, size_t n)
 {
 	struct ws_frame f;
 
+	memory_short = false;
 	ws_frame_sort(c, text, n, ws_is_command, &f);
-	if (f.kind == WS_PING)
+	if (memory_short)
+		live_ws_close(s->live, 1011, "out of memory");
+	else if (f.kind == WS_PING)
 		(void)live_ws_text(s->live, "{\"type\":\"pong\"}", 15);
 	else if (f.kind == WS_MESSAGE)
 		line_up(s, text, n);

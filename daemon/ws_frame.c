@@ -11,10 +11,10 @@ void
 ws_frame_sort(struct ctx *c, const char *text, size_t n, bool (*is_command)(const char *, size_t),
     struct ws_frame *ret)
 {
-	struct json_object *f = NULL;
+	struct json_object *f = json_try(c, text, n);
 	const char *type = "message", *content = text;
 
-	if (json_read(c, text, n, &f) == ERR_OK && json_object_is_type(f, json_type_object)) {
+	if (json_object_is_type(f, json_type_object)) {
 		type = js_str_or(f, "type", "message");
 		content = js_str_or(f, "content", "");
 	}
@@ -34,15 +34,15 @@ ws_frame_sort(struct ctx *c, const char *text, size_t n, bool (*is_command)(cons
 const char *
 ws_frame_content(struct ctx *c, const char *text, struct json_object **ret_frame)
 {
-	struct json_object *frame = NULL, *inner = NULL;
+	struct json_object *frame = json_try(c, text, strlen(text)), *inner;
 	const char *content;
 
 	*ret_frame = NULL;
-	if (json_read(c, text, strlen(text), &frame) != ERR_OK || !json_object_is_type(frame, json_type_object))
+	if (!json_object_is_type(frame, json_type_object))
 		return text;
 	*ret_frame = frame;
 	content = js_str(frame, "content");
-	if (content != NULL && content[0] == '{' && json_read(c, content, strlen(content), &inner) == ERR_OK &&
+	if (content != NULL && content[0] == '{' && (inner = json_try(c, content, strlen(content))) != NULL &&
 	    js_str(inner, "content") != NULL)
 		content = js_str(inner, "content");
 	return content;

@@ -15,13 +15,13 @@ struct ws_frame {
 
 /*
  * Sort a frame (UTF-8, no NUL, NUL-terminated). A text that is no JSON object is a message; so is one
- * without a type. A message that begins with "/" and a word that is_command() knows is that command.
+ * without a type. memory_short: it may be something else. A message that begins with "/" and a word that is_command() knows is that command.
  */
 void ws_frame_sort(struct ctx *, const char *text, size_t n, bool (*is_command)(const char *, size_t),
     struct ws_frame *ret);
 /*
  * What a message frame says: its content, or that of an envelope inside it. NULL: it has none. *ret_frame: the
- * object, NULL when the frame is plain text. Everything lives in c's arena, or is text itself.
+ * object, NULL when the frame is plain text, or memory_short. Everything lives in c's arena, or is text itself.
  */
 const char *ws_frame_content(struct ctx *, const char *text, struct json_object **ret_frame);
 /* What its sender calls a message: 1 to 128 bytes, else NULL. */

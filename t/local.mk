@@ -51,6 +51,7 @@ check_PROGRAMS += t/llm/words
 check_PROGRAMS += t/llm/openai
 check_PROGRAMS += t/daemon/queue
 check_PROGRAMS += t/daemon/health
+check_PROGRAMS += t/daemon/starve
 check_PROGRAMS += t/daemon/pace
 check_PROGRAMS += t/daemon/threads
 check_PROGRAMS += t/agent/sandbox

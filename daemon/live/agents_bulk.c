@@ -160,8 +160,11 @@ static enum err
 stop_one(struct ctx *c, const char *id, const char **ret_text)
 {
 	struct agent a;
-	unsigned n = agent_load(c, id, &a) == ERR_OK ? turns_cancel(id, NULL, CANCEL_USER) : 0;
+	enum err e = agent_load(c, id, &a);
+	unsigned n = e == ERR_OK ? turns_cancel(id, NULL, CANCEL_USER) : 0;
 
+	if (e != ERR_OK && e != ERR_NOT_FOUND)
+		return e;
 	c->fault = (struct fault){ 0 };         /* what is not there does not run */
 	*ret_text = n > 0 ? "Run cancelled" : "No active run";
 	return ERR_OK;

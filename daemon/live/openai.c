@@ -256,7 +256,7 @@ ways(struct ctx *c, const struct model_route *first, struct model_route **ret)
 			model = catalog_default_model(provider);
 		if (model != NULL && provider[0] != '\0' && model_route(c, provider, model, o, &all[have]) == ERR_OK)
 			have++;
-		c->fault = before;
+		fault_forget(c, before);
 	}
 	if (c->cfg->fallback_healthiest)
 		health_order(all + 1, have - 1, clock_ms());

@@ -71,12 +71,12 @@ same_text(const char *a, const char *b)
 enum err
 manifest_signed(struct ctx *c, const char *envelope, const char *toml)
 {
-	struct json_object *o = NULL;
+	struct json_object *o = json_try(c, envelope, strlen(envelope));
 	uint8_t key[32], signature[64], sum[32];
 	const char *manifest, *hash;
 	char hex[65];
 
-	if (json_read(c, envelope, strlen(envelope), &o) != ERR_OK)
+	if (o == NULL)
 		return no(c, "the envelope is no JSON");
 	manifest = js_str(o, "manifest");
 	hash = js_str(o, "content_hash");

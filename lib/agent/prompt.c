@@ -63,20 +63,25 @@ add_file(struct buf *b, const struct prompt_files *f, enum prompt_file which, co
 		buf_printf(b, "\n\n## %s\n%s", title, f->text[which]);
 }
 
-/* As the agent has kept it under user_name, fit to stand in a line; NULL: it has not. */
-static const char *
-user_name(struct ctx *c, const struct agent *a)
+/* As the agent has kept it under user_name, fit to stand in a line; *ret stays NULL: it has not. */
+static enum err
+user_name(struct ctx *c, const struct agent *a, const char **ret)
 {
 	struct fault f = c->fault;
-	struct json_object *v = NULL;
+	struct json_object *v;
 	const char *json, *s;
 	size_t n;
+	enum err e = c->db != NULL ? kv_get(c, a->id, "user_name", strlen("user_name"), &json, &n) : ERR_OK;
 
-	if (c->db != NULL && kv_get(c, a->id, "user_name", strlen("user_name"), &json, &n) == ERR_OK)
-		v = json_stored(c, json);
-	c->fault = f;
+	if (e == ERR_NOT_FOUND)
+		c->fault = f;
+	if (e != ERR_OK || c->db == NULL)
+		return e == ERR_NOT_FOUND ? ERR_OK : e;
+	v = json_stored(c, json);
 	s = json_object_is_type(v, json_type_string) ? incoming_name(c, json_object_get_string(v)) : NULL;
-	return s != NULL && s[0] != '\0' ? s : NULL;
+	if (s != NULL && s[0] != '\0')
+		*ret = s;
+	return ERR_OK;
 }
 
 static void
@@ -139,8 +144,11 @@ prompt_system(struct ctx *c, const struct agent *a, const char *workspace, unsig
 	const struct prompt_tools *tools = prompt_tools(c, granted);
 	SCOPED_BUF b = BUF_INIT(PROMPT_MAX);
 	struct prompt_files f = { .user_named = false };
-	const char *user = depth == 0 ? user_name(c, a) : NULL;
+	const char *user = NULL;
+	enum err e = depth == 0 ? user_name(c, a, &user) : ERR_OK;
 
+	if (e != ERR_OK)
+		return e;
 	if (tools == NULL || (workspace != NULL && !prompt_files_load(c, workspace, &f)))
 		return fail(c, ERR_NOMEM, "out of memory");
 	add_identity(&b, a);

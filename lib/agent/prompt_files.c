@@ -106,6 +106,13 @@ cut_chars(const char *s, size_t n, size_t max)
 	return n;
 }
 
+static char *
+kept(char *s)
+{
+	memory_short |= s == NULL;
+	return s;
+}
+
 /* One file, from .identity/ or the workspace itself, as it goes into the prompt; NULL: nothing. */
 static char *
 read_one(struct ctx *c, const char *workspace, enum prompt_file which, bool *ret_named)
@@ -122,6 +129,7 @@ read_one(struct ctx *c, const char *workspace, enum prompt_file which, bool *ret
 		e = sandbox_read(c, workspace, path + n, strlen(path + n), READ_MAX, &b);
 	if (e == ERR_OK && b.len > FILE_CAP)
 		b.len = utf8_cut(b.p, b.len, FILE_CAP);
+	memory_short |= e == ERR_NOMEM;
 	if (e != ERR_OK || b.len == 0 || memchr(b.p, '\0', b.len) != NULL || !utf8_ok(b.p, b.len))
 		return NULL;
 	b.len = strip_remarks(b.p, b.len);
@@ -132,7 +140,7 @@ read_one(struct ctx *c, const char *workspace, enum prompt_file which, bool *ret
 	n = cut_chars(b.p, b.len, max);
 	while (n > 0 && strchr(" \t\r\n", b.p[n - 1]) != NULL)
 		n--;
-	return strndup(b.p, n);
+	return kept(strndup(b.p, n));
 }
 
 /* --- the table -------------------------------------------------------------------- */
@@ -198,20 +206,17 @@ read_all(struct ctx *c, const char *workspace, const struct sandbox_stamp *conte
 	struct fault was = c->fault;
 	struct arena *mine = c->arena;
 
-	*s = (struct slot){ .workspace = strdup(workspace), .context = *context };
+	*s = (struct slot){ .workspace = kept(strdup(workspace)), .context = *context };
 	s->read_us = s->used_us = clock_mono_us();
 	/* the sentences about files that are not there need not stay */
 	c->arena = arena_new(4096);
 	for (size_t i = 0; c->arena != NULL && i < PF_COUNT; i++)
 		s->text[i] = read_one(c, workspace, (enum prompt_file)i, &s->user_named);
-	if (c->arena == NULL) {
-		free(s->workspace);
-		s->workspace = NULL;
-	}
+	memory_short |= c->arena == NULL;
 	arena_free(c->arena);
 	c->arena = mine;
 	c->fault = was;
-	return s->workspace != NULL;
+	return !memory_short;           /* one that could not be read would be missing for long */
 }
 
 bool

@@ -30,17 +30,6 @@ trim(const char **s, size_t *n)
 		--*n;
 }
 
-static struct json_object *
-read_json(struct ctx *c, const char *s, size_t n)
-{
-	struct fault f = c->fault;
-	struct json_object *o = NULL;
-
-	if (json_read(c, s, n, &o) != ERR_OK)
-		c->fault = f;
-	return o;
-}
-
 static const char *
 known_name(struct search *f, const char *s, size_t n)
 {
@@ -80,7 +69,7 @@ add_object(struct search *f, struct json_object *o)
 	for (size_t i = 0; input == NULL && i < ARRAY_LEN(inputs); i++)
 		input = js_get(o, inputs[i]);
 	if (json_object_is_type(input, json_type_string))
-		input = read_json(f->c, json_object_get_string(input), (size_t)json_object_get_string_len(input));
+		input = json_try(f->c, json_object_get_string(input), (size_t)json_object_get_string_len(input));
 	return name != NULL && input != NULL && add(f, known_name(f, name, strlen(name)), input);
 }
 
@@ -104,9 +93,9 @@ add_inside(struct search *f, const char *s, size_t n, const char *name, size_t n
 
 	trim(&s, &n);
 	if (name != NULL && name_n > 0)
-		return add(f, known_name(f, name, name_n), read_json(f->c, n > 0 ? s : "{}", n > 0 ? n : 2));
+		return add(f, known_name(f, name, name_n), json_try(f->c, n > 0 ? s : "{}", n > 0 ? n : 2));
 	if (n > 0 && (s[0] == '{' || s[0] == '[')) {
-		if (add_json(f, read_json(f->c, s, n)))
+		if (add_json(f, json_try(f->c, s, n)))
 			return true;
 		f->n = before;
 		return false;
@@ -118,7 +107,7 @@ add_inside(struct search *f, const char *s, size_t n, const char *name, size_t n
 	s += k;
 	n -= k;
 	trim(&s, &n);
-	return n > 0 && s[0] == '{' && add(f, known_name(f, name, name_n), read_json(f->c, s, n));
+	return n > 0 && s[0] == '{' && add(f, known_name(f, name, name_n), json_try(f->c, s, n));
 }
 
 /* --- frames ------------------------------------------------------------------------------ */

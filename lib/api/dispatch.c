@@ -137,7 +137,7 @@ check_caller(struct ctx *c, struct request *rq, const struct match *m)
 		/* only tells who: a read that is open to all shows all, save to a known caller of lower rank */
 		if (!(rq->control || c->cfg->open_mode || read) || auth_check(c, rq, w) != ERR_OK)
 			*w = (struct caller){ .role = VIEWER, .name = "anonymous", .open_mode = read };
-		c->fault = (struct fault){ 0 };
+		fault_forget(c, (struct fault){ 0 });
 		c->who = w;
 		return ERR_OK;
 	}

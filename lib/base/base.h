@@ -89,6 +89,12 @@ enum err fail_code(struct ctx *, enum err, const char *code, const char *fmt, ..
  */
 extern __thread bool memory_short;
 
+/*
+ * What was tried and did not come off is told nobody: the fault is as it was before. That memory was short is noted again, for what
+ * could not be looked up would pass for what is not there.
+ */
+void fault_forget(struct ctx *, struct fault before);
+
 /* Arena shorthands on the job's arena; abort-free: NULL only when out of memory. */
 void *ctx_alloc(struct ctx *, size_t bytes);               /* zeroed */
 char *ctx_strdup(struct ctx *, const char *);              /* NULL stays NULL */

@@ -69,6 +69,13 @@ fail(struct ctx *c, enum err e, const char *fmt, ...)
 	return e;
 }
 
+void
+fault_forget(struct ctx *c, struct fault before)
+{
+	memory_short |= c->fault.err == ERR_NOMEM && before.err != ERR_NOMEM;
+	c->fault = before;
+}
+
 enum err
 fail_code(struct ctx *c, enum err e, const char *code, const char *fmt, ...)
 {

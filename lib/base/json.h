@@ -127,6 +127,8 @@ size_t utf8_first(const char *s, size_t n, size_t max);
  * BAD_REQUEST "Malformed JSON: ..." or VALIDATION "JSON nesting depth exceeds maximum of 32".
  */
 enum err json_read(struct ctx *, const char *text, size_t n, struct json_object **ret) MUST_CHECK;
+/* The same of what need not be JSON: NULL then, and no fault; where memory ends NULL too, and memory_short is set. */
+struct json_object *json_try(struct ctx *, const char *text, size_t n);
 /*
  * What text holds, for text that the gate let through, or that we wrote; safe with any bytes. *ret is the caller's to put, NULL for
  * null. ret_used: more may follow the value, which ends there; NULL: nothing may. false: no JSON, or memory_short.

@@ -234,6 +234,17 @@ json_read(struct ctx *c, const char *text, size_t n, struct json_object **ret)
 }
 
 struct json_object *
+json_try(struct ctx *c, const char *text, size_t n)
+{
+	struct fault before = c->fault;
+	struct json_object *o = NULL;
+
+	if (json_read(c, text, n, &o) != ERR_OK)
+		fault_forget(c, before);
+	return o;
+}
+
+struct json_object *
 json_parse(const char *text, size_t n)
 {
 	struct json_object *o;

@@ -317,6 +317,8 @@ build_now(struct ctx *c, struct catalog_set **ret)
 	if (e != ERR_OK)
 		return e;
 	file = catalog_newer_file(c);
+	if (file == NULL && memory_short)       /* there may be one */
+		return fail(c, ERR_NOMEM, "out of memory");
 	if (file != NULL || n[0] + n[1] + n[2] + n[3] > 0)
 		e = build_with(c, file, n, ret);
 	return e;

@@ -44,9 +44,9 @@ bool
 catalog_file_ok(struct ctx *c, const char *text, size_t n, size_t *ret_models, char *msg, size_t cap)
 {
 	static const char *const lists[] = { "providers", "models" };
-	struct json_object *o = NULL;
+	struct json_object *o = json_try(c, text, n);
 
-	if (json_read(c, text, n, &o) != ERR_OK || !json_object_is_type(o, json_type_object)) {
+	if (!json_object_is_type(o, json_type_object)) {
 		snprintf(msg, cap, "the catalog is no JSON object");
 		return false;
 	}

@@ -187,7 +187,7 @@ write_memory(struct ctx *c, struct jw *w, bool db_ok)
 	struct fault before = c->fault;
 
 	if (db_ok && vectors_who(c, &provider, &model) != ERR_OK)
-		c->fault = before;              /* the rest is worth telling */
+		fault_forget(c, before);        /* the rest is worth telling */
 	jw_object(w, "memory");
 	jw_bool(w, "embedding_available", provider != NULL && !vectors_resting(c->now_ms));
 	jw_str(w, "embedding_provider", provider);

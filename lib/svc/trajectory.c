@@ -77,7 +77,7 @@ picture_bytes(struct ctx *c, struct json_object *b)
 		return (int64_t)(strcspn(data, "=") * 3 / 4);
 	if (upload_id_of(js_str_or(b, "path", ""), id) && upload_open(c, id, &fd, &size) == ERR_OK)
 		return (int64_t)size;
-	c->fault = (struct fault){ 0 };
+	fault_forget(c, (struct fault){ 0 });
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "lib/api/schemas.h"
 #include "lib/base/shm.h"
 #include "lib/svc/catalog.h"
+#include "t/refuse.h"
 #include "t/svc/store.h"
 
 #include <errno.h>
@@ -28,61 +29,9 @@ main(void)
 
 /* --- who says no ------------------------------------------------------------------- */
 
-static long until_memory, until_disk;   /* the call that fails; 0: none */
-static bool again;                      /* and every one after it */
-static unsigned refusals;
+static long until_disk;                 /* as until_memory, of writes */
 
-static bool
-says_no(long *until)
-{
-	if (*until == 0 || --*until > 0)
-		return false;
-	*until = again ? 1 : 0;
-	refusals++;
-	return true;
-}
-
-void *__libc_malloc(size_t);
-void *__libc_calloc(size_t, size_t);
-void *__libc_realloc(void *, size_t);
 ssize_t __pwrite64(int, const void *, size_t, off64_t);
-
-void *
-malloc(size_t n)
-{
-	if (!says_no(&until_memory))
-		return __libc_malloc(n);
-	errno = ENOMEM;
-	return NULL;
-}
-
-void *
-calloc(size_t n, size_t size)
-{
-	if (!says_no(&until_memory))
-		return __libc_calloc(n, size);
-	errno = ENOMEM;
-	return NULL;
-}
-
-void *
-realloc(void *p, size_t n)
-{
-	if (!says_no(&until_memory))
-		return __libc_realloc(p, n);
-	errno = ENOMEM;
-	return NULL;
-}
-
-/* Never refused: json-c 0.16 does not look whether a member's name could be copied. */
-char *
-strdup(const char *s)
-{
-	size_t n = strlen(s) + 1;
-	char *to = __libc_malloc(n);
-
-	return to == NULL ? NULL : memcpy(to, s, n);
-}
 
 ssize_t
 pwrite64(int fd, const void *p, size_t n, off64_t at)
