@@ -153,7 +153,8 @@ starve:
 	cd _starve && $(MAKE) LF_UNWIND= all && LF_STARVE=all && export LF_STARVE && $(MAKE) LF_UNWIND= starve-here
 
 starve-here:
-	LF_TEST_SECONDS=7200; export LF_TEST_SECONDS; $(prove) -j1 -v t/starve_start.t t/starve_first.t t/starve.t
+	LF_TEST_SECONDS=7200; export LF_TEST_SECONDS; LF_STARVE_JOBS=$${LF_STARVE_JOBS:-`nproc`}; export LF_STARVE_JOBS; \
+		$(prove) -j$$LF_STARVE_JOBS -v t/starve.t t/starve_start.t t/starve_first.t
 
 # An hour of load, kills and reloads, LF_SOAK=seconds for less; then 10,000 kills in the middle of turns, LF_SOAK_KILLS for fewer.
 soak: all

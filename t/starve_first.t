@@ -12,18 +12,11 @@ use File::Temp ();
 use HTTP::Tiny;
 use LF;
 use LF::Starve;
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-LF::needed();
-plan skip_all => 'python3 is not installed' unless grep { -x "$_/python3" } split /:/, $ENV{PATH};
-
-my $ALL  = ($ENV{LF_STARVE} // '') eq 'all';
-my $SEED = $ENV{LF_STARVE_SEED} // int rand 1_000_000;
+my ($ALL, $SEED) = LF::Starve::begins();
 my ($SECONDS, $LATE) = (6, 60);
-srand $SEED;
-note "seed $SEED";
 
 my $s = LF::Starve->alone(tell => 1) // plan skip_all => 'no compiler';
 my $dir = File::Temp->newdir('lf-first-XXXXXXXX', TMPDIR => 1);
@@ -42,23 +35,8 @@ sub fresh {
 # librefang WORDS: its exit status; "late". refused: as it was asked for.
 sub command {
     my ($refused, @words) = @_;
-    my $pid = fork // die "fork: $!";
-    if (!$pid) {
-        %ENV = (%env, $refused ? (LD_PRELOAD => $s->{so}, LF_REFUSE => $s->{file}, LF_REFUSE_PROGRAM => 'librefang') : ());
-        open STDIN, '<', '/dev/null' or POSIX::_exit(126);
-        open STDOUT, '>', $out or POSIX::_exit(126);
-        open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
-        exec {$program} 'librefang', @words or POSIX::_exit(127);
-    }
-    local $?;
-    my $end = time + $LATE;
-    while (time < $end) {
-        return $? if waitpid($pid, POSIX::WNOHANG()) == $pid;
-        sleep 0.005;
-    }
-    kill 'KILL', $pid;
-    waitpid $pid, 0;
-    return 'late';
+    my %refused = (LD_PRELOAD => $s->{so}, LF_REFUSE => $s->{file}, LF_REFUSE_PROGRAM => 'librefang');
+    return LF::Starve::ended(LF::Starve::run($program, { %env, $refused ? %refused : () }, $out, {}, @words), $LATE);
 }
 
 # Who runs of this home. The supervisor's environment is nobody's business: it is known by its port.
@@ -67,8 +45,6 @@ sub who_runs {
     return grep { LF::slurp("/proc/$_/environ") =~ /\0?LIBREFANG_HOME=\Q$home\E\0/ || grep { $ports{$_} } LF::slurp("/proc/$_/cmdline") =~ /\0127\.0\.0\.1:(\d+)/ }
         map { m{(\d+)} } glob '/proc/[0-9]*';
 }
-
-sub how { my ($status) = @_; return $status =~ /\D/ ? 'too late' : $status & 127 ? 'by signal ' . ($status & 127) : 'with ' . ($status >> 8) }
 
 # What is wrong with a server that says that it serves.
 sub wrong {
@@ -96,14 +72,14 @@ sub start_once {
     if ($status eq 0) {
         @w = wrong() if !$kind || $kind ne 'kills';
         my $stop = command(undef, 'stop');
-        push @w, 'it is stopped ' . how($stop) . ': ' . LF::slurp($out) if $stop ne 0 && !($kind && $kind eq 'kills');
+        push @w, 'it is stopped ' . LF::Starve::how($stop) . ': ' . LF::slurp($out) if $stop ne 0 && !($kind && $kind eq 'kills');
         return (1, @w);
     }
     if ($kind && $kind eq 'kills' && ($status eq 9 || $said =~ /the supervisor died/)) {
         command(undef, 'stop') if $status eq 9;         # it may serve already
         return 0;
     }
-    push @w, 'it ended ' . how($status) . ": $said" if $status ne 256;
+    push @w, 'it ended ' . LF::Starve::how($status) . ": $said" if $status ne 256;
     push @w, 'it ended without words' if $said !~ /librefang: \S/;
     return (0, @w);
 }
@@ -126,8 +102,6 @@ sub count {
     return $many - $left;
 }
 
-my ($tries, $met) = (0, 0);
-
 sub try_one {
     my ($kind, $n, $all) = @_;
     fresh();
@@ -138,34 +112,13 @@ sub try_one {
     my ($again, @v) = start_once();
     push @w, 'the next start: ' . ($again ? '' : 'it does not serve: ' . LF::slurp($out)) . " @v" if !$again || @v;
     push @w, nobody_stays();
-    $tries++;
-    $met++ if $some;
     return ($some, @w);
 }
 
 fresh();
 my ($served, @w) = start_once();
 ok $served && !@w, 'a first start serves' or diag "@w", LF::slurp($out);
-my $begun = time;
-my %order = map { ($_ => $ALL ? $_ : rand) } keys %LF::Starve::KIND;
-for my $kind (grep { !$ENV{LF_STARVE_KIND} || m{^(?:$ENV{LF_STARVE_KIND})$} } sort { $order{$a} cmp $order{$b} } keys %LF::Starve::KIND) {
-    last if !$ALL && time - $begun > $SECONDS;
-    my ($n, @bad, %seen) = count($kind);
-    my @todo = $ALL ? ([ 'new', 0 ], $kind eq 'kills' ? () : [ 'new', 1 ]) : map { [ 1 + int rand $n, $_ ] } $n ? (0, 1) : ();
-    while (my $x = shift @todo) {
-        last if !$ALL && time - $begun > $SECONDS;
-        my ($some, @w) = try_one($kind, @$x);
-        unshift @todo, $x if $ALL && $some;
-        next if !@w;
-        my $who = join ' ', map { s{.*/}{}r } grep { !/refuse\.so/ } split /\n/, $s->who;
-        my $told = join "\n", "$kind, " . ($ALL ? 'a place' : "number $x->[0]") . ($x->[1] ? ' and all after it' : '') . ':', @w, "refused: $who";
-        next if $seen{ join ' ', $w[0] =~ s/[0-9a-f-]{8,}|ts=\S+|pid=\d+|\d{4,5}//gr }++;
-        push @bad, $told;
-        diag $told if $ALL;
-    }
-    note sprintf '%d s, %d tries', time - $begun, $tries;
-    ok !@bad, "a first start: $n $kind" or $ALL or diag join "\n", "seed $SEED", @bad;
-}
+my ($tries, $met) = $s->tries(name => 'a first start', all => $ALL, seed => $SEED, seconds => $SECONDS, picks => 1, count => \&count, try => \&try_one);
 cmp_ok $met, '>=', $tries / 4, "$met of $tries tries met a refusal";
 File::Path::remove_tree($home, $run);
 done_testing;

@@ -11,18 +11,11 @@ use File::Path ();
 use File::Temp ();
 use LF;
 use LF::Starve;
-use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-LF::needed();
-plan skip_all => 'python3 is not installed' unless grep { -x "$_/python3" } split /:/, $ENV{PATH};
-
-my $ALL  = ($ENV{LF_STARVE} // '') eq 'all';
-my $SEED = $ENV{LF_STARVE_SEED} // int rand 1_000_000;
+my ($ALL, $SEED) = LF::Starve::begins();
 my ($SECONDS, $LATE) = (5, 30);
-srand $SEED;
-note "seed $SEED";
 
 my $s = LF::Starve->new(tell => 1) // plan skip_all => 'no compiler';
 my $api = $s->api;
@@ -56,35 +49,14 @@ sub fresh_home {
 sub begin {
     pipe my $ready, my $to or die "pipe: $!";
     unlink "/dev/shm/lf-start-$$", "$dir/front.sock", "$dir/control.sock";
-    my $pid = fork // die "fork: $!";
-    if (!$pid) {
-        POSIX::dup2(fileno $to, 9);
-        %ENV = (%env, LF_READY_FD => 9, $cold ? (LF_HOME => $in_cold, LF_SNAPSHOT => "$dir/cold/config.json") : ());
-        open STDIN, '<', '/dev/null' or POSIX::_exit(126);
-        open STDOUT, '>', "$dir/out" or POSIX::_exit(126);
-        open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
-        exec {$program} 'librefangd' or POSIX::_exit(127);
-    }
+    my $pid = LF::Starve::run($program, { %env, LF_READY_FD => 9, $cold ? (LF_HOME => $in_cold, LF_SNAPSHOT => "$dir/cold/config.json") : () }, "$dir/out", { 9 => $to });
     close $to;
     return ($pid, $ready);
 }
 
-sub ended {
-    my ($pid) = @_;
-    local $?;
-    my $end = time + $LATE;
-    while (time < $end) {
-        return $? if waitpid($pid, POSIX::WNOHANG()) == $pid;
-        sleep 0.005;
-    }
-    kill 'KILL', $pid;
-    waitpid $pid, 0;
-    return 'late';
-}
+sub ended { return LF::Starve::ended($_[0], $LATE) }
 
 sub words { return join ' | ', grep {/level=error|level=warn/} split /\n/, LF::slurp("$dir/out") }
-
-sub how { my ($status) = @_; return $status =~ /\D/ ? 'too late' : $status & 127 ? 'by signal ' . ($status & 127) : 'with ' . ($status >> 8) }
 
 # One start (kills: it may die of that). Returns (did it serve, what is wrong).
 sub start_once {
@@ -97,7 +69,7 @@ sub start_once {
     if (!$said) {
         my $status = ended($pid);
         return 0 if $o{kills} && $status eq 9;
-        return (0, 'it ended ' . how($status) . ': ' . words()) if $status ne 256;
+        return (0, 'it ended ' . LF::Starve::how($status) . ': ' . words()) if $status ne 256;
         return (0, LF::slurp("$dir/out") =~ /level=error/ ? () : 'it ended without words');
     }
     my @w;
@@ -109,7 +81,7 @@ sub start_once {
     return 0 if $o{kills} && $status eq 9;
     push @w, "it is ready, and answers $a->{status}" if $a->{status} ne 200;
     push @w, "there is: $who" if $cold && $who ne 'assistant' && !$o{refused};
-    push @w, 'its end: ' . how($status) . ' ' . words() if $status ne 0;
+    push @w, 'its end: ' . LF::Starve::how($status) . ' ' . words() if $status ne 0;
     return (1, @w);
 }
 
@@ -133,7 +105,7 @@ sub count {
 my ($served, @w) = start_once();
 ok $served && !@w, 'it begins by hand' or diag "@w", LF::slurp("$dir/out");
 my $before = $s->looked('look');
-my ($tries, $met, $begun) = (0, 0, time);
+my ($tries, $met) = (0, 0);
 
 sub try_one {
     my ($kind, $n, $all) = @_;
@@ -141,8 +113,6 @@ sub try_one {
     $s->refuse($kind, $n, all => $all);
     my ($served, @w) = start_once(kills => $kind eq 'kills', refused => 1);
     my $some = unpack 'L', $s->took(16, 4);
-    $tries++;
-    $met++ if $some;
     if (!$served || $cold) {
         my ($again, @v) = start_once();
         push @w, 'the next start: ' . ($again ? '' : 'it does not serve: ' . words()) . " @v" if !$again || @v;
@@ -150,32 +120,12 @@ sub try_one {
     return ($some, @w);
 }
 
-sub try_all {
-    my ($kind) = @_;
-    my ($n, @bad, %seen) = count($kind);
-    my @todo = $ALL ? ([ 'new', 0 ], [ 'new', 1 ]) : map { my $all = $_; map { [ 1 + int rand $n, $all ] } $n ? 1 .. 3 : () } 0, 1;
-    while (my $x = shift @todo) {
-        last if !$ALL && time - $begun > $SECONDS;
-        my ($some, @w) = try_one($kind, @$x);
-        unshift @todo, $x if $ALL && $some;
-        next if !@w;
-        my $who = join ' ', map { s{.*/}{}r } grep { !/refuse\.so/ } split /\n/, $s->who;
-        my $told = join "\n", "$kind, " . ($ALL ? 'a place' : "number $x->[0]") . ($x->[1] ? ' and all after it' : '') . ':', @w, "refused: $who";
-        next if $seen{ join ' ', $w[0] =~ s/[0-9a-f-]{8,}|ts=\S+|pid=\d+//gr }++;
-        push @bad, $told;
-        diag $told if $ALL;
-    }
-    note sprintf '%d s, %d tries', time - $begun, $tries;
-    ok !@bad, ($cold ? 'a first start' : 'a start') . ": $n $kind" or $ALL or diag join "\n", "seed $SEED", @bad;
-    return;
-}
-
-my @kinds = grep { !$ENV{LF_STARVE_KIND} || m{^(?:$ENV{LF_STARVE_KIND})$} } sort keys %LF::Starve::KIND;
 for my $first (grep { !$ENV{LF_STARVE_FIRST} || $_ } 0, 1) {
     $cold = $first;
-    $begun = time if !$ALL;
     $s->forget_places;
-    try_all($_) for @kinds;
+    my ($n, $some) = $s->tries(name => $cold ? 'a first start' : 'a start', all => $ALL, seed => $SEED, seconds => $SECONDS, picks => 3, count => \&count, try => \&try_one);
+    $tries += $n;
+    $met += $some;
 }
 $cold = 0;
 cmp_ok $met, '>', $tries / 4, "$met of $tries tries met a refusal" if $tries;

@@ -169,6 +169,9 @@ sub note {
     return $before;
 }
 
+# What it was asked until now is forgotten: it reads that again with each question.
+sub forget { my ($self) = @_; truncate $self->{log}, 0 or die "$self->{log}: $!"; return }
+
 # The answer that some words of the request call for.
 sub called_for {
     my ($self, $rq) = @_;

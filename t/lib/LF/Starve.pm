@@ -14,15 +14,95 @@ use strict;
 use warnings;
 use File::Temp ();
 use IO::Socket::UNIX;
+use IO::Select;
 use IPC::Open2 ();
 use LF;
 use LF::WS;
+use POSIX ();
+use Test::More ();
 use Time::HiRes qw(sleep time);
 
 our %KIND = (memory => 1, reads => 2, writes => 4, sockets => 8, threads => 16, removals => 32, kills => 64);
 my $PLACES = 32 + 8000;
 my $LASTS_MS = 300;             # longer than any question, shorter than what is tried again
 my $LATE = 60;                  # seconds: longer than anything waits by itself
+
+# What every such test begins with: whether each place is wanted, and the seed of what is left to chance, which is sown.
+sub begins {
+    LF::needed();
+    Test::More::plan(skip_all => 'python3 is not installed') unless grep { -x "$_/python3" } split /:/, $ENV{PATH};
+    my $seed = $ENV{LF_STARVE_SEED} // int rand 1_000_000;
+    srand $seed;
+    Test::More::note("seed $seed");
+    return (($ENV{LF_STARVE} // '') eq 'all', $seed);
+}
+
+# Of those kinds the ones that are wanted.
+sub kinds { return grep { !$ENV{LF_STARVE_KIND} || m{^(?:$ENV{LF_STARVE_KIND})$} } @_ }
+
+# A try in words: what was refused there, and what was wrong.
+sub told {
+    my ($self, $kind, $x, @w) = @_;
+    my $who = join ' ', map { s{.*/}{}r } grep { !/refuse\.so/ } split /\n/, $self->who;
+    return join "\n", "$kind, " . ($x->[0] eq 'new' ? 'a place' : "number $x->[0]") . ($x->[1] ? ' and all after it' : '') . ':', @w, "refused: $who";
+}
+
+# --- in parts ------------------------------------------------------------------------
+
+# All rows by so many processes at once; each takes the next one when it is through with one. Returns in each of them, a sub that
+# gives the numbers of its rows, one after another; what they say is said by who called, who does not return. Each tells by part_of()
+# what there is to do, and by part_takes() what it does.
+sub parts {
+    my ($n) = @_;
+    my $at = 0;
+    return sub { return $at++ } if $n < 2;
+    pipe my $queue, my $to or die "pipe: $!";
+    my (%from, @whole, %done, $s);
+    for my $k (1 .. $n) {
+        pipe my $out, my $in or die "pipe: $!";
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            close $_ for $to, $out;
+            $in->autoflush;
+            Test::More->builder->$_($in) for qw(output failure_output todo_output);
+            return sub { my $bytes; return sysread($queue, $bytes, 4) ? unpack 'L', $bytes : 1 << 30 };
+        }
+        close $in;
+        $from{ fileno $out } = { k => $k, pid => $pid, out => $out, begun => time, rows => 0, bad => 0, words => '' };
+    }
+    close $queue;
+    $s = IO::Select->new(map { $_->{out} } values %from);
+    syswrite $to, pack 'L*', 0 .. 4095;                 # more than there are rows, less than a pipe holds
+    close $to;
+    while ($s->count) {
+        for my $out ($s->can_read) {
+            my $p = $from{ fileno $out };
+            if (sysread $out, $p->{words}, 65536, length $p->{words}) { part_says($p, \@whole, \%done); next }
+            $s->remove($out);
+            waitpid $p->{pid}, 0;
+            Test::More::ok($? == 0 && $p->{plan}, sprintf 'part %d is through: %d rows, %d checks, %d not ok, %d s', @$p{qw(k rows checks bad)}, time - $p->{begun});
+        }
+    }
+    Test::More::is_deeply([ map {"$_: $done{$_}"} sort keys %done ], [ map {"$_: 1"} sort @whole ], 'each of ' . @whole . ' rows was in one part');
+    Test::More::done_testing();
+    exit(Test::More->builder->is_passing ? 0 : 1);
+}
+
+sub part_of { my (@names) = @_; Test::More::note("of: $_") for @names; return }
+sub part_takes { my ($name) = @_; Test::More::note("takes: $name"); return }
+
+sub part_says {
+    my ($p, $whole, $done) = @_;
+    while ($p->{words} =~ s/^(.*)\n//) {
+        my $line = $1;
+        if ($line =~ /^# of: (.*)/) { push @$whole, $1 if $p->{k} == 1 }
+        elsif ($line =~ /^# takes: (.*)/) { $done->{$1}++; $p->{rows}++ }
+        elsif ($line =~ /^1\.\.(\d+)/) { @$p{qw(plan checks)} = (1, $1) }
+        elsif ($line =~ /^(not )?ok \d+ - (.*)/) { $p->{bad}++ if $1; Test::More::ok(!$1, "part $p->{k}: $2") }
+        else { Test::More::diag($line =~ s/^# ?//r) if $line !~ /^# \d+ s, |^# seed|^#   (?:at|Failed)/ }
+    }
+    return;
+}
 
 sub build {
     my ($dir) = @_;
@@ -63,6 +143,61 @@ sub port { return $_[0]{api}->port }
 
 sub put { my ($self, $at, $bytes) = @_; sysseek $self->{ask}, $at, 0; syswrite $self->{ask}, $bytes; return }
 sub took { my ($self, $at, $n) = @_; my $bytes = ""; sysseek $self->{ask}, $at, 0; sysread $self->{ask}, $bytes, $n; return $bytes }
+
+# A program of ours by hand, refused with %env{LF_REFUSE ...}: its pid. Its words go to that file. fds: what it gets as which.
+sub run {
+    my ($program, $env, $out, $fds, @words) = @_;
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
+    POSIX::dup2(fileno $fds->{$_}, $_) for keys %$fds;
+    %ENV = %$env;
+    open STDIN, '<', '/dev/null' or POSIX::_exit(126);
+    open STDOUT, '>', $out or POSIX::_exit(126);
+    open STDERR, '>&', \*STDOUT or POSIX::_exit(126);
+    exec {$program} $program =~ s{.*/}{}r, @words or POSIX::_exit(127);
+}
+
+# How it ended, as waitpid has it; 'late': it had to be killed after those seconds.
+sub ended {
+    my ($pid, $seconds) = @_;
+    local $?;
+    my $end = time + $seconds;
+    while (time < $end) {
+        return $? if waitpid($pid, POSIX::WNOHANG()) == $pid;
+        sleep 0.005;
+    }
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    return 'late';
+}
+
+sub how { my ($status) = @_; return $status =~ /\D/ ? 'too late' : $status & 127 ? 'by signal ' . ($status & 127) : 'with ' . ($status >> 8) }
+
+# One of each kind refused after the other, until none is new (all), or that often by chance for some seconds. count: how many there
+# are of a kind; try: with one refused, the number and whether all after it are: (was one?, what is wrong). Returns tries, and those that met one.
+sub tries {
+    my ($self, %o) = @_;
+    my ($n_tries, $met, $begun, %order) = (0, 0, time, map { ($_ => $o{all} ? $_ : rand) } keys %KIND);
+    my $over = sub { return !$o{all} && time - $begun > $o{seconds} };
+    for my $kind (kinds(sort { $order{$a} cmp $order{$b} } keys %KIND)) {
+        last if $over->();
+        my ($n, @bad, %seen) = $o{count}->($kind);
+        my @todo = map { my $after = $_; $o{all} ? [ 'new', $after ] : map { [ 1 + int rand $n, $after ] } $n ? 1 .. $o{picks} : () } $kind eq 'kills' ? 0 : (0, 1);
+        while (my $x = shift @todo) {
+            last if $over->();
+            my ($some, @w) = $o{try}->($kind, @$x);
+            $n_tries++;
+            $met++ if $some;
+            unshift @todo, $x if $o{all} && $some;
+            next if !@w || $seen{ join ' ', $w[0] =~ s/[0-9a-f-]{8,}|ts=\S+|pid=\d+|\d{4,5}//gr }++;
+            push @bad, $self->told($kind, $x, @w);
+            Test::More::diag($bad[-1]) if $o{all};
+        }
+        Test::More::note(sprintf '%d s, %d tries', time - $begun, $n_tries);
+        Test::More::ok(!@bad, "$o{name}: $n $kind") or $o{all} or Test::More::diag(join "\n", "seed $o{seed}", @bad);
+    }
+    return ($n_tries, $met);
+}
 
 sub pid { my ($self) = @_; return unpack 'L', $self->took(20, 4) }
 
