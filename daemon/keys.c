@@ -197,7 +197,7 @@ keys_logins(struct ctx *c)
 	sha256(text, strlen(text), sum);
 	pthread_mutex_lock(&one);
 	if (known && !same_bytes(sum, last, sizeof(sum)))
-		ignore_err(login_end_all(c));   /* they open nothing in any case */
+		ignore_err(login_end_all(c, LOGIN_PASSWORD));   /* they open nothing in any case */
 	memcpy(last, sum, sizeof(sum));
 	known = true;
 	pthread_mutex_unlock(&one);

@@ -40,6 +40,7 @@ libdaemon_a_SOURCES = \
 	daemon/live/openai_read.c \
 	daemon/live/openai_write.c \
 	daemon/live/copilot.c \
+	daemon/live/password.c \
 	daemon/live/providers.c \
 	daemon/live/providers_set.c \
 	daemon/live/session_context.c \

@@ -108,6 +108,9 @@ extern const struct schema link_request;
 struct login_request { const char *username, *password, *totp_code; };
 extern const struct schema login_request;
 
+struct password_request { const char *current_password, *new_password, *new_username; };
+extern const struct schema password_request;
+
 struct spawn_request {
 	const char *manifest_toml, *template, *name, *signed_manifest;
 };
@@ -246,7 +249,7 @@ extern const struct schema template_list, template_detail, template_made, templa
 extern const struct schema injected, session_context, agent_logs, agent_receipts, pushed, trajectory;
 extern const struct schema session_page, session_raw, session_labelled, session_model_set, session_found, session_export,
     session_imported, session_stopped, sessions_cleaned, memory_export, memory_imported;
-extern const struct schema login_session, login_ended, who_asks, login_modes, dashboard_session, security_report;
+extern const struct schema login_session, login_ended, who_asks, login_modes, dashboard_session, password_changed, security_report;
 extern const struct schema kv_all, kv_pair, kv_stored;
 extern const struct schema memories_page, memories_found, memory_stats, memory_cleaned, memory_decayed, memories_deleted, memory_updated,
     memory_versions, memory_count, memory_groups_found, memory_merged, memories_exported, memories_imported;

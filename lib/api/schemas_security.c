@@ -36,6 +36,23 @@ static const struct field dashboard_session_fields[] = {
 };
 const struct schema dashboard_session = { .name = "DashboardSession", .fields = dashboard_session_fields };
 
+static const struct field password_request_fields[] = {
+	F_STR(struct password_request, current_password, .flags = FF_REQUIRED | FF_SECRET, .max = 4096),
+	F_STR(struct password_request, new_password, .flags = FF_SECRET | FF_NULLABLE, .max = 4096, .doc = "At least 8 characters"),
+	F_STR(struct password_request, new_username, .flags = FF_NULLABLE, .max = 1024, .doc = "At least 2 characters"),
+	F_END
+};
+const struct schema password_request = {
+	.name = "PasswordRequest", .fields = password_request_fields, .flags = SF_STRICT, .bytes = sizeof(struct password_request),
+};
+
+static const struct field password_changed_fields[] = {
+	R_(BOOL, "ok"),
+	R_(STRING, "message"),
+	F_END
+};
+const struct schema password_changed = { .name = "PasswordChanged", .fields = password_changed_fields };
+
 /* --- protections ------------------------------------------------------------------- */
 
 static const struct field limiter_fields[] = {

@@ -217,10 +217,11 @@ login_end(struct ctx *c, const char *token)
 }
 
 enum err
-login_end_all(struct ctx *c)
+login_end_all(struct ctx *c, enum login_kind kind)
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM login WHERE made_under LIKE 'p%'"));
+	SCOPED_STMT st = db_prepare(c->db, SQL("DELETE FROM login WHERE ? = 0 OR made_under LIKE 'p%'"));
 
+	bind_i64(st, kind == LOGIN_PASSWORD);
 	return ended(c, st);
 }
 

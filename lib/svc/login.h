@@ -30,8 +30,8 @@ enum err login_create(struct ctx *, enum login_kind, char ret_token[static 65], 
 enum err login_find(struct ctx *, const char *token, const char *token_sha256, struct login *ret) MUST_CHECK;
 /* Forget it; one that is not there is no error. */
 enum err login_end(struct ctx *, const char *token) MUST_CHECK;
-/* Forget all that were made with a password. */
-enum err login_end_all(struct ctx *) MUST_CHECK;
+/* Forget all of them; of LOGIN_PASSWORD: all that were made with one. */
+enum err login_end_all(struct ctx *, enum login_kind) MUST_CHECK;
 /* Forget those whose time is over. */
 enum err login_sweep(struct ctx *) MUST_CHECK;
 /* Sessions that hold now. */

@@ -10,6 +10,7 @@
 static const struct example examples[] = {
 	{ .verb = POST, .path = "/api/auth/link", .quoted = "{\\\"token\\\":\\\"$LINK\\\"}" },
 	{ .verb = POST, .path = "/api/auth/dashboard-login", .body = "{\"username\":\"admin\",\"password\":\"a long password\"}" },
+	{ .verb = POST, .path = "/api/auth/change-password", .body = "{\"current_password\":\"a long password\",\"new_password\":\"a longer password\"}" },
 	{ .verb = POST, .path = "/api/auth/logout", .key = "$LOGIN" },
 	{ .verb = GET, .path = "/api/agents", .query = "?limit=10&sort=name" },
 	{ .verb = POST, .path = "/api/agents", .body = "{\"manifest_toml\":\"name = \\\"scribe\\\"\"}" },

@@ -123,7 +123,7 @@ sub _system {
     } ],
     'logins' => [ 0.1, sub {
         my ($s) = ask(POST => '/api/auth/link', qq({"token":"@{[ sprintf '%064x', $n++ ]}"}), Authorization => '');
-        return ($s == 401 || $s == 429 ? () : "link: $s", expect(200, POST => '/api/auth/dashboard-login', '{"username":"x","password":"y"}'), expect(200, POST => '/api/auth/logout'), expect(200, POST => '/auth/logout'));
+        return ($s == 401 || $s == 429 ? () : "link: $s", expect(200, POST => '/api/auth/dashboard-login', '{"username":"x","password":"y"}'), expect(400, POST => '/api/auth/change-password', '{"current_password":"y","new_password":"long enough"}'), expect(200, POST => '/api/auth/logout'), expect(200, POST => '/auth/logout'));
     } ],
     'users' => [ 0.1, sub { return one_of('/api/users', map {"/api/users/ada$_"} '', '/policy', '/groups', '/provider-keys') } ],
     'users changed' => [ 0.005, sub {
