@@ -28,6 +28,7 @@ int cmd_stop(struct cli *, int, char **);
 int cmd_restart(struct cli *, int, char **);
 int cmd_status(struct cli *, int, char **);
 int cmd_login(struct cli *, int, char **);
+int cmd_hash_password(struct cli *, int, char **);
 int cmd_doctor(struct cli *, int, char **);
 int cmd_chat(struct cli *, int, char **);
 int cmd_message(struct cli *, int, char **);
@@ -114,6 +115,8 @@ void buf_parameter(struct buf *target, const char *name, const char *value);
 struct json_object *items_of(struct json_object *);
 size_t js_len(struct json_object *array);               /* NULL: 0 */
 
+/* One line of standard input; what is typed is not shown. false: there is none, or it is too long. Wipe it: buf_zero_done(). */
+bool secret_line(const char *prompt, struct buf *out) MUST_CHECK;
 /*
  * {"member": line} from one line of standard input, which is asked for, and typed unseen, on a terminal; body is
  * the caller's to wipe. EXIT_GOOD or the code to exit with after a message.

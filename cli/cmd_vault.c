@@ -13,9 +13,8 @@
 
 enum { VALUE_MAX = 16384 };
 
-/* One line; what is typed is not shown. */
-static bool
-read_line(const char *prompt, struct buf *out)
+bool
+secret_line(const char *prompt, struct buf *out)
 {
 	bool typed = isatty(STDIN_FILENO) == 1;
 	struct termios was, unseen;
@@ -47,7 +46,7 @@ secret_body(const char *member, const char *prompt, struct buf *body)
 	struct buf value = BUF_INIT(VALUE_MAX);
 	int rc = EXIT_GOOD;
 
-	if (!read_line(prompt, &value))
+	if (!secret_line(prompt, &value))
 		rc = complain(EXIT_USAGE, "a secret of one line is expected on standard input");
 	else if (!utf8_ok(value.p, value.len))
 		rc = complain(EXIT_USAGE, "the secret is not UTF-8 text");

@@ -8,6 +8,7 @@ librefang_SOURCES = \
 	cli/cmd_chat.c \
 	cli/cmd_config.c \
 	cli/cmd_front.c \
+	cli/cmd_hash.c \
 	cli/cmd_login.c \
 	cli/cmd_logs.c \
 	cli/cmd_message.c \

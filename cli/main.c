@@ -30,6 +30,7 @@ static const struct command {
 	{ "status", cmd_status, "", "what runs, and how it is" },
 	{ "doctor", cmd_doctor, "", "check home, configuration, ports, programs, store, kernel" },
 	{ "login", cmd_login, "", "print a link that signs a browser in, once, within 15 minutes" },
+	{ "hash-password", cmd_hash_password, "", "the password of the dashboard's login, from standard input, as dashboard_pass_hash wants it" },
 	{ "chat", cmd_chat, "[AGENT]", "talk, line by line; /help tells what else a line may be" },
 	{ "message", cmd_message, "[AGENT] TEXT | TEXT --agent NAME", "one message; prints the answer (TEXT -: standard input)" },
 	{ "agent", cmd_agent, "list [--search TEXT] [--state STATE] | show NAME | new TEMPLATE [--name NAME] | spawn FILE |\n"

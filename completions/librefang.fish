@@ -1,6 +1,6 @@
 # What fish completes of librefang(1).
 
-set -l commands init start stop restart status doctor login chat message agent sessions config models provider vault usage budget nginx-conf apache-conf lighttpd-conf backup restore logs openapi version
+set -l commands init start stop restart status doctor login hash-password chat message agent sessions config models provider vault usage budget nginx-conf apache-conf lighttpd-conf backup restore logs openapi version
 complete -c librefang -f
 complete -c librefang -l home -r -a '(__fish_complete_directories)' -d 'the home'
 complete -c librefang -l json -d 'the answer as JSON'

@@ -85,6 +85,18 @@ $api->finish;
 
 subtest 'where it cannot be' => sub {
     $api = LF->start;
+    for my $bad ([ "short\n" ], [ '' ], [ "\xff\xfe in latin\n" ], [ "long enough\n", 'long enough' ]) {
+        my ($code, $out) = $api->command(\$bad->[0], 'hash-password', @$bad[ 1 .. $#$bad ]);
+        is $code, 2, 'no password, no hash' or diag $out;
+    }
+    my ($code, $hash) = $api->command(\"pass of the day\n", 'hash-password');
+    chomp $hash;
+    like $hash, qr/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+\/]+\$[\w+\/]+$/, 'the command makes one';
+    is(($api->command('config', 'set', $_->[0], $_->[1]))[0], 0, "$_->[0] is set") for [ dashboard_user => 'cmd' ], [ dashboard_pass_hash => $hash ];
+    $api->restart;
+    enter('cmd', 'pass of the day', 200);
+    $api->finish;
+    $api = LF->start;
     is change({ current_password => 'x', new_password => 'longenough1' }, 400)->{error}, 'Password authentication is not configured', 'there is none';
     $api->finish;
     $api = LF->start(env => { LIBREFANG_DASHBOARD_USER => 'eve', LIBREFANG_DASHBOARD_PASS => 'from outside' });
