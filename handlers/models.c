@@ -128,7 +128,8 @@ models_show(struct ctx *c, const struct request *rq)
 struct reply
 models_settings(struct ctx *c, const struct request *rq)
 {
-	const char *settings = catalog_override(path_arg(rq, "key"));
+	const char *key = catalog_override_key(c, path_arg(rq, "key"));
+	const char *settings = key != NULL ? catalog_override(key) : NULL;
 
 	if (settings == NULL)
 		settings = "{}";

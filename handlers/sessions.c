@@ -26,7 +26,7 @@ sessions_list(struct ctx *c, const struct request *rq)
 	const struct page_query *q = rq->query;
 	struct jw *w = reply_open(c);
 
-	if (sessions_write_page(c, q->limit, q->offset, w) != ERR_OK)
+	if (sessions_write_page(c, q->agent, q->limit, q->offset, w) != ERR_OK)
 		return reply_fail(c);
 	return reply_json(c, 200, w);
 }

@@ -113,6 +113,14 @@ subtest 'settings of a model' => sub {
     $api->del('/api/models/overrides/openai:gpt-5', 204);
     $api->put('/api/models/overrides/openrouter:a/b', { top_p => 0.1 }, 200);
     is_deeply $api->get('/api/models/overrides/openrouter:a/b', 200), { top_p => 0.1 }, 'of a model that nobody knows, with a slash';
+    is_deeply $api->put('/api/models/overrides/GPT-5', { context_window => 131072 }, 200), { context_window => 131072 }, 'by the name of the model alone';
+    is_deeply $api->get("/api/models/overrides/$_", 200), { context_window => 131072 }, "  they are those of $_" for qw(gpt-5 openai:gpt-5);
+    is $api->get('/api/models/gpt-5', 200)->{context_window}, 131072, '  and count';
+    $api->del('/api/models/overrides/gpt-5', 204);
+    is_deeply $api->get('/api/models/overrides/openai:gpt-5', 200), {}, '  until they are taken away';
+    $api->post('/api/models/custom', { id => 'small:latest', provider => 'ollama' }, 201);
+    $api->put('/api/models/overrides/small:latest', { top_p => 0.2 }, 200);
+    is_deeply $api->get('/api/models/small:latest', 200)->{overrides}, { top_p => 0.2 }, 'of one with a colon in its name';
 };
 
 subtest 'nothing to fetch' => sub {

@@ -152,7 +152,7 @@ for (
     [ 'JSON that is sent up', POST => "/api/agents/$kept/upload", $json, '{"a":1}', 201 ],
     [ 'a key that the terminal page saves', POST => '/api/providers/groq/key', $json, '{"key":"gsk-abc"}', 200 ],
     [ 'and deletes', DELETE => '/api/providers/groq/key', $json, undef, 204 ],
-    [ 'sessions by a word that we do not know', GET => '/api/sessions?agent=x', $json, undef, 200 ],
+    [ 'sessions by a word that we do not know', GET => '/api/sessions?active=true', $json, undef, 200 ],
     [ 'the command deletes an agent', DELETE => "/api/agents/$kept?confirm=true", undef, undef, 200 ],
 ) {
     my ($about, $verb, $path, $type, $body, $status) = @$_;

@@ -46,6 +46,14 @@ subtest 'all of them' => sub {
     is_deeply [ map { $_->{agent_id} } @{ $api->get('/api/sessions', 200, $as)->{items} } ], [$own], 'a user sees those of their agents';
     is $api->get('/api/sessions', 200, $as)->{total}, 1, 'and so many';
     $api->get("/api/sessions?$_=x", 400) for qw(limit offset);
+    my ($name) = map { $_->{name} } grep { $_->{id} eq $ada } @{ $api->get('/api/agents', 200)->{items} };
+    for my $which ($ada, $name) {
+        $p = $api->get("/api/sessions?agent=$which&limit=1", 200);
+        is_deeply [ map { $_->{agent_id} } @{ $p->{items} } ], [$ada], 'those of one agent';
+        is $p->{total}, scalar(@{ $api->get("/api/agents/$ada/sessions", 200)->{sessions} }), '  and so many';
+    }
+    is_deeply [ @{ $api->get("/api/sessions?agent=$_", 200) }{qw(items total)} ], [ [], 0 ], "agent=$_: none" for 'nobody', '';
+    is_deeply [ @{ $api->get("/api/sessions?agent=$ada", 200, $as) }{qw(items total)} ], [ [], 0 ], "not to a user, if it is another's";
 };
 
 subtest 'a part of a long one' => sub {

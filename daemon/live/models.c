@@ -236,12 +236,11 @@ settings_of(struct ctx *c, const struct settings_request *in)
 static enum err
 settings_change(struct ctx *c, const struct request *rq, const char *settings)
 {
-	const char *key = whole(rq, "key");
-	enum err e = key != NULL && strchr(key, ':') != NULL && strlen(key) <= CATALOG_NAME_MAX ? ERR_OK
-	    : fail(c, ERR_BAD_REQUEST, "A key as provider:model is expected");
+	const char *name = whole(rq, "key");
+	const char *key = name != NULL && strlen(name) <= CATALOG_NAME_MAX ? catalog_override_key(c, name) : NULL;
+	enum err e = key != NULL ? settings_put(c, key, settings)
+	    : fail(c, ERR_BAD_REQUEST, "A key as provider:model is expected, or the name of a model that is known");
 
-	if (e == ERR_OK)
-		e = settings_put(c, key, settings);
 	return e == ERR_OK ? catalog_changed(c) : e;
 }
 

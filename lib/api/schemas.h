@@ -27,7 +27,7 @@ extern const struct schema session_query;
 struct confirm_query { bool confirm; };
 extern const struct schema confirm_query;
 
-struct page_query { int64_t limit, offset; };                   /* limit: 50 when absent */
+struct page_query { const char *agent; int64_t limit, offset; };        /* limit: 50 when absent */
 struct search_query { const char *q, *agent_id; int64_t limit, offset; };
 extern const struct schema search_query, search_page;
 extern const struct schema page_query;

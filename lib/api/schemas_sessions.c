@@ -125,6 +125,7 @@ const struct schema session_history = { .name = "SessionHistory", .fields = sess
 /* --- sessions of all agents ---------------------------------------------------------- */
 
 static const struct field page_query_fields[] = {
+	F_STR(struct page_query, agent, .doc = "id or name; of all agents when absent"),
 	F_I64(struct page_query, limit, .dflt = 50, .doc = "at most 500"),
 	F_I64(struct page_query, offset),
 	F_END

@@ -312,6 +312,22 @@ catalog_override(const char *key)
 	return NULL;
 }
 
+/* An id may have a colon of its own (llama3.2:latest). */
+const char *
+catalog_override_key(struct ctx *c, const char *name)
+{
+	const char *colon = strchr(name, ':');
+	const char *provider = colon != NULL ? ctx_printf(c, "%.*s", (int)(colon - name), name) : NULL;
+	const struct model *m;
+
+	if (provider != NULL && catalog_provider_alias(provider) != NULL)
+		return name;
+	m = catalog_model(NULL, name);
+	if (m != NULL)
+		return ctx_printf(c, "%s:%s", m->provider, m->id);
+	return colon != NULL ? name : NULL;
+}
+
 const char *
 catalog_default_model(const char *provider)
 {

@@ -71,6 +71,8 @@ void catalog_done(void);
 const struct provider_state *catalog_state(const char *provider);
 /* Settings of the model "provider:id", a JSON object; NULL: none. */
 const char *catalog_override(const char *key);
+/* The key under which they are kept: "provider:id" as it is, else that of the model which a name alone stands for; NULL: there is none. */
+const char *catalog_override_key(struct ctx *, const char *name);
 
 /* Read the embedded facts, a few milliseconds; otherwise the first lookup does. Any thread. false: memory_short; the next lookup tries again. */
 bool catalog_init(void);

@@ -104,35 +104,38 @@ write_summary(struct ctx *c, const char *id, struct jw *w)
 }
 
 static enum err
-count_all(struct ctx *c, const char *author, int64_t *ret)
+count_all(struct ctx *c, const char *author, const char *agent, int64_t *ret)
 {
 	SCOPED_STMT all = db_prepare(c->db, SQL("SELECT count(*) AS n FROM session"));
-	SCOPED_STMT own = db_prepare(c->db, SQL("SELECT count(*) AS n FROM session s JOIN agent a ON a.id = s.agent_id"
-	    " WHERE lower(a.author) = lower(?)"));
-	struct stmt *st = author != NULL ? own : all;
+	SCOPED_STMT some = db_prepare(c->db, SQL("SELECT count(*) AS n FROM session s JOIN agent a ON a.id = s.agent_id"
+	    " WHERE lower(a.author) = lower(coalesce(?, a.author)) AND coalesce(?, a.name) IN (a.id, a.name)"));
+	struct stmt *st = author != NULL || agent != NULL ? some : all;
 
-	if (author != NULL)
+	if (st == some) {
 		bind_text(st, author);
+		bind_text(st, agent);
+	}
 	*ret = db_step(st) ? col_i64(st, "n") : 0;
 	return db_end(st) == ERR_OK || db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
 enum err
-sessions_write_page(struct ctx *c, int64_t limit, int64_t offset, struct jw *w)
+sessions_write_page(struct ctx *c, const char *agent, int64_t limit, int64_t offset, struct jw *w)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT s.id FROM session s JOIN agent a ON a.id = s.agent_id"
-	    " WHERE lower(a.author) = lower(coalesce(?, a.author))"
+	    " WHERE lower(a.author) = lower(coalesce(?, a.author)) AND coalesce(?, a.name) IN (a.id, a.name)"
 	    " ORDER BY s.created_ms DESC, s.id DESC LIMIT ? OFFSET ?"));
 	const char *author = caller_scope(c);
 	int64_t total;
 	size_t from;
-	enum err e = count_all(c, author, &total);
+	enum err e = count_all(c, author, agent, &total);
 
 	limit = limit < 0 ? 0 : limit > PAGE_MAX ? PAGE_MAX : limit;
 	offset = offset < 0 ? 0 : offset;
 	if (e != ERR_OK)
 		return e;
 	bind_text(st, author);
+	bind_text(st, agent);
 	bind_i64(st, limit);
 	bind_i64(st, offset);
 	jw_object(w, NULL);

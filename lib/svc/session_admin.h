@@ -13,8 +13,8 @@ enum err session_seen(struct ctx *, const char *id, struct session *ret) MUST_CH
 enum err session_of(struct ctx *, const struct agent *, const char *id, struct session *ret) MUST_CHECK;
 /* The same, for who reads along: NOT_FOUND session_agent_mismatch. */
 enum err session_to_watch(struct ctx *, const struct agent *, const char *id, struct session *ret) MUST_CHECK;
-/* Page of sessions, newest first; limit at most 500. */
-enum err sessions_write_page(struct ctx *, int64_t limit, int64_t offset, struct jw *) MUST_CHECK;
+/* Page of sessions, newest first; agent: of that id or name only, NULL: of all; limit at most 500. */
+enum err sessions_write_page(struct ctx *, const char *agent, int64_t limit, int64_t offset, struct jw *) MUST_CHECK;
 /* One session with its messages as they are stored. */
 enum err session_write_raw(struct ctx *, const struct session *, struct jw *) MUST_CHECK;
 /* The agent's session of that label, the newest if several have it. NOT_FOUND. */
