@@ -164,6 +164,17 @@ make_home(const struct run_paths *p, char *msg, size_t cap)
 	return ERR_OK;
 }
 
+/* LibreFang's own command reads the log under this name. What is there already stays; without it only that command is blind. */
+static void
+second_name(const struct run_paths *p)
+{
+	char path[4352];
+
+	snprintf(path, sizeof(path), "%s/logs/daemon.log", p->home);
+	if (symlink("librefang.log", path) != 0 && errno != EEXIST)
+		fprintf(stderr, "librefang: cannot make %s: %s\n", path, strerror(errno));
+}
+
 /* What writers who were killed left. Who writes config.toml or the vault meanwhile has this lock. */
 static void
 sweep(const struct run_paths *p, int64_t before_ms)
@@ -365,5 +376,6 @@ sup_start(const struct start_options *o)
 		return sup_run(&s, -1) == 0 ? EXIT_GOOD : EXIT_FAILED;
 	}
 	snprintf(s.log_path, sizeof(s.log_path), "%s/logs/librefang.log", s.paths.home);
+	second_name(&s.paths);
 	return background(&s, o, key[0] != '\0');
 }
