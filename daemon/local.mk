@@ -33,6 +33,7 @@ libdaemon_a_SOURCES = \
 	daemon/live/agents_settings.c \
 	daemon/live/agents_state.c \
 	daemon/live/catalog.c \
+	daemon/live/config.c \
 	daemon/live/budget.c \
 	daemon/live/message.c \
 	daemon/live/models.c \

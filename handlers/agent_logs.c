@@ -1,5 +1,5 @@
 /*
- * What an agent did, as the audit log tells it; what it sent out; and a session to be given away.
+ * The audit log, whole and of an agent; what an agent sent out; and a session to be given away.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "lib/svc/session_admin.h"
 #include "lib/svc/trajectory.h"
 
-enum { LOGS = 100, LOGS_MAX = 1000, RECEIPTS = 50, RECEIPTS_MAX = 500, TRAJECTORY_MAX = 64 << 20 };
+enum { LOGS = 100, LOGS_MAX = 1000, RECENT = 50, RECEIPTS = 50, RECEIPTS_MAX = 500, TRAJECTORY_MAX = 64 << 20 };
 
 /* What is no number counts as not said. */
 static int64_t
@@ -46,6 +46,70 @@ agents_logs(struct ctx *c, const struct request *rq)
 		return reply_fail(c);
 	jw_end(w);
 	jw_i64(w, "count", n);
+	jw_end(w);
+	return reply_json(c, 200, w);
+}
+
+struct reply
+audit_recent(struct ctx *c, const struct request *rq)
+{
+	const struct audit_query *q = rq->query;
+	int64_t n = number(q->n, number(q->limit, RECENT, LOGS_MAX), LOGS_MAX);
+	struct jw *w = reply_open(c);
+	struct audit_chain chain;
+	size_t from;
+
+	if (audit_tip(c, &chain) != ERR_OK)
+		return reply_fail(c);
+	jw_object(w, NULL);
+	jw_array(w, "items");
+	from = w->b->len - 1;
+	if (audit_write_recent(c, n, w) != ERR_OK)
+		return reply_fail(c);
+	jw_end(w);
+	jw_again(w, "entries", from);
+	jw_i64(w, "total", chain.entries);
+	jw_i64(w, "offset", 0);
+	jw_i64(w, "limit", n);
+	jw_str(w, "tip_hash", chain.tip);
+	jw_end(w);
+	return reply_json(c, 200, w);
+}
+
+static void
+seq(struct jw *w, const char *key, int64_t v)
+{
+	if (v < 0)
+		jw_null(w, key);
+	else
+		jw_i64(w, key, v);
+}
+
+struct reply
+audit_check(struct ctx *c, const struct request *rq)
+{
+	struct jw *w = reply_open(c);
+	struct audit_chain chain;
+
+	(void)rq;
+	if (audit_verify(c, &chain) != ERR_OK)
+		return reply_fail(c);
+	jw_object(w, NULL);
+	jw_bool(w, "valid", chain.bad < 0);
+	if (chain.bad >= 0)
+		jw_str(w, "error", ctx_printf(c, "chain break at seq %lld: it is not what was written, or does not follow from the entry before",
+		    (long long)chain.bad));
+	jw_str(w, "status", chain.bad < 0 ? "valid" : "invalid");
+	jw_i64(w, "entries", chain.entries);
+	jw_i64(w, "chain_length", chain.entries);
+	seq(w, "first_entry", chain.first);
+	seq(w, "last_entry", chain.last);
+	jw_str(w, "tip_hash", chain.tip);
+	jw_bool(w, "anchor_enabled", false);
+	jw_null(w, "anchor_path");
+	jw_str(w, "anchor_status", "none");
+	if (chain.entries == 0)
+		jw_str(w, "warning", "there are no entries");
 	jw_end(w);
 	return reply_json(c, 200, w);
 }

@@ -69,6 +69,8 @@ HANDLER(sessions_import);
 HANDLER(sessions_clean);
 
 HANDLER(agents_logs);
+HANDLER(audit_recent);
+HANDLER(audit_check);
 HANDLER(agents_deliveries);
 HANDLER(sessions_trajectory);
 HANDLER(uploads_show);

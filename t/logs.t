@@ -48,6 +48,32 @@ subtest 'the chain' => sub {
     cmp_ok $n, '>', 6, 'there are some';
 };
 
+subtest 'the log of all' => sub {
+    my $all = $api->get('/api/audit/recent', 200);
+    is_deeply [ map { $_->{seq} } @{ $all->{items} } ], [ 0 .. $all->{total} - 1 ], 'from the first to the last';
+    is_deeply $all->{entries}, $all->{items}, 'under both of its names';
+    is $all->{items}[-1]{hash}, $all->{tip_hash}, 'with the hash of the last';
+    for my $q (qw(n=2 limit=2 n=2&limit=9)) {
+        my $two = $api->get("/api/audit/recent?$q", 200);
+        is_deeply [ $two->{items}, $two->{limit} ], [ [ @{ $all->{items} }[ -2, -1 ] ], 2 ], "$q: the last ones";
+    }
+    is $api->get("/api/audit/recent?n=$_", 200)->{limit}, 50, "n=$_ counts for nothing" for 'x', '', '-1';
+    is $api->get('/api/audit/recent?n=99999', 200)->{limit}, 1000, 'there is a limit';
+    is_deeply $api->get('/api/audit/recent?n=0', 200)->{items}, [], 'none';
+    my $v = $api->get('/api/audit/verify', 200);
+    is_deeply [ @$v{qw(valid status entries chain_length first_entry last_entry tip_hash)} ],
+        [ JSON::PP::true(), 'valid', ($all->{total}) x 2, 0, $all->{total} - 1, $all->{tip_hash} ], 'it is whole';
+    my $key = $api->post('/api/users', { name => 'vic', role => 'user' }, 201) && $api->post('/api/users/vic/rotate-key', undef, 200)->{new_api_key};
+    $api->get("/api/audit/$_", 403, { Authorization => "Bearer $key" }) for qw(recent verify);
+    SKIP: {
+        skip 'sqlite3 is not installed', 2 unless $sqlite;
+        system $sqlite, $db, "UPDATE audit_entries SET detail = 'another' WHERE seq = 1";
+        $v = $api->get('/api/audit/verify', 200);
+        is_deeply [ @$v{qw(valid status)} ], [ JSON::PP::false(), 'invalid' ], 'an entry that was changed is found';
+        like $v->{error}, qr/\bseq 1\b/, '  and named';
+    }
+};
+
 subtest 'a session to be given away' => sub {
     my $key = 'sk-' . 'abcdefghijklmnopqrstuvwx1234567890';
     my $new = $api->post("/api/agents/$ada/sessions/import", { version => 1, label => 'my notes', messages => [

@@ -47,6 +47,9 @@ extern const struct schema limit_query;
 
 struct logs_query { const char *n, *offset, *level; };          /* numbers are read leniently */
 extern const struct schema logs_query;
+struct audit_query { const char *n, *limit; };                  /* read leniently */
+extern const struct schema config_value, config_was_set;
+extern const struct schema audit_query, audit_page, audit_state;
 
 struct receipts_query { const char *limit; };
 extern const struct schema receipts_query;

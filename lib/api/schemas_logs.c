@@ -69,6 +69,57 @@ static const struct field agent_logs_fields[] = {
 };
 const struct schema agent_logs = { .name = "AgentLogs", .fields = agent_logs_fields };
 
+static const struct field audit_query_fields[] = {
+	F_STR(struct audit_query, n, .doc = "a number: 50, at most 1000"),
+	F_STR(struct audit_query, limit, .doc = "the same"),
+	F_END
+};
+const struct schema audit_query = {
+	.name = "AuditQuery", .fields = audit_query_fields, .bytes = sizeof(struct audit_query),
+};
+
+static const struct field audit_entry_fields[] = {
+	R_(INT, "seq"),
+	R_(STRING, "timestamp", .doc = "RFC 3339 with nanoseconds"),
+	R_(STRING, "agent_id", .doc = "a UUID, or system"),
+	R_(STRING, "action", .doc = "AgentSpawn, ConfigChange ..."),
+	R_(STRING, "detail"),
+	R_(STRING, "outcome"),
+	R_(STRING, "hash"),
+	F_END
+};
+static const struct schema audit_entry = { .name = "AuditEntry", .fields = audit_entry_fields };
+
+static const struct field audit_page_fields[] = {
+	R_(ARRAY, "items", .of = &audit_entry, .doc = "the newest, the oldest of them first"),
+	R_(ARRAY, "entries", .of = &audit_entry, .doc = "the same"),
+	R_(INT, "total"),
+	R_(INT, "offset"),
+	R_(INT, "limit"),
+	R_(STRING, "tip_hash"),
+	F_END
+};
+const struct schema audit_page = { .name = "AuditPage", .fields = audit_page_fields };
+
+static const char *const words_anchor[] = { "none", NULL };
+static const char *const words_chain[] = { "valid", "invalid", NULL };
+static const struct field audit_state_fields[] = {
+	R_(BOOL, "valid"),
+	R_OPT(STRING, "error", .doc = "where it is broken"),
+	R_(STRING, "status", .values = words_chain),
+	R_(INT, "entries"),
+	R_(INT, "chain_length"),
+	R_NULL(INT, "first_entry", .doc = "seq"),
+	R_NULL(INT, "last_entry"),
+	R_(STRING, "tip_hash"),
+	R_(BOOL, "anchor_enabled", .doc = "false: the store keeps no second copy of its end"),
+	R_NULL(STRING, "anchor_path"),
+	R_(STRING, "anchor_status", .values = words_anchor),
+	R_OPT(STRING, "warning"),
+	F_END
+};
+const struct schema audit_state = { .name = "AuditState", .fields = audit_state_fields };
+
 static const struct field receipt_fields[] = {
 	R_(STRING, "message_id"),
 	R_(STRING, "channel"),

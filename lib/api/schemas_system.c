@@ -221,6 +221,19 @@ const struct schema openapi_document = {
 	.name = "OpenApiDocument", .fields = openapi_fields, .flags = SF_OPEN,
 };
 
+/* --- configuration ------------------------------------------------------------ */
+
+const struct schema config_value = { .name = "ConfigValue", .flags = SF_ANY };         /* {path, value}, where null is a value */
+
+static const char *const words_set[] = { "applied", "saved_reload_failed", NULL };
+static const struct field config_was_set_fields[] = {
+	R_(STRING, "status", .values = words_set),
+	R_(STRING, "path"),
+	R_OPT(STRING, "reload_error"),
+	F_END
+};
+const struct schema config_was_set = { .name = "ConfigWasSet", .fields = config_was_set_fields };
+
 /* --- browsers ---------------------------------------------------------------- */
 
 static const struct field link_request_fields[] = {

@@ -165,53 +165,95 @@ audit_write_agent(struct ctx *c, const char *agent_id, const char *outcome, int6
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
-static bool
-follows(struct ctx *c, struct stmt *st, const char *prev, char hash[static 65])
+enum err
+audit_write_recent(struct ctx *c, int64_t n, struct jw *w)
 {
+	static const char *const texts[] = { "timestamp", "agent_id", "action", "detail", "outcome", "hash" };
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT seq, timestamp, agent_id, action, detail, outcome, hash FROM audit_entries"
+	    " WHERE seq > (SELECT max(seq) FROM audit_entries) - ? ORDER BY seq"));
+	size_t len;
+
+	bind_i64(st, n);
+	while (db_step(st)) {
+		jw_object(w, NULL);
+		jw_i64(w, "seq", col_i64(st, "seq"));
+		for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+			jw_str(w, texts[i], col_peek(st, texts[i], &len));
+		jw_end(w);
+	}
+	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+}
+
+/* Nothing of it is copied: the chain may be long. */
+static bool
+follows(struct stmt *st, const char *prev, char hash[static 65])
+{
+	size_t n;
 	struct entry e = {
-		.seq = col_i64(st, "seq"), .timestamp = col_text(c, st, "timestamp"), .agent_id = col_text(c, st, "agent_id"),
-		.action = col_text(c, st, "action"), .detail = col_text(c, st, "detail"), .outcome = col_text(c, st, "outcome"),
-		.user_id = col_text(c, st, "user_id"), .channel = col_text(c, st, "channel"),
-		.prev_hash = col_text(c, st, "prev_hash"),
+		.seq = col_i64(st, "seq"), .timestamp = col_peek(st, "timestamp", &n), .agent_id = col_peek(st, "agent_id", &n),
+		.action = col_peek(st, "action", &n), .detail = col_peek(st, "detail", &n), .outcome = col_peek(st, "outcome", &n),
+		.user_id = col_peek(st, "user_id", &n), .channel = col_peek(st, "channel", &n),
+		.prev_hash = col_peek(st, "prev_hash", &n),
 	};
-	const char *said = col_text(c, st, "hash");
+	const char *said = col_peek(st, "hash", &n);
 
 	return said != NULL && e.prev_hash != NULL && strcmp(e.prev_hash, prev) == 0 && hash_of(&e, hash) &&
 	    strcmp(hash, said) == 0;
 }
 
 /* Where the chain begins: after what was trimmed, else with the first entry ever. */
-static enum err
-load_start(struct ctx *c, int64_t *ret_seq, char hash[static 65])
+static int64_t
+start_of(const char *stored, char hash[static 65])
 {
-	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT value FROM meta WHERE name = 'audit_start'"));
-	const char *v = db_step(st) ? col_text(c, st, "value") : NULL;
+	int64_t seq = 0;
 
-	*ret_seq = 0;
 	memcpy(hash, genesis, sizeof(genesis));
-	if (v != NULL && sscanf(v, "%" SCNd64 " %64s", ret_seq, hash) == 2)
-		return ERR_OK;
-	return v == NULL && db_end(st) != ERR_OK ? fail_db(c, st) : ERR_OK;
+	if (stored == NULL || sscanf(stored, "%" SCNd64 " %64s", &seq, hash) != 2)
+		seq = 0;
+	return seq;
 }
 
 enum err
-audit_verify(struct ctx *c, int64_t *ret_bad, int64_t *ret_n)
+audit_tip(struct ctx *c, struct audit_chain *ret)
 {
-	char prev[65], hash[65] = "";
-	int64_t seq = 0;
-	enum err e = load_start(c, &seq, prev);
+	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT seq, hash, (SELECT min(seq) FROM audit_entries) AS first FROM audit_entries"
+	    " ORDER BY seq DESC LIMIT 1"));
+	const char *hash;
+	size_t n;
 
-	*ret_bad = -1;
-	*ret_n = 0;
-	if (e != ERR_OK)
-		return e;
+	*ret = (struct audit_chain){ .first = -1, .last = -1, .bad = -1 };
+	memcpy(ret->tip, genesis, sizeof(genesis));
+	if (!db_step(st))
+		return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
+	ret->first = col_i64(st, "first");
+	ret->last = col_i64(st, "seq");
+	ret->entries = ret->last - ret->first + 1;
+	hash = col_peek(st, "hash", &n);
+	snprintf(ret->tip, sizeof(ret->tip), "%s", hash != NULL ? hash : "");
+	return ERR_OK;
+}
+
+enum err
+audit_verify(struct ctx *c, struct audit_chain *ret)
+{
+	/* in one statement, so that nothing is trimmed in between */
 	SCOPED_STMT st = db_prepare(c->db, SQL("SELECT seq, timestamp, agent_id, action, detail, outcome, user_id, channel,"
-	    " prev_hash, hash FROM audit_entries ORDER BY seq"));
+	    " prev_hash, hash, (SELECT value FROM meta WHERE name = 'audit_start') AS start FROM audit_entries ORDER BY seq"));
+	char hash[65] = "";
+	int64_t seq = 0;
+	size_t n;
 
-	for (; db_step(st); ++*ret_n, seq++) {
-		if (*ret_bad < 0 && (col_i64(st, "seq") != seq || !follows(c, st, prev, hash)))
-			*ret_bad = seq;
-		memcpy(prev, hash, sizeof(prev));
+	*ret = (struct audit_chain){ .first = -1, .last = -1, .bad = -1 };
+	memcpy(ret->tip, genesis, sizeof(genesis));
+	for (; db_step(st); ret->entries++, seq++) {
+		if (ret->entries == 0)
+			seq = start_of(col_peek(st, "start", &n), ret->tip);
+		if (ret->bad < 0 && (col_i64(st, "seq") != seq || !follows(st, ret->tip, hash)))
+			ret->bad = seq;
+		memcpy(ret->tip, hash, sizeof(ret->tip));
+		ret->last = col_i64(st, "seq");
+		if (ret->first < 0)
+			ret->first = ret->last;
 	}
 	return db_end(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }

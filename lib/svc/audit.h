@@ -29,6 +29,16 @@ enum err audit_write_agent(struct ctx *, const char *agent_id, const char *outco
  * that it was done is an entry. At most a few thousand at a time: *ret_more says that there are others.
  */
 enum err audit_trim(struct ctx *, int64_t days, bool *ret_more) MUST_CHECK;
-/* Walk the chain. *ret_bad: the first seq that does not follow, -1: none; *ret_n: how many entries there are. */
-enum err audit_verify(struct ctx *, int64_t *ret_bad, int64_t *ret_n) MUST_CHECK;
+/* The newest entries, at most so many, the oldest of them first, as objects into the open array. */
+enum err audit_write_recent(struct ctx *, int64_t n, struct jw *) MUST_CHECK;
+
+struct audit_chain {
+	int64_t entries;
+	int64_t first, last;            /* seq; -1: there is none */
+	int64_t bad;                    /* the first seq that does not follow, -1: none; audit_tip() does not look */
+	char tip[65];                   /* hash of the last; zeros: there is none */
+};
+enum err audit_tip(struct ctx *, struct audit_chain *ret) MUST_CHECK;
+/* Walk the chain, entry by entry. */
+enum err audit_verify(struct ctx *, struct audit_chain *ret) MUST_CHECK;
 #endif

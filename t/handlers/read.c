@@ -153,6 +153,8 @@ shapes(struct ctx *c)
 	shaped(c, "/api/ready", &readiness);
 	shaped(c, "/api/status", &system_state);
 	shaped(c, "/api/dashboard/snapshot", &dashboard);
+	shaped(c, "/api/audit/recent?n=2", &audit_page);
+	shaped(c, "/api/audit/verify", &audit_state);
 	shaped(c, "/api/commands", &command_list);
 	shaped(c, "/api/commands/%2FHELP", &chat_command);
 	shaped(c, "/api/version", &version_info);

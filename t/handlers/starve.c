@@ -63,6 +63,8 @@ static const struct ask { const char *method, *target, *body; int status; } asks
 	{ "GET", "/api/ready", NULL, 200 },
 	{ "GET", "/api/status", NULL, 200 },
 	{ "GET", "/api/dashboard/snapshot", NULL, 200 },
+	{ "GET", "/api/audit/recent", NULL, 200 },
+	{ "GET", "/api/audit/verify", NULL, 200 },
 	{ "GET", "/api/commands", NULL, 200 },
 	{ "GET", "/api/commands/help", NULL, 200 },
 	{ "GET", "/api/version", NULL, 200 },

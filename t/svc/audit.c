@@ -17,11 +17,15 @@ append(struct ctx *c, const char *action, const char *outcome)
 static void
 state(struct ctx *c, int64_t bad, int64_t n, const char *about)
 {
-	int64_t got = 0, all = 0;
+	struct audit_chain got, tip;
 
-	is_int(audit_verify(c, &got, &all), ERR_OK, "it is looked at");
-	is_int(got, bad, "%s", about);
-	is_int(all, n, "%d entries", (int)n);
+	is_int(audit_verify(c, &got), ERR_OK, "it is looked at");
+	is_int(got.bad, bad, "%s", about);
+	is_int(got.entries, n, "%d entries", (int)n);
+	is_int(audit_tip(c, &tip), ERR_OK, "so is its end");
+	is_int(tip.last, got.last, "  the same");
+	if (bad < 0)
+		is_int(tip.entries, n, "  so many");
 }
 
 static void

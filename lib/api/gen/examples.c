@@ -12,6 +12,8 @@ static const struct example examples[] = {
 	{ .verb = POST, .path = "/api/auth/dashboard-login", .body = "{\"username\":\"admin\",\"password\":\"a long password\"}" },
 	{ .verb = POST, .path = "/api/auth/change-password", .body = "{\"current_password\":\"a long password\",\"new_password\":\"a longer password\"}" },
 	{ .verb = POST, .path = "/api/auth/logout", .key = "$LOGIN" },
+	{ .verb = POST, .path = "/api/config/set", .body = "{\"path\":\"log_level\",\"value\":\"info\"}" },
+	{ .verb = GET, .path = "/api/audit/recent", .query = "?n=20" },
 	{ .verb = GET, .path = "/api/agents", .query = "?limit=10&sort=name" },
 	{ .verb = POST, .path = "/api/agents", .body = "{\"manifest_toml\":\"name = \\\"scribe\\\"\"}" },
 	{ .verb = PATCH, .path = "/api/agents/{id}", .body = "{\"description\":\"Keeps notes\"}" },

@@ -96,7 +96,7 @@ sub _kinds { return { _system(), _agents(), _sessions(), _turns(), _openai(), _u
 sub _system {
     my $kv = '/api/memory/agents/11111111-2222-4333-8444-555555555555/kv';
     return (
-    'short reads' => [ 1, sub { return one_of('/api/agents', $kv, '/api/status', '/api/tools', '/api/health', '/api/ready', '/api/dashboard/snapshot', '/api/commands', '/api/commands/help') } ],
+    'short reads' => [ 1, sub { return one_of('/api/agents', $kv, '/api/status', '/api/tools', '/api/health', '/api/ready', '/api/dashboard/snapshot', '/api/commands', '/api/commands/help', '/api/audit/recent', '/api/audit/verify') } ],
     'long reads' => [ 0.1, sub { return one_of('/api/models', '/api/openapi.json', '/api/metrics', '/api/providers', '/v1/models') } ],
     'what there is' => [ 0.5, sub {
         return one_of('/api/health/detail', '/api/version', '/api/versions', '/api/authz/whoami', '/api/tools/web_fetch', '/api/catalog/status', '/api/credential-pools', '/api/vault', '/api/security', '/api/auth/dashboard-check');
@@ -298,7 +298,7 @@ sub _money { return (
         my $k = 1000 + $n++ % 1000;
         return (expect(200, PUT => "/api/budget/agents/$agents[$_[0]]", qq({"max_cost_per_day_usd":$k})), expect(200, PUT => '/api/budget/providers/openai', qq({"max_cost_per_month_usd":$k})),
             expect(200, PUT => '/api/budget/users/ada', qq({"max_hourly_usd":$k,"max_daily_usd":$k,"max_monthly_usd":$k,"alert_threshold":0.8})), expect(204, DELETE => '/api/budget/users/ada'),
-            expect(200, PUT => '/api/budget', qq({"max_daily_usd":$k})));
+            expect(200, PUT => '/api/budget', qq({"max_daily_usd":$k})), expect(200, POST => '/api/config/set', qq({"path":"budget.max_monthly_usd","value":$k})));
     } ],
 ) }
 
