@@ -7,7 +7,7 @@ use LF;
 use Test::More;
 
 my $up = LF->mock;
-my $api = LF->start(model => $up, config => qq(# what it may cost\n[budget]\nmax_daily_usd = 5   # a day\n\n[[users]]\nname = "ada"\nrole = "admin"\n));
+my $api = LF->start(model => $up, config => qq([provider_max_retries]\nopenai = 0\n\n# what it may cost\n[budget]\nmax_daily_usd = 5   # a day\n\n[[users]]\nname = "ada"\nrole = "admin"\n));
 my $file = $api->home . '/config.toml';
 sub set { my ($path, $value, $status) = @_; return $api->post('/api/config/set', { path => $path, value => $value }, $status // 200) }
 
@@ -39,7 +39,7 @@ subtest 'what is refused' => sub {
             channels.telegram channels.telegram.token vault.secret web.api_key cors_origin api_listen trusted_proxies external_auth_proxy include home_dir default_model)),
         [ { path => 'log_level', value => 'loud' } => 400 ], [ { path => 'max_cron_jobs', value => 'many' } => 400 ],
         [ { path => 'usage_footer', value => 'bogus' } => 400 ], [ { path => 'budget.max_daily_usd', value => { a => undef } } => 400 ],
-        [ { path => 'budget.max_daily_usd', value => 'cheap' } => 400 ],
+        [ { path => 'budget.max_daily_usd', value => 'cheap' } => 400 ], [ { path => 'provider_max_retries', value => { openai => 1 } } => 400 ],
     );
     for (@bad) {
         my ($body, $status) = @$_;
