@@ -407,15 +407,10 @@ prepare(struct outgoing *o, struct llm_answer *a)
 	const struct llm_request *rq = o->rq;
 	bool hour = rq->cache_hour && (rq->cache_strategy == NULL || strcmp(rq->cache_strategy, "disabled") != 0);
 	const char *base;
-	size_t n = out_base(o, &base);
-	enum err e;
+	size_t n = out_root(o, "/v1", &base);
+	enum err e = n > 0 ? out_url(o, "%.*s/v1/messages", (int)n, base) : out_no_base(o);
 
 	(void)a;
-	if (n == 0)
-		return out_no_base(o);
-	if (n > 3 && memcmp(base + n - 3, "/v1", 3) == 0)
-		n -= 3;
-	e = out_url(o, "%.*s/v1/messages", (int)n, base);
 	if (e == ERR_OK)
 		e = out_key(o, "x-api-key", rq->api_key);
 	if (e == ERR_OK)

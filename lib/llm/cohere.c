@@ -182,9 +182,8 @@ static enum err
 prepare(struct outgoing *o, struct llm_answer *a)
 {
 	const char *base;
-	size_t n = out_base(o, &base);
-	bool v2 = n > 3 && memcmp(base + n - 3, "/v2", 3) == 0;
-	enum err e = out_head(o, base, n, v2 ? "/chat" : "/v2/chat");
+	size_t n = out_root(o, "/v2", &base);
+	enum err e = out_head(o, base, n, "/v2/chat");
 
 	(void)a;
 	return e == ERR_OK ? write_body(o) : e;

@@ -121,6 +121,14 @@ out_base(const struct outgoing *o, const char **ret)
 	return n < sizeof(o->url) - 512 ? n : 0;
 }
 
+size_t
+out_root(const struct outgoing *o, const char *version, const char **ret)
+{
+	size_t n = out_base(o, ret), v = strlen(version);
+
+	return n > v && memcmp(*ret + n - v, version, v) == 0 ? n - v : n;
+}
+
 enum err
 out_no_base(struct outgoing *o)
 {

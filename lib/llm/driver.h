@@ -54,6 +54,8 @@ enum err out_key(struct outgoing *, const char *name, const char *key) MUST_CHEC
 enum err out_bearer(struct outgoing *, const char *key) MUST_CHECK;     /* "Authorization: Bearer …" */
 /* The request's base_url without slashes at its end; 0: there is none or it is too long. */
 size_t out_base(const struct outgoing *, const char **ret);
+/* The same without the version that some write at its end, "/v1", where the path has it. */
+size_t out_root(const struct outgoing *, const char *version, const char **ret);
 enum err out_no_base(struct outgoing *) MUST_CHECK;    /* INVALID, and says so */
 /* Into url. INVALID: too long. */
 enum err out_url(struct outgoing *, const char *fmt, ...) PRINTF(2, 3) MUST_CHECK;

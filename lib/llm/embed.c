@@ -167,12 +167,9 @@ gemini_prepare(struct outgoing *o, const struct batch *b)
 {
 	struct jw w = JW_INIT(&o->body);
 	const char *base;
-	size_t n = out_base(o, &base);
-	enum err e;
+	size_t n = out_root(o, "/v1beta", &base);
+	enum err e = n > 0 ? out_model(o, b->rq->model) : out_no_base(o);
 
-	if (n > 7 && memcmp(base + n - 7, "/v1beta", 7) == 0)
-		n -= 7;
-	e = n > 0 ? out_model(o, b->rq->model) : out_no_base(o);
 	if (e == ERR_OK)
 		e = out_url(o, "%.*s/v1beta/models/%s:%s", (int)n, base, o->model, b->n == 1 ? "embedContent" : "batchEmbedContents");
 	if (b->n == 1) {
@@ -209,9 +206,8 @@ cohere_prepare(struct outgoing *o, const struct batch *b)
 {
 	struct jw w = JW_INIT(&o->body);
 	const char *base;
-	size_t n = out_base(o, &base);
-	bool v2 = n > 3 && memcmp(base + n - 3, "/v2", 3) == 0;
-	enum err e = n > 0 ? out_url(o, "%.*s%s/embed", (int)n, base, v2 ? "" : "/v2") : out_no_base(o);
+	size_t n = out_root(o, "/v2", &base);
+	enum err e = n > 0 ? out_url(o, "%.*s/v2/embed", (int)n, base) : out_no_base(o);
 
 	jw_object(&w, NULL);
 	jw_str(&w, "model", b->rq->model);

@@ -324,15 +324,10 @@ prepare(struct outgoing *o, struct llm_answer *a)
 {
 	const struct llm_request *rq = o->rq;
 	const char *base, *model = strncmp(rq->model, "models/", 7) == 0 ? rq->model + 7 : rq->model;
-	size_t n = out_base(o, &base);
-	enum err e;
+	size_t n = out_root(o, "/v1beta", &base);
+	enum err e = n > 0 ? out_model(o, model) : out_no_base(o);
 
 	(void)a;
-	if (n == 0)
-		return out_no_base(o);
-	if (n > 7 && memcmp(base + n - 7, "/v1beta", 7) == 0)
-		n -= 7;
-	e = out_model(o, model);
 	if (e == ERR_OK)
 		e = out_url(o, "%.*s/v1beta/models/%s:%s", (int)n, base, o->model, gemini_verb(rq));
 	if (e == ERR_OK)

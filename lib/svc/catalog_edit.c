@@ -16,6 +16,15 @@ run(struct ctx *c, struct stmt *st)
 	return db_exec(st) == ERR_OK ? ERR_OK : fail_db(c, st);
 }
 
+/* The two texts of a row. */
+static enum err
+run_with(struct ctx *c, struct stmt *st, const char *key, const char *value)
+{
+	bind_text(st, key);
+	bind_text(st, value);
+	return run(c, st);
+}
+
 /* --- aliases --------------------------------------------------------------------- */
 
 enum err
@@ -24,9 +33,7 @@ alias_put(struct ctx *c, const char *folded, const char *model_id)
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO model_alias (alias, model_id) VALUES (?, ?)"
 	    " ON CONFLICT (alias) DO UPDATE SET model_id = excluded.model_id"));
 
-	bind_text(st, folded);
-	bind_text(st, model_id);
-	return run(c, st);
+	return run_with(c, st, folded, model_id);
 }
 
 enum err
@@ -116,9 +123,7 @@ settings_add(struct ctx *c, const char *key, const char *settings)
 {
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO model_override (key, settings) VALUES (?, ?)"));
 
-	bind_text(st, key);
-	bind_text(st, settings);
-	return run(c, st);
+	return run_with(c, st, key, settings);
 }
 
 enum err
@@ -176,9 +181,7 @@ provider_auth(struct ctx *c, const char *id, const char *auth)
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO provider_state (provider, auth) VALUES (?, ?)"
 	    " ON CONFLICT (provider) DO UPDATE SET auth = excluded.auth"));
 
-	bind_text(st, id);
-	bind_text(st, auth);
-	return run(c, st);
+	return run_with(c, st, id, auth);
 }
 
 enum err
@@ -187,9 +190,7 @@ provider_program_model(struct ctx *c, const char *id, const char *model)
 	SCOPED_STMT st = db_prepare(c->db, SQL("INSERT INTO provider_state (provider, program_model) VALUES (?, ?)"
 	    " ON CONFLICT (provider) DO UPDATE SET program_model = excluded.program_model"));
 
-	bind_text(st, id);
-	bind_text(st, model);
-	return run(c, st);
+	return run_with(c, st, id, model);
 }
 
 enum err
