@@ -3,7 +3,7 @@
  * key is "env" or "ini", the rest is secrets.env or librefang.ini.
  * A file that is taken makes a snapshot that can be loaded, the same one each time, without the secrets; a change is seen where it
  * was made and nowhere else, and one that is refused changes nothing.
- * sources: lib/base/*.c db/*.c lib/svc/config*.c lib/svc/catalog*.c lib/svc/run_paths.c lib/toml/*.c lib/toml/*.cc
+ * sources: lib/base/*.c db/*.c lib/svc/config*.c lib/svc/catalog*.c lib/svc/login.c lib/svc/run_paths.c lib/toml/*.c lib/toml/*.cc
  * libs: sqlite3
  * link: -liniparser
  */
