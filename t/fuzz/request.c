@@ -2,7 +2,7 @@
  * Fuzz: a request as the pool's worker gets it, through all rows that run there: variables ("NAME=value", as FastCGI has them) one a
  * line, an empty line, the body. Whatever comes, the answer is HTTP, never says that the program failed, says truly how long it is,
  * and is JSON where it says so.
- * sources: lib/base/*.c db/*.c lib/svc/[abd-u]*.c lib/svc/caller.c lib/svc/catalog*.c lib/svc/config.c lib/svc/config_budget.c lib/svc/conversation.c lib/svc/vectors.c lib/api/[a-q]*.c lib/api/reply.c lib/api/[s-z]*.c handlers/*.c fcgi/params.c fcgi/routes.c fcgi/serve.c
+ * sources: lib/base/*.c db/*.c lib/svc/[abd-u]*.c lib/svc/caller.c lib/svc/catalog*.c lib/svc/chat_command*.c lib/svc/config.c lib/svc/config_budget.c lib/svc/conversation.c lib/svc/vectors.c lib/api/[a-q]*.c lib/api/reply.c lib/api/[s-z]*.c handlers/*.c fcgi/params.c fcgi/routes.c fcgi/serve.c
  * libs: sqlite3 zlib
  * link: -liniparser
  */
