@@ -140,7 +140,7 @@ check-fuzz: version.h
 
 # Longer than make check does it: memory after 50,000 requests of each kind.
 growth: all
-	LF_GROWTH=50000; export LF_GROWTH; $(prove) -v t/growth.t
+	LF_GROWTH=50000; LF_TEST_SECONDS=86400; export LF_GROWTH LF_TEST_SECONDS; $(prove) -v t/growth.t
 
 # Longer than make check does it: every row of the daemon while each allocation and each operation in turn is refused.
 # Built once more, in _starve: each function must tell who called it.
@@ -158,8 +158,7 @@ starve-here:
 
 # An hour of load, kills and reloads, LF_SOAK=seconds for less; then 10,000 kills in the middle of turns, LF_SOAK_KILLS for fewer.
 soak: all
-	$(prove) -v t/bench/soak.pl
-	$(prove) -v t/bench/kills.pl
+	LF_TEST_SECONDS=86400; export LF_TEST_SECONDS; ($(prove) -v t/bench/soak.pl) && $(prove) -v t/bench/kills.pl
 
 EXTRA_PROGRAMS = t/bench/assembly
 bench: all t/bench/assembly$(EXEEXT)
