@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # Who takes texts to pieces is met by a fuzz target, or t/fuzz/README.md says why not. A file counts as
 # one when it uses one of the usual means and is linked with a target; that the target reaches it is its author's affair.
+# And each target names all that it needs: what our own objects lack is looked for, without building it.
 use strict;
 use warnings;
 use File::Find;
@@ -48,4 +49,36 @@ find({ no_chdir => 1, wanted => sub {
 } }, map {"$src/$_"} grep { -d "$src/$_" } @rooms);
 is join(' ', sort @unmet), '', 'what takes texts to pieces is linked with a target, or excused there';
 is join(' ', sort grep { !$met{$_} } keys %excused), '', 'nothing is excused in vain';
+
+# --- would it link?
+my $build = $ENV{LF_BUILDDIR} // '.';
+my (%defines, %lacks, %object);         # names by object, object by source
+find({ no_chdir => 1, wanted => sub {
+    my ($dir, $o) = m{^\Q$build\E/(.+)/(?:\w+-)?(\w+)\.o$} or return;
+    $object{"$dir/$o"} //= $_;
+} }, grep { -d } map {"$build/$_"} @rooms);
+my %source = map { $object{$_} => $_ } keys %object;
+if (%source && open my $nm, '-|', 'nm', '-A', '-P', '-g', sort keys %source) {
+    while (<$nm>) {
+        my ($o, $name, $type) = /^(.*?): (\S+) (\S)/ or next;
+        if ($type eq 'U') { push @{ $lacks{ $source{$o} } }, $name }
+        elsif ($type ne 'w') { push @{ $defines{$name} }, $source{$o} }
+    }
+    close $nm;
+}
+# What a target defines itself begins at the left: a function, perhaps with its type before it, or data.
+sub own { my ($file) = @_; my $t = text_of($file); return ($t =~ /^(?:\w[\w *]*[ *])?(\w+)(?:\(|\[| =)/mg, map { -f "$src/$_" ? own("$src/$_") : () } $t =~ /^#include "(t\/[^"]+)"/mg) }
+SKIP: {
+    skip 'the objects are not here, or no nm', 1 if !%defines;
+    my @broken;
+    for my $file (map {"$src/t/fuzz/$_.c"} sort keys %target) {
+        my ($name) = $file =~ m{/(\w+)\.c$};
+        my ($sources) = text_of($file) =~ /sources:\s*(.+)/;
+        my %in = map { substr($_, length "$src/") =~ s/\.\w+$//r => 1 } map { glob "$src/$_" } split ' ', $sources // 'lib/base/*.c';
+        my %own = map { $_ => 1 } own($file);
+        my %want = map { $_ => 1 } grep { !$own{$_} && $defines{$_} && !grep { $in{$_} } @{ $defines{$_} } } map { @{ $lacks{$_} // [] } } keys %in;
+        push @broken, map {"$name: $_ of @{ $defines{$_} }"} sort keys %want;
+    }
+    is join(', ', @broken), '', 'each names all the sources that it needs';
+}
 done_testing;
