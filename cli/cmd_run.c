@@ -8,10 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -118,16 +116,9 @@ ended(int pidfd, int ms)
 static bool
 all_gone(const struct run_paths *p)
 {
-	const struct timespec nap = { .tv_nsec = 5000000 };
+	SCOPED_FD fd = open(p->lock, O_RDWR | O_CLOEXEC);
 
-	for (int i = 0; i < GONE_MS / 5; i++) {
-		SCOPED_FD fd = open(p->lock, O_RDWR | O_CLOEXEC);
-
-		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return true;
-		nanosleep(&nap, NULL);
-	}
-	return false;
+	return fd < 0 || lock_within(fd, GONE_MS) == 0;
 }
 
 static int
