@@ -249,6 +249,7 @@ subtest 'after a crash' => sub {
 };
 
 subtest 'stop' => sub {
+    says('start', 1, qr/already running/i);
     my $pid = $api->supervisor;
     says('stop', 0, qr/stopped/);
     ok $api->wait_for(sub { !kill 0, $pid }), 'the server is gone';
