@@ -76,7 +76,8 @@ subtest 'reload loses nothing' => sub {
 };
 
 subtest 'what is set over the API is taken by the workers that run' => sub {
-    my @before = sort @{ $api->processes->{'librefang-fcgi'} };
+    my @before;
+    $api->wait_for(sub { @before = sort @{ $api->processes->{'librefang-fcgi'} // [] }; @before == 4 });     # who was replaced is gone
     for my $limit (3, 4) {
         $api->put('/api/budget', { max_hourly_usd => $limit }, 200);
         is $api->get('/api/budget', 200)->{hourly_limit}, $limit, "$limit dollars";
