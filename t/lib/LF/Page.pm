@@ -73,18 +73,23 @@ sub agent {
     return $api->post('/api/agents', { manifest_toml => $toml }, 201)->{agent_id};
 }
 
+sub node { return $node }
+
+# What the script has to say beside its tests, "told NAME: WORDS", is returned: { NAME => 'WORDS' }.
 sub browse {
     my ($api, $script, %env) = @_;
+    my %told;
     local @ENV{qw(LF_BASE LF_KEY LF_CHROMIUM LF_GATES), keys %env} = ($api->base, $api->key, $chromium, $api->{mock} ? $api->{mock}->gates : '', values %env);
     open my $out, '-|', $node, LF::srcdir() . "/t/webchat/$script" or die "node: $!";
     my $seen = 0;
     while (<$out>) {
         if (/^ok (.*)/) { Test::More::pass($1); $seen++ }
         elsif (/^not ok (.*)/) { Test::More::fail($1); $seen++ }
+        elsif (/^told ([^:]+): (.*)/) { $told{$1} = $2 }
         else { Test::More::diag($_) }
     }
     Test::More::ok(close($out) && $seen, "$script came to its end");
-    return;
+    return \%told;
 }
 
 1;
