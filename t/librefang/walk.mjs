@@ -17,7 +17,7 @@ const absent = {};
 // Nothing is under way, and nothing follows at once.
 async function quiet() {
 	for (let still = 0; still < 3;) {
-		await page.waitForTimeout(40);
+		await page.waitForTimeout(20);
 		still = under === 0 ? still + 1 : 0;
 	}
 }
