@@ -35,7 +35,7 @@ my $up = LF->mock(when => [
     [ 'WITH-TOOLS' => { tool_calls => [ { name => 'task_post', arguments => { title => 'the task', description => 'once' } },
         { name => 'file_write', arguments => { path => 'note.txt', content => 'once' } } ] } ],
 ], default => { text => 'Hello from the mock.' });
-my $s = LF::Starve->new(model => $up, tell => 1, limits => "max_ws_per_ip = 1000\n", env => { LF_GITHUB_URL => $up->base, LF_LLM_RETRY_MS => 20, LF_REST_SECOND_MS => 0 },
+my $s = LF::Starve->new(model => $up, tell => 1, limits => "max_ws_per_ip = 1000\n", top => qq(dashboard_user = "one"\ndashboard_pass = "words of the door"), env => { LF_GITHUB_URL => $up->base, LF_LLM_RETRY_MS => 20, LF_REST_SECOND_MS => 0 },
     config => qq([provider_urls]\nollama = "@{[$up->url]}"\n[[users]]\nname = "zoe"\nrole = "user"\n))
     // plan skip_all => 'no compiler';
 my $home = $s->api->home;
@@ -184,6 +184,9 @@ my @rows = (
     plain(200, $kim, PUT => '/api/users/kim/policy', { tool_policy => { denied_tools => ['web_fetch'] } }, slow => 4, config => 1),
     plain(200, $kim, PUT => '/api/users/kim/provider-keys/openai', { api_key => 'sk-kim' }, slow => 8, config => 1),
     plain(200, $kim_with_key, DELETE => '/api/users/kim/provider-keys/openai', undef, slow => 8, config => 1),
+
+    plain(200, sub { done(POST => '/api/auth/change-password', { current_password => 'words of the door', new_username => 'one' }) },
+        POST => '/api/auth/change-password', { current_password => 'words of the door', new_username => 'two' }, slow => 4, config => 1),
 
     # whole turns
     plain(200, \&fresh, POST => "$agent/message", { message => 'hello' }, turn => 1),
