@@ -1,5 +1,4 @@
 /* code_search and apply_patch, on a real workspace. */
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +7,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/util.h"
 #include "t/tap.h"
+#include "t/tree.h"
 
 static char work[] = "/tmp/lf-code-XXXXXX";
 static struct ctx ctx;
@@ -193,15 +193,6 @@ patches(void)
 	is_str(text_of("agent.toml"), "name = \"x\"\n", "agent.toml is as it was");
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
 int
 main(void)
 {
@@ -211,6 +202,6 @@ main(void)
 	patches();
 	buf_done(&out);
 	arena_free(ctx.arena);
-	nftw(work, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	tree_remove(work);
 	return done();
 }

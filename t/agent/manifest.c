@@ -1,6 +1,5 @@
 /* Manifests: read, refused, written back; workspaces made and removed; templates. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include "lib/base/util.h"
 #include "lib/svc/config.h"
 #include "t/tap.h"
+#include "t/tree.h"
 
 static char home[] = "/tmp/lf-manifest-XXXXXX", spaces[64];
 static struct config cfg;
@@ -263,15 +263,6 @@ templates(void)
 	ok(template_load(&ctx, "ada-b", &toml, &n) == ERR_OK && n == 8, "and an agent serves as one");
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
 int
 main(void)
 {
@@ -289,7 +280,7 @@ main(void)
 	places();
 	life();
 	templates();
-	nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	tree_remove(home);
 	arena_free(ctx.arena);
 	return done();
 }

@@ -1,6 +1,5 @@
 /* The system prompt: what stands in it, what stays out, and that it keeps still. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 
 #include "lib/agent/manifest.h"
@@ -9,6 +8,7 @@
 #include "lib/base/file.h"
 #include "lib/svc/kv.h"
 #include "t/svc/store.h"
+#include "t/tree.h"
 
 static struct config cfg = { .provider = "offline", .model = "offline" };
 static struct ctx ctx;
@@ -36,15 +36,6 @@ put(const char *name, const char *text)
 	snprintf(path, sizeof(path), "%s/%s", work, name);
 	if (file_replace(path, text, strlen(text), 0600) != ERR_OK)
 		exit(1);
-}
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
 }
 
 static void
@@ -171,7 +162,7 @@ no_tools(void)
 	tools = NULL;
 	p = prompt(0);
 	ok(strstr(p, "## Tools") == NULL && strstr(p, "## Memory") == NULL && strstr(p, "## Workspace") == NULL, "without tools nothing is said of them");
-	nftw(work, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	tree_remove(work);
 	prompt_forget(work);
 	ok(strncmp(prompt(0), "You are kind.", 13) == 0, "a workspace that is gone has no files");
 }

@@ -1,6 +1,5 @@
 /* The workspace sandbox, on a real directory with real traps. */
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -9,6 +8,7 @@
 #include "lib/agent/sandbox.h"
 #include "lib/base/arena.h"
 #include "t/tap.h"
+#include "t/tree.h"
 
 static char base[] = "/tmp/lf-sandbox-XXXXXX", root[64], outside[64];
 static struct ctx ctx;
@@ -233,19 +233,10 @@ half_written(void)
 	free(text);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
 static void
 clean_up(void)
 {
-	nftw(base, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	tree_remove(base);
 }
 
 int

@@ -1,11 +1,11 @@
 /* Which tools an agent has, and what each does, on a real store and workspace. */
-#include <ftw.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "lib/agent/tool.h"
 #include "lib/agent/tools/tools.h"
 #include "t/svc/store.h"
+#include "t/tree.h"
 
 static struct ctx ctx;
 static struct db *the_db;
@@ -505,15 +505,6 @@ web_refusals(void)
 	web.e = ERR_OK;
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
-{
-	(void)st;
-	(void)type;
-	(void)f;
-	return remove(path);
-}
-
 int
 main(void)
 {
@@ -535,7 +526,7 @@ main(void)
 	web_tool();
 	web_refusals();
 	buf_done(&out);
-	nftw(work, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	tree_remove(work);
 	ctx.db = the_db;
 	store_close(&ctx);
 	return done();

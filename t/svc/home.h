@@ -1,7 +1,6 @@
 /* A home in a temporary directory, with nothing else in the environment. */
 #ifndef LF_T_HOME_H
 #define LF_T_HOME_H
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include "lib/base/file.h"
 #include "lib/svc/config_file.h"
 #include "t/tap.h"
+#include "t/tree.h"
 
 struct home {
 	char top[64], dir[128], msg[1024];
@@ -57,16 +57,9 @@ home_read(struct home *h, const char *name)
 	return text;
 }
 
-static inline int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st, (void)type, (void)at;
-	return remove(path);
-}
-
 static inline void
 home_done(struct home *h)
 {
-	(void)nftw(h->top, remove_one, 8, FTW_DEPTH | FTW_PHYS);       /* what stays is in /tmp */
+	tree_remove(h->top);
 }
 #endif
