@@ -205,10 +205,11 @@ my @rows = (
     plain(204, $key, DELETE => '/api/providers/openai/key', undef, slow => 8),
     plain(200, $key, POST => '/api/providers/openai/test', undef, also => qr/200|502|504/, slow => 8),
     plain(200, sub { done(PUT => '/api/providers/mistral/url', { base_url => $up->base . '/v2' }) }, PUT => '/api/providers/mistral/url', { base_url => $up->url }, slow => 4, config => 1),
-    plain(200, sub { done(POST => '/api/providers/openai/default', { model => 'mock-model' }) }, POST => '/api/providers/offline/default', {}, slow => 4, config => 1),
+    plain(200, sub { $key->(); done(POST => '/api/providers/openai/default', { model => 'gpt-5' }) }, POST => '/api/providers/offline/default', {}, slow => 4, config => 1),
     plain(200, sub { done(PUT => '/api/providers/openai/discovery', { discover_models => JSON::PP::false }) }, PUT => '/api/providers/openai/discovery', { discover_models => JSON::PP::true }, slow => 4, config => 1),
     plain(200, $nothing, POST => '/api/providers/openai/enable'),
     plain(200, $nothing, GET => '/api/credential-pools'),
+    plain(200, sub { done(POST => '/api/config/set', { path => 'max_history_messages', value => 41 }) }, POST => '/api/config/set', { path => 'max_history_messages', value => 43 }, slow => 4, config => 1),
     plain(200, $nothing, POST => '/api/shutdown', undef, ends => 1),
 );
 
@@ -418,7 +419,7 @@ while (my $r = $rows[ $next->() ]) {
     srand $SEED + unpack '%32C*', $r->{name};
     my $fault;
     eval { $fault = learn($r); 1 } or $fault = $@;
-    if (defined $fault) { fail "$r->{name} answers as usual"; diag "seed $SEED", $fault; next }
+    if (defined $fault) { fail "$r->{name} answers as usual"; diag "seed $SEED\n$fault"; next }
     my (@bad, @counts, %seen);
     my $fds = $s->fds;
     for my $kind (LF::Starve::kinds($ENV{LF_STARVE} ? sort keys %picks : List::Util::shuffle(sort keys %picks))) {

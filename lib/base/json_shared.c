@@ -73,8 +73,10 @@ make(const char *text, size_t n)
 {
 	struct shared *d = malloc(sizeof(*d) + n + 1);
 
-	if (d == NULL)
+	if (d == NULL) {
+		memory_short = true;
 		return NULL;
+	}
 	*d = (struct shared){ .o = json_parse(text, n), .refs = 2, .n = n };
 	memcpy(d->text, text, n + 1);
 	if (d->o != NULL)

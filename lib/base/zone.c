@@ -263,6 +263,7 @@ load(const char *name)
 	if (z != NULL && bytes != NULL && fd >= 0)
 		n = read(fd, bytes, FILE_MAX);
 	if (n <= 0 || !parse((struct input){ bytes, (size_t)n }, z)) {
+		memory_short |= z == NULL || bytes == NULL;
 		zone_free(z);
 		z = NULL;
 	}

@@ -99,7 +99,7 @@ sub part_says {
         elsif ($line =~ /^# takes: (.*)/) { $done->{$1}++; $p->{rows}++ }
         elsif ($line =~ /^1\.\.(\d+)/) { @$p{qw(plan checks)} = (1, $1) }
         elsif ($line =~ /^(not )?ok \d+ - (.*)/) { $p->{bad}++ if $1; Test::More::ok(!$1, "part $p->{k}: $2") }
-        else { Test::More::diag($line =~ s/^# ?//r) if $line !~ /^# \d+ s, |^# seed|^#   (?:at|Failed)/ }
+        else { Test::More::diag($line =~ s/^# ?//r) if $line !~ /^# \d+ s, |^# seed \d+$|^#   (?:at|Failed)/ }
     }
     return;
 }
