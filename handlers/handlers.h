@@ -112,6 +112,8 @@ HANDLER(providers_list);
 HANDLER(providers_show);
 HANDLER(tools_list);
 HANDLER(tools_show);
+HANDLER(profiles_list);
+HANDLER(profiles_show);
 HANDLER(openai_models);
 
 #undef HANDLER

@@ -1,5 +1,5 @@
 /*
- * Tools: what agents can be given.
+ * Tools: what agents can be given, one by one or by profile.
  */
 #include "handlers/handlers.h"
 
@@ -60,5 +60,59 @@ tools_show(struct ctx *c, const struct request *rq)
 	}
 	w = reply_open(c);
 	write_tool(w, t);
+	return reply_json(c, 200, w);
+}
+
+/* --- profiles --------------------------------------------------------------- */
+
+static void
+write_profile(struct jw *w, const struct tool_profile *p)
+{
+	jw_object(w, NULL);
+	jw_str(w, "name", p->name);
+	jw_array(w, "tools");
+	for (const char *const *t = p->tools; *t != NULL; t++)
+		jw_str(w, NULL, *t);
+	jw_end(w);
+	jw_end(w);
+}
+
+static enum err
+make_profiles(struct ctx *c, struct buf *out)
+{
+	const struct tool_profile *all;
+	size_t n = toolcat_profiles(&all);
+	struct jw w = JW_INIT(out);
+
+	(void)c;
+	jw_array(&w, NULL);
+	for (size_t i = 0; i < n; i++)
+		write_profile(&w, &all[i]);
+	jw_end(&w);
+	return ERR_OK;
+}
+
+struct reply
+profiles_list(struct ctx *c, const struct request *rq)
+{
+	static struct cached_body body;
+
+	return cached_reply(c, rq, &body, NULL, make_profiles);
+}
+
+struct reply
+profiles_show(struct ctx *c, const struct request *rq)
+{
+	const struct path_arg *name = path_arg_n(rq, "name");
+	const struct tool_profile *p = strlen(name->value) == name->n ? toolcat_profile(name->value) : NULL;
+	struct jw *w;
+
+	if (p == NULL) {
+		ignore_err(fail(c, ERR_NOT_FOUND, "Profile '%.*s' not found",
+		    (int)utf8_cut(name->value, strlen(name->value), 200), name->value));
+		return reply_fail(c);
+	}
+	w = reply_open(c);
+	write_profile(w, p);
 	return reply_json(c, 200, w);
 }

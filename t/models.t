@@ -110,6 +110,15 @@ subtest 'tools' => sub {
     $api->get('/api/tools/%ff', 400);
 };
 
+subtest 'profiles' => sub {
+    my $l = $api->get('/api/profiles', 200);
+    is_deeply [ map { $_->{name} } @$l ], [qw(minimal coding research messaging automation full)], 'are listed';
+    is_deeply $api->get('/api/profiles/minimal', 200), { name => 'minimal', tools => [qw(file_read file_list)] }, 'one has its tools';
+    is_deeply $l->[5], { name => 'full', tools => ['*'] }, 'one has all';
+    is $api->get('/api/profiles/nobody', 404)->{error}, "Profile 'nobody' not found", 'an unknown one is not found';
+    $api->get("/api/profiles/$_", 404) for 'custom', 'CODING', 'minimal%20', 'x' x 4000;
+};
+
 subtest "in OpenAI's words" => sub {
     my $l = $api->get('/v1/models', 200);
     is $l->{object}, 'list', 'models are a list';

@@ -48,22 +48,8 @@ static const struct tool tools[] = {
 	{ "web_fetch_to_file", tool_web_fetch_to_file, false, TOOL_ALONE, false },
 };
 
-static const char *const minimal[] = { "file_read", "file_list", NULL };
-static const char *const coding[] = { "file_read", "file_write", "file_list", "shell_exec", "web_fetch", NULL };
-static const char *const research[] = { "web_fetch", "web_search", "file_read", "file_write", NULL };
-static const char *const messaging[] = { "agent_send", "agent_list", "channel_send", "channel_dm",
-	"channel_members", "memory_store", "memory_list", "memory_recall", NULL };
-static const char *const automation[] = { "file_read", "file_write", "file_list", "shell_exec", "web_fetch",
-	"web_search", "agent_send", "agent_list", "channel_send", "channel_dm", "channel_members",
-	"memory_store", "memory_list", "memory_recall", NULL };
-static const char *const everything[] = { "*", NULL };
 static const char *const assist[] = { "file_read", "file_list", "memory_list", "memory_recall", "web_fetch",
 	"web_search", "agent_list", NULL };
-
-static const struct { const char *name; const char *const *tools; } profiles[] = {
-	{ "minimal", minimal }, { "coding", coding }, { "research", research }, { "messaging", messaging },
-	{ "automation", automation }, { "full", everything }, { "custom", everything },
-};
 
 /* Names that models use for ours. */
 static const struct { const char *alias, *name; } aliases[] = {
@@ -256,10 +242,9 @@ is_filled(struct json_object *list)
 static bool
 in_profile(const char *profile, const char *name)
 {
-	for (size_t i = 0; profile != NULL && i < ARRAY_LEN(profiles); i++)
-		if (strcmp(profiles[i].name, profile) == 0)
-			return in_words(profiles[i].tools, name);
-	return true;            /* none named: all */
+	const struct tool_profile *p = profile != NULL ? toolcat_profile(profile) : NULL;
+
+	return p == NULL || in_words(p->tools, name);           /* none named, or custom: all */
 }
 
 /* What a manifest and a mode say of all tools, looked up once. */

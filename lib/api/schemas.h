@@ -266,7 +266,7 @@ extern const struct schema vault_listed, vault_made, vault_stored;
 extern const struct schema usage_page, usage_totals, usage_by_model, usage_by_speed, usage_by_day, usage_file;
 extern const struct schema budget_status, budget_page, budget_of_one, agent_resources, provider_budgets, provider_caps, user_budgets,
     user_budget, user_caps;
-extern const struct schema tool_list, tool_item, openai_model_list, chat_completion;
+extern const struct schema tool_list, tool_item, profile_list, profile_item, openai_model_list, chat_completion;
 
 /* Words that several shapes share; NULL-ended. */
 extern const struct schema decision_trace;

@@ -172,6 +172,14 @@ static const struct field tool_list_fields[] = {
 };
 const struct schema tool_list = { .name = "ToolList", .fields = tool_list_fields };
 
+static const struct field profile_fields[] = {
+	R_(STRING, "name"),
+	R_(ARRAY, "tools", .item = FT_STRING, .doc = "names; *: every tool"),
+	F_END
+};
+const struct schema profile_item = { .name = "ToolProfile", .fields = profile_fields };
+const struct schema profile_list = { .name = "ToolProfiles", .fields = profile_fields, .flags = SF_ARRAY };
+
 /* --- OpenAI ------------------------------------------------------------------------------- */
 
 struct chat_message {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/base/embed.h"
+#include "lib/base/util.h"
 
 EMBED(tools_json, "share/tools.json");
 
@@ -36,5 +37,38 @@ toolcat_find(const char *name)
 		if (strcmp(js_str_or(t, "name", ""), name) == 0)
 			return t;
 	}
+	return NULL;
+}
+
+/* --- profiles --------------------------------------------------------------- */
+
+static const char *const minimal[] = { "file_read", "file_list", NULL };
+static const char *const coding[] = { "file_read", "file_write", "file_list", "shell_exec", "web_fetch", NULL };
+static const char *const research[] = { "web_fetch", "web_search", "file_read", "file_write", NULL };
+static const char *const messaging[] = { "agent_send", "agent_list", "channel_send", "channel_dm",
+	"channel_members", "memory_store", "memory_list", "memory_recall", NULL };
+static const char *const automation[] = { "file_read", "file_write", "file_list", "shell_exec", "web_fetch",
+	"web_search", "agent_send", "agent_list", "channel_send", "channel_dm", "channel_members",
+	"memory_store", "memory_list", "memory_recall", NULL };
+static const char *const full[] = { "*", NULL };
+
+static const struct tool_profile profiles[] = {
+	{ "minimal", minimal }, { "coding", coding }, { "research", research }, { "messaging", messaging },
+	{ "automation", automation }, { "full", full },
+};
+
+size_t
+toolcat_profiles(const struct tool_profile **ret)
+{
+	*ret = profiles;
+	return ARRAY_LEN(profiles);
+}
+
+const struct tool_profile *
+toolcat_profile(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(profiles); i++)
+		if (strcmp(profiles[i].name, name) == 0)
+			return &profiles[i];
 	return NULL;
 }

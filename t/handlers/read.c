@@ -130,7 +130,9 @@ shaped(struct ctx *c, const char *target, const struct schema *s)
 		return;
 	}
 	o = json_stored(c, ctx_strndup(c, r.body, r.body_bytes));
-	bad = fits(s, o);
+	bad = (s->flags & SF_ARRAY) == 0 ? fits(s, o) : json_object_is_type(o, json_type_array) ? NULL : "a list is expected";
+	for (size_t i = 0; (s->flags & SF_ARRAY) != 0 && bad == NULL && i < json_object_array_length(o); i++)
+		bad = fits(s, json_object_array_get_idx(o, i));
 	if (!ok(bad == NULL, "of the shape %s", s->name))
 		printf("# not as promised: %s\n# %.*s\n", bad, (int)r.body_bytes, r.body);
 }
@@ -178,6 +180,8 @@ shapes(struct ctx *c)
 	shaped(c, "/api/providers/offline", &provider_detail);
 	shaped(c, "/api/tools", &tool_list);
 	shaped(c, "/api/tools/file_read", &tool_item);
+	shaped(c, "/api/profiles", &profile_list);
+	shaped(c, "/api/profiles/coding", &profile_item);
 	shaped(c, "/v1/models", &openai_model_list);
 	shaped(c, "/api/v1/agents", &agent_page);
 }
@@ -198,6 +202,7 @@ refusals(struct ctx *c)
 	refused(c, "GET", "/api/providers/OpenAI", NULL, 404, "provider_not_found");
 	refused(c, "GET", "/api/providers/chutes", NULL, 404, "provider_not_found");
 	refused(c, "GET", "/api/tools/no_such_tool", NULL, 404, "not_found");
+	refused(c, "GET", "/api/profiles/custom", NULL, 404, "not_found");
 	refused(c, "GET", "/api/commands/no-such-command", NULL, 404, "not_found");
 	refused(c, "GET", "/api/memory/agents/x/kv", NULL, 400, "invalid_agent_id");
 	refused(c, "GET", "/api/memory/agents/" NOBODY "/kv/nothing", NULL, 404, "not_found");

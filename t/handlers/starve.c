@@ -125,6 +125,8 @@ static const struct ask { const char *method, *target, *body; int status; } asks
 	{ "GET", "/api/budget/users/zoe", NULL, 200 },
 	{ "GET", "/api/tools", NULL, 200 },
 	{ "GET", "/api/tools/file_read", NULL, 200 },
+	{ "GET", "/api/profiles", NULL, 200 },
+	{ "GET", "/api/profiles/coding", NULL, 200 },
 	{ "GET", "/v1/models", NULL, 200 },
 };
 

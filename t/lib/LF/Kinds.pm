@@ -96,7 +96,7 @@ sub _kinds { return { _system(), _agents(), _sessions(), _turns(), _openai(), _u
 sub _system {
     my $kv = '/api/memory/agents/11111111-2222-4333-8444-555555555555/kv';
     return (
-    'short reads' => [ 1, sub { return one_of('/api/agents', $kv, '/api/status', '/api/tools', '/api/health', '/api/ready', '/api/dashboard/snapshot', '/api/commands', '/api/commands/help', '/api/audit/recent', '/api/audit/verify') } ],
+    'short reads' => [ 1, sub { return one_of('/api/agents', $kv, '/api/status', '/api/tools', '/api/health', '/api/ready', '/api/dashboard/snapshot', '/api/commands', '/api/commands/help', '/api/audit/recent', '/api/audit/verify', '/api/profiles', '/api/profiles/coding') } ],
     'long reads' => [ 0.1, sub { return one_of('/api/models', '/api/openapi.json', '/api/metrics', '/api/providers', '/v1/models') } ],
     'what there is' => [ 0.5, sub {
         return one_of('/api/health/detail', '/api/version', '/api/versions', '/api/authz/whoami', '/api/tools/web_fetch', '/api/catalog/status', '/api/credential-pools', '/api/vault', '/api/security', '/api/auth/dashboard-check');
