@@ -92,6 +92,7 @@ static const struct { const char *before, *arg, *word; } words[] = {
 	{ "/overrides/", "{key*}", "openai:gpt-5" },
 	{ "/api/providers/", "{name}", "openai" },
 	{ "/api/tools/", "{name}", "web_fetch" },
+	{ "/api/profiles/", "{name}", "coding" },
 	{ "/api/commands/", "{name}", "help" },
 	{ "/api/vault/", "{name}", "SEARCH_API_KEY" },
 	{ "/poll/", "{poll_id}", "$POLL" },
