@@ -159,11 +159,10 @@ password_change(struct ctx *c, const struct request *rq)
 		e = login_end_all(c, LOGIN_NONE);
 	if (e != ERR_OK)
 		return refused(c);
-	if ((w = reply_open(c)) != NULL) {
-		jw_object(w, NULL);
-		jw_bool(w, "ok", true);
-		jw_str(w, "message", "Credentials changed successfully");
-		jw_end(w);
-	}
+	w = reply_open(c);
+	jw_object(w, NULL);
+	jw_bool(w, "ok", true);
+	jw_str(w, "message", "Credentials changed successfully");
+	jw_end(w);
 	return reply_json(c, 200, w);
 }
