@@ -261,7 +261,10 @@ subtest 'users' => sub {
     my $u = page(POST => '/api/users', { name => 'bob', role => 'user', channel_bindings => {} }, 201);
     have($u, name => 'text', role => 'text', channel_bindings => 'object', has_api_key => 'truth', has_policy => 'truth', has_memory_access => 'truth', has_budget => 'truth');
     page(PUT => '/api/users/bob', { name => 'bob', role => 'viewer', channel_bindings => { telegram => '1' }, api_key_hash => undef }, 200);
-    have(page(POST => '/api/users/bob/rotate-key', {}, 200), new_api_key => 'text', sessions_invalidated => 'number');
+    my $new = page(POST => '/api/users/bob/rotate-key', {}, 200);
+    have($new, new_api_key => 'text', sessions_invalidated => 'number');
+    my $theirs = page(GET => '/api/dashboard/snapshot', undef, 200, Authorization => "Bearer $new->{new_api_key}");
+    is_deeply [ @{ $theirs->{agents} }, @{ $theirs->{status} }{qw(agent_count session_count)} ], [ 0, 0 ], 'their snapshot shows nobody else\'s agents';
     my $i = page(POST => '/api/users/import', { rows => [ { name => 'cat', role => 'user' }, { name => 'dog', role => 'cat' } ], dry_run => $yes }, 200);
     have($i, created => 'number', updated => 'number', failed => 'number', dry_run => 'truth', rows => 'list');
     have($i->{rows}[1], index => 'number', name => 'text', status => 'text', error => 'text');

@@ -105,7 +105,7 @@ prove = cd $(srcdir) && LC_ALL=C.UTF-8 \
 PROVE_FLAGS = -j4
 # The longest first, those in C, which are short, last: so all ends together. What is named twice runs once.
 c_long = $(abs_top_builddir)/t/handlers/starve
-CHECK_T = t/fuzz.t t/growth.t $(c_long) t/webchat*.t t/upgrade.t t/*.t
+CHECK_T = t/fuzz.t t/growth.t $(c_long) t/webchat*.t t/librefang_dashboard.t t/upgrade.t t/*.t
 c_tests = $(c_long) $(check_PROGRAMS:%=$(abs_top_builddir)/%)
 
 # What failed beside another test runs once more by itself: a machine that does much else
