@@ -11,7 +11,7 @@ const ours = (verb, path) => rows.some(([v, p]) => v === verb && p.test(path));
 // Things that the page does wherever it is served from.
 const expected = [/Failed to load resource/, /inline script violates/, /Loading the font/];
 
-let b, page, under = 0, refused = [], lost = [], said = [];
+let b, page, under = 0, refused = [], lost = [], said = [], socket = '';
 const absent = {};
 
 // Nothing is under way, and nothing follows at once.
@@ -62,6 +62,10 @@ await steps({
 			}).observe(document, { childList: true, subtree: true });
 		});
 		page.on('console', (m) => { if (m.text().startsWith('told: ')) said.push(m.text().slice(6)); });
+		page.on('websocket', (w) => {
+			w.on('framereceived', (f) => { if (/^\{"type":"connected"/.test(f.payload)) socket = w.url(); });
+			w.on('close', () => { if (socket === w.url()) socket = ''; });
+		});
 		const api = (r) => /^\/(?:api|v1)\//.test(new URL(r.url()).pathname);
 		page.on('request', (r) => { if (api(r)) under++; });
 		// an answer is there with its head: the page leaves some bodies unread
@@ -140,6 +144,8 @@ await steps({
 		await page.getByText('WS', { exact: true }).waitFor();
 		await ask('hello there');
 		await shows('Hello from the mock.', 'a question is answered');
+		// what is said between two sockets the page asks for without one, and shows no part of the answer
+		await soon(() => socket.includes('session_id='), 'the socket is one of the session then');
 		await box.fill('/');
 		await shows('/compact', 'a slash shows the commands');
 		check(!(await page.locator('body').innerText()).includes('/goal'), 'but none that nobody runs');
