@@ -209,7 +209,7 @@ my @rows = (
     plain(200, sub { done(PUT => '/api/providers/openai/discovery', { discover_models => JSON::PP::false }) }, PUT => '/api/providers/openai/discovery', { discover_models => JSON::PP::true }, slow => 4, config => 1),
     plain(200, $nothing, POST => '/api/providers/openai/enable'),
     plain(200, $nothing, GET => '/api/credential-pools'),
-    plain(200, sub { done(POST => '/api/config/set', { path => 'max_history_messages', value => 41 }) }, POST => '/api/config/set', { path => 'max_history_messages', value => 43 }, slow => 4, config => 1),
+    plain(200, sub { done(POST => '/api/config/set', { path => 'max_history_messages', value => 41 }) }, POST => '/api/config/set', { path => 'max_history_messages', value => 43 }, slow => 4, config => 1, untaken => qr/^\{"status":"saved_reload_failed"/),
     plain(200, $nothing, POST => '/api/shutdown', undef, ends => 1),
 );
 
@@ -255,6 +255,9 @@ sub refusal {
     return @f ? "a wrong shape: @f: " . substr $a->{content}, 0, 300 : ();
 }
 
+# It is written, and says that it is not taken yet.
+sub untaken { my ($r, $a) = @_; return $r->{untaken} && $a->{content} =~ $r->{untaken} }
+
 # What is wrong with an answer.
 sub wrong {
     my ($r, $a, $kind) = @_;
@@ -264,7 +267,7 @@ sub wrong {
     return () if $kind eq 'sockets' && $r->{also} && $a->{status} =~ $r->{also};
     return refusal($r, $a) if $a->{status} != $r->{status};
     return () if $r->{turn} || ($r->{parts} && $a->{content} =~ /"partial":true|"success":false,"error":"(?:Internal server error|Service unavailable)"/);
-    return () if text_of($a) eq $r->{text};
+    return () if text_of($a) eq $r->{text} || untaken($r, $a);
     return "another answer: " . substr(text_of($a), 0, 300) . "\n  instead of " . substr $r->{text}, 0, 300;
 }
 
@@ -352,7 +355,7 @@ sub starved {
     $r->{settled} = $s->settled(30) if $r->{turn};
     if ($r->{turn}) { push @w, turn_wrong($r, $a, change($from, $s->look)); $cuts++ if $a->{stream_cut} }
     elsif (!$r->{parts}) { push @w, out_of_step($r, $a, $kind, $all, $from) }
-    $s->in_force if $r->{config} && $kind ne 'kills' && $a->{status} != $r->{status};   # it may be written, and not taken yet
+    $s->in_force if $r->{config} && $kind ne 'kills' && ($a->{status} != $r->{status} || untaken($r, $a));   # it may be written, and not taken yet
     push @w, asked_again($r, $kind, $all, $from) if $r->{config} && $kind eq 'kills' && $met && !@w;
     my $t = time;
     my $next = $s->ask(GET => '/api/templates');
