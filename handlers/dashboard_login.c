@@ -110,7 +110,8 @@ came_in(struct ctx *c, const struct request *rq, const char *token, int64_t expi
 	jw_i64(w, "expires_at", expires_ms / 1000);
 	jw_end(w);
 	r = reply_json(c, 200, w);
-	r.set_cookie = cookie_of(c, rq, token);
+	if (r.status == 200)
+		r.set_cookie = cookie_of(c, rq, token);
 	return r;
 }
 
