@@ -124,7 +124,7 @@ void
 sup_reload(struct sup *s, bool pool)
 {
 	struct published before = s->pub;
-	uint32_t generation = atomic_load(&shm->generation) + 1;
+	uint32_t generation = atomic_fetch_add(&shm->generation_begun, 1) + 1;
 	char said[64];
 
 	snprintf(said, sizeof(said), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());

@@ -540,6 +540,7 @@ prepare(struct sup *s)
 	if (publish(s, 1, sup_bind) != ERR_OK)
 		return ERR_INVALID;
 	atomic_store(&shm->generation, 1);
+	atomic_store(&shm->generation_begun, 1);
 	log_set_level(log_level_of(s->pub.log_level));
 	if (listen_unix(s->paths.fcgi_sock, &s->fd_fcgi) != ERR_OK ||
 	    listen_unix(s->paths.front_sock, &s->fd_front) != ERR_OK ||

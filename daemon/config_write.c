@@ -125,7 +125,6 @@ config_write(struct ctx *c, const struct config_change *ch, size_t n, struct con
 {
 	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	const struct timespec until = timespec_of_us(clock_mono_us() + QUEUE_US);
-	uint32_t before;
 	enum err e;
 
 	if (config_open(c) != ERR_OK)
@@ -138,9 +137,10 @@ config_write(struct ctx *c, const struct config_change *ch, size_t n, struct con
 	}
 	if (pthread_mutex_clocklock(&one_at_a_time, CLOCK_MONOTONIC, &until) != 0)
 		return fail(c, ERR_BUSY, "others are changing config.toml");
-	before = shm != NULL ? atomic_load(&shm->generation) : 0;
 	e = write_file(c, ch, n);
 	if (e == ERR_OK) {
+		uint32_t before = shm != NULL ? atomic_load(&shm->generation_begun) : 0;        /* that one may have read too early */
+
 		note_keys(c, ch, n);
 		e = taken(c, before);
 	}

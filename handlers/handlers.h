@@ -118,6 +118,6 @@ HANDLER(openai_models);
 
 #undef HANDLER
 
-/* The OpenAPI document, made from the rows when the program was built. */
-const char *openapi_text(size_t *n);
+/* Add the OpenAPI document, made from the rows when the program was built. NOMEM. */
+enum err openapi_text(struct ctx *, struct buf *out) MUST_CHECK;
 #endif

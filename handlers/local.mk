@@ -22,4 +22,4 @@ libhandlers_a_SOURCES = \
 	handlers/users.c
 
 # embedded
-handlers/openapi_text.$(OBJEXT): openapi.json
+handlers/openapi_text.$(OBJEXT): openapi.json.gz

@@ -249,23 +249,12 @@ system_metrics(struct ctx *c, const struct request *rq)
 	return reply_raw(c, 200, "text/plain; version=0.0.4; charset=utf-8", w->b->p, w->b->len);
 }
 
-static enum err
-make_openapi(struct ctx *c, struct buf *out)
-{
-	size_t n;
-	const char *text = openapi_text(&n);
-
-	(void)c;
-	buf_add(out, text, n);
-	return ERR_OK;
-}
-
 struct reply
 system_openapi(struct ctx *c, const struct request *rq)
 {
 	static struct cached_body body;
 
-	return cached_reply(c, rq, &body, "application/json; charset=utf-8", make_openapi);
+	return cached_reply(c, rq, &body, "application/json; charset=utf-8", openapi_text);
 }
 
 struct reply

@@ -77,6 +77,7 @@ subtest 'reload loses nothing' => sub {
 
 subtest 'what is set over the API is taken by the workers that run' => sub {
     my @before;
+    $api->put('/api/budget', { max_hourly_usd => 2 }, 200);     # what HUP asked for before is done
     $api->wait_for(sub { @before = sort @{ $api->processes->{'librefang-fcgi'} // [] }; @before == 4 });     # who was replaced is gone
     for my $limit (3, 4) {
         $api->put('/api/budget', { max_hourly_usd => $limit }, 200);

@@ -38,6 +38,7 @@ struct series_slot {
 struct shm {
 	_Atomic uint32_t version;
 	_Atomic uint32_t generation;            /* of the configuration snapshot */
+	_Atomic uint32_t generation_begun;      /* of the newest that was begun: what is in the file later is in a newer one */
 	_Atomic int64_t providers_asked_ms;     /* when somebody last looked at the list of providers */
 	_Atomic uint32_t catalog_generation;    /* of what the store says of models and providers */
 	_Atomic int64_t started_ms;             /* supervisor */

@@ -1,9 +1,12 @@
 // Connections that break or are not to be had, and turns that one does not watch to their end.
-import { answer, ask, check, fresh, gate, key, on, picture, soon, steps, talk } from './lib.mjs';
+import { agent, answer, ask, base, check, fresh, gate, key, on, picture, soon, steps, talk } from './lib.mjs';
 
 const coming = (page) => page.waitForSelector('.answer.is-coming .prose');
 const last = (page) => page.locator('.answer').last();
 const later = gate('later'), slowly = gate('slowly');
+// Who reloads before the server has the question finds it when it is answered.
+const had = (text) => soon(async () => (await (await fetch(`${base}/api/agents/${agent}/session`,
+	{ headers: { Authorization: `Bearer ${key}` } })).text()).includes(text), 'the server has the question');
 const failedSocket = /WebSocket connection|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION|Failed to load resource/;
 
 await steps({
@@ -11,6 +14,7 @@ await steps({
 		const b = await fresh(), { page } = b;
 		await ask(page, 'LATER please');
 		await page.waitForSelector('.answer.is-coming');
+		await had('LATER please');
 		await page.reload();
 		await page.waitForSelector('.bubble');
 		check(await page.locator('.bubble').textContent() === 'LATER please', 'the question is there');
