@@ -198,14 +198,14 @@ sub terminal {
 subtest 'a chat' => sub {
     plan skip_all => 'python3 is not installed' unless grep { -x "$_/python3" } split /:/, $ENV{PATH};
     says('agent spawn ' . manifest('dora'), 0);
-    my $seen = terminal([ [ 'openai/mock-model', "How are you?\r" ], [ '4711\.[^\0]*out\]', "/exit\r" ] ], 'chat', 'dora');
+    my $seen = terminal([ [ 'openai/mock-model', "How are you?\r" ], [ '4711\.[^\0]*Back', "/exit\r" ] ], 'chat', 'dora');
     like $seen, qr/\bdora\b.*4711\..*\nexit 0$/s, 'begins, has an answer, and ends';
     like $up->chats->[-1]{json}{messages}[-1]{content}, qr/How are you\?$/, 'what was typed is what is asked';
 };
 
 subtest 'the terminal page' => sub {
     plan skip_all => 'python3 is not installed' unless grep { -x "$_/python3" } split /:/, $ENV{PATH};
-    my $seen = terminal([ [ 'Connect', "\r" ], [ '\bmia\b', "\r" ], [ 'Channels:', 'c' ], [ 'Send', "And you?\r" ], [ '4711\.[^\0]*out\]', "\x11" ] ], 'tui');
+    my $seen = terminal([ [ 'Connect', "\r" ], [ '\bmia\b', "\r" ], [ 'Channels:', 'c' ], [ 'Send', "And you?\r" ], [ '4711\.[^\0]*Back', "\x11" ] ], 'tui');
     like $seen, qr/127\.0\.0\.1:$port.*assistant.*\bmia\b.*4711\..*\nexit 0$/s, 'finds the server, shows its agents, chats, and ends';
     like $up->chats->[-1]{json}{messages}[-1]{content}, qr/And you\?$/, 'what was typed is what is asked';
 };
