@@ -5,7 +5,6 @@
 #include "lib/agent/prompt_tools.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/agent/tool.h"
@@ -80,63 +79,44 @@ describe(struct json_object *tools, struct prompt_tools *ret, struct buf *b)
 	return !b->failed;
 }
 
-/* --- those that stay ---------------------------------------------------------------------- */
-
-static struct {
-	pthread_mutex_t mu;
-	struct { const struct json_object *of; struct prompt_tools said; } all[KEPT_MAX];
-	size_t n;
-} kept = { .mu = PTHREAD_MUTEX_INITIALIZER };
-
+/* Those that stay, each described with the lock: it happens once. NULL: no memory, or no more room. */
 static const struct prompt_tools *
-find(const struct json_object *tools)
+kept_of(struct json_object *tools)
 {
-	const struct prompt_tools *ret = NULL;
+	static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
+	static struct { const struct json_object *of; struct prompt_tools said; } all[KEPT_MAX];
+	static size_t n;
+	const struct prompt_tools *ret;
+	struct buf b = BUF_INIT(SECTION_MAX);
+	size_t i = 0;
 
-	pthread_mutex_lock(&kept.mu);
-	for (size_t i = 0; i < kept.n && ret == NULL; i++)
-		if (kept.all[i].of == tools)
-			ret = &kept.all[i].said;
-	pthread_mutex_unlock(&kept.mu);
-	return ret;
-}
-
-/* NULL: another thread kept it meanwhile, or there is no more room. Then b is the caller's as before. */
-static const struct prompt_tools *
-keep(const struct json_object *tools, const struct prompt_tools *said, struct buf *b)
-{
-	const struct prompt_tools *ret = NULL;
-	bool there = false;
-
-	pthread_mutex_lock(&kept.mu);
-	for (size_t i = 0; i < kept.n; i++)
-		there |= kept.all[i].of == tools;
-	if (!there && kept.n < KEPT_MAX) {
-		kept.all[kept.n].of = tools;
-		kept.all[kept.n].said = *said;
-		ret = &kept.all[kept.n++].said;
-		*b = (struct buf)BUF_INIT(SECTION_MAX);
+	pthread_mutex_lock(&mu);
+	while (i < n && all[i].of != tools)
+		i++;
+	if (i == n && n < KEPT_MAX) {
+		all[n].said = (struct prompt_tools){ .any = false };
+		if (describe(tools, &all[n].said, &b))
+			all[n++].of = tools;
+		else
+			buf_done(&b);
 	}
-	pthread_mutex_unlock(&kept.mu);
+	ret = i < n ? &all[i].said : NULL;
+	pthread_mutex_unlock(&mu);
 	return ret;
 }
 
 const struct prompt_tools *
 prompt_tools(struct ctx *c, struct json_object *tools)
 {
-	const struct prompt_tools *ret = find(tools);
+	const struct prompt_tools *ret = tools_last(tools) ? kept_of(tools) : NULL;
 	SCOPED_BUF b = BUF_INIT(SECTION_MAX);
-	struct prompt_tools said = { .any = false }, *own;
+	struct prompt_tools *own;
 
 	if (ret != NULL)
 		return ret;
-	if (!describe(tools, &said, &b))
+	own = ctx_alloc(c, sizeof(*own));
+	if (own == NULL || !describe(tools, own, &b))
 		return NULL;
-	if (tools_last(tools) && (ret = keep(tools, &said, &b)) != NULL)
-		return ret;
-	if ((own = ctx_alloc(c, sizeof(*own))) == NULL)
-		return NULL;
-	*own = said;
-	own->section = ctx_strndup(c, said.section, said.n);
+	own->section = ctx_strndup(c, own->section, own->n);
 	return own->section != NULL ? own : NULL;
 }
